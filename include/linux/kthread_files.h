@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A kernel thread with a file table of its own.
+ *
+ * A subsystem that keeps files open on behalf of a user installs them here, so
+ * that lsof(8), fuser(1) and /proc show them, and so that RLIMIT_NOFILE counts
+ * them.
+ */
+
+#ifndef _LINUX_KTHREAD_FILES_H
+#define _LINUX_KTHREAD_FILES_H
+
+#include <linux/types.h>
+
+struct file;
+struct kthread_files;
+struct pid_namespace;
+
+/*
+ * A number is not handed out again before this many others were, unless the
+ * limit leaves no other choice.
+ */
+#define KTHREAD_FILES_REUSE_DISTANCE	255
+
+__printf(1, 2)
+struct kthread_files *kthread_files_create(const char *namefmt, ...);
+void kthread_files_destroy(struct kthread_files *kf);
+
+int kthread_files_install(struct kthread_files *kf, struct file *file);
+struct file *kthread_files_lookup(struct kthread_files *kf, unsigned int nr);
+struct file *kthread_files_remove(struct kthread_files *kf, unsigned int nr);
+
+unsigned int kthread_files_count(const struct kthread_files *kf);
+unsigned int kthread_files_limit(const struct kthread_files *kf);
+pid_t kthread_files_pid(const struct kthread_files *kf,
+			struct pid_namespace *ns);
+
+#endif /* _LINUX_KTHREAD_FILES_H */

@@ -1,0 +1,535 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A kernel thread with a file table of its own.
+ *
+ * The thread does no work: it owns a files_struct, credentials and resource
+ * limits, and sleeps.  Files are installed and removed by the callers, in their
+ * own context.  /proc/PID/fd, lsof(8) and prlimit(2) then work on the thread as
+ * they do on any process.
+ *
+ * Locking: files->file_lock serializes every change of the table and protects
+ * all fields of struct kthread_files below the comment that names it.  Nothing
+ * else is taken inside it.
+ *
+ * References: a kthread_files holds one reference on the task and one on the
+ * files_struct.  The table holds one reference on each installed file.
+ */
+
+#include <linux/completion.h>
+#include <linux/cred.h>
+#include <linux/export.h>
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/generic-radix-tree.h>
+#include <linux/init_task.h>
+#include <linux/key.h>
+#include <linux/kthread.h>
+#include <linux/kthread_files.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/sched/user.h>
+#include <linux/slab.h>
+#include <linux/user_namespace.h>
+
+#include "../fs/internal.h"
+
+/* What is kept of a number that was closed; the list ends with 0 */
+struct closed_number {
+	u32 next;
+	/* value of kthread_files::handed_out when it was closed */
+	u32 closed_at;
+};
+
+/* Closed numbers, the one closed longest ago first; empty if !first */
+struct number_queue {
+	u32 first;
+	u32 last;
+};
+
+struct kthread_files {
+	struct task_struct *task;
+	struct files_struct *files;
+	/* for the thread to commit when it starts, not ours afterwards */
+	struct cred *cred;
+	struct completion ready;
+
+	/* All below: files->file_lock */
+	unsigned int count;
+	/* numbers from here on were never handed out */
+	u32 next;
+	u32 handed_out;
+	/* limit that decided what is parked */
+	u32 parked_limit;
+	struct number_queue closed;
+	/* closed numbers that the present limit does not allow */
+	struct number_queue parked;
+	GENRADIX(struct closed_number) numbers;
+};
+
+static void queue_push_locked(struct kthread_files *kf, struct number_queue *q,
+			      u32 nr)
+{
+	genradix_ptr(&kf->numbers, nr)->next = 0;
+	if (q->first)
+		genradix_ptr(&kf->numbers, q->last)->next = nr;
+	else
+		q->first = nr;
+	q->last = nr;
+}
+
+static u32 queue_pop_locked(struct kthread_files *kf, struct number_queue *q)
+{
+	u32 nr = q->first;
+
+	q->first = genradix_ptr(&kf->numbers, nr)->next;
+	return nr;
+}
+
+/* Put all of @q back in front of the closed numbers: they are older */
+static void queue_unpark_locked(struct kthread_files *kf)
+{
+	struct number_queue *q = &kf->parked;
+
+	if (!q->first)
+		return;
+	genradix_ptr(&kf->numbers, q->last)->next = kf->closed.first;
+	if (!kf->closed.first)
+		kf->closed.last = q->last;
+	kf->closed.first = q->first;
+	q->first = 0;
+}
+
+/*
+ * Keep numbers that the limit forbids out of the way.  Each is moved once per
+ * change of the limit, so that handing out a number stays cheap.
+ */
+static void park_locked(struct kthread_files *kf, u32 limit)
+{
+	if (limit > kf->parked_limit)
+		queue_unpark_locked(kf);
+	kf->parked_limit = limit;
+
+	while (kf->closed.first >= limit)
+		queue_push_locked(kf, &kf->parked,
+				  queue_pop_locked(kf, &kf->closed));
+}
+
+static bool may_reuse_locked(struct kthread_files *kf, u32 nr)
+{
+	u32 closed_at = genradix_ptr(&kf->numbers, nr)->closed_at;
+
+	return kf->handed_out - closed_at >= KTHREAD_FILES_REUSE_DISTANCE;
+}
+
+/*
+ * Choose the number for the next file.  Reusing old numbers before taking new
+ * ones keeps the table compact; the distance keeps a number that somebody may
+ * still remember from naming another file.
+ */
+static int pick_number_locked(struct kthread_files *kf)
+{
+	u32 limit = kthread_files_limit(kf);
+
+	/* number 0 is never used, so a limit of N leaves N - 1 */
+	if (kf->count + 1 >= limit)
+		return -EMFILE;
+
+	park_locked(kf, limit);
+	if (kf->closed.first && may_reuse_locked(kf, kf->closed.first))
+		return kf->closed.first;
+	if (kf->next < limit)
+		return kf->next;
+	if (kf->closed.first)
+		return kf->closed.first;
+	return -EMFILE;
+}
+
+/*
+ * Make sure that both the file table and our own array hold @nr.
+ *
+ * Returns 0 if they do, 1 if the lock was dropped to grow them (the caller must
+ * pick a number again), or an error.
+ */
+static int grow_locked(struct kthread_files *kf, u32 nr)
+	__must_hold(&kf->files->file_lock)
+{
+	struct files_struct *files = kf->files;
+	void *number;
+
+	if (genradix_ptr(&kf->numbers, nr))
+		return expand_files(files, nr);
+
+	spin_unlock(&files->file_lock);
+	number = genradix_ptr_alloc(&kf->numbers, nr, GFP_KERNEL_ACCOUNT);
+	spin_lock(&files->file_lock);
+	return number ? 1 : -ENOMEM;
+}
+
+static void take_number_locked(struct kthread_files *kf, u32 nr)
+{
+	struct fdtable *fdt = files_fdtable(kf->files);
+	unsigned int word = nr / BITS_PER_LONG;
+
+	if (nr == kf->next)
+		kf->next++;
+	else
+		queue_pop_locked(kf, &kf->closed);
+	kf->handed_out++;
+	WRITE_ONCE(kf->count, kf->count + 1);
+
+	__set_bit(nr, fdt->open_fds);
+	if (!~fdt->open_fds[word])
+		__set_bit(word, fdt->full_fds_bits);
+}
+
+/**
+ * kthread_files_install - put a file into the table
+ * @kf: the table
+ * @file: an open file; not one of alloc_empty_backing_file(), which must never
+ *	be seen in a table
+ *
+ * The number is the lowest that was never used, or one that was closed and
+ * after which %KTHREAD_FILES_REUSE_DISTANCE others were handed out.  If the
+ * limit allows neither, it is the number that was closed longest ago.
+ *
+ * Context: may sleep (the table grows).  Memory is charged to the caller's
+ *	memory cgroup.
+ * Return: the number, at least 1, and the table owns the caller's reference on
+ *	@file; or -EMFILE if RLIMIT_NOFILE of the thread or fs.nr_open is
+ *	reached, -ENOMEM, -EINVAL for a forbidden @file, and the reference stays
+ *	with the caller.
+ */
+int kthread_files_install(struct kthread_files *kf, struct file *file)
+{
+	struct files_struct *files = kf->files;
+	int nr, err;
+
+	if (WARN_ON_ONCE(file->f_mode & FMODE_BACKING))
+		return -EINVAL;
+
+	spin_lock(&files->file_lock);
+	do {
+		nr = pick_number_locked(kf);
+		err = nr < 0 ? nr : grow_locked(kf, nr);
+	} while (err > 0);
+	if (!err) {
+		take_number_locked(kf, nr);
+		rcu_assign_pointer(files_fdtable(files)->fd[nr], file);
+	}
+	spin_unlock(&files->file_lock);
+
+	return err ?: nr;
+}
+EXPORT_SYMBOL_GPL(kthread_files_install);
+
+/**
+ * kthread_files_lookup - find a file by its number
+ * @kf: the table
+ * @nr: any number
+ *
+ * Context: any but interrupts.
+ * Return: the file with a reference for the caller, %NULL if @nr is not in use.
+ */
+struct file *kthread_files_lookup(struct kthread_files *kf, unsigned int nr)
+{
+	struct files_struct *files = kf->files;
+	struct file *file;
+
+	spin_lock(&files->file_lock);
+	file = files_lookup_fd_locked(files, nr);
+	if (file)
+		get_file(file);
+	spin_unlock(&files->file_lock);
+
+	return file;
+}
+EXPORT_SYMBOL_GPL(kthread_files_lookup);
+
+/**
+ * kthread_files_remove - take a file out of the table
+ * @kf: the table
+ * @nr: any number
+ *
+ * Context: any but interrupts.  Putting the file may sleep.
+ * Return: the file with the table's reference, which the caller must now put;
+ *	%NULL if @nr is not in use.
+ */
+struct file *kthread_files_remove(struct kthread_files *kf, unsigned int nr)
+{
+	struct files_struct *files = kf->files;
+	struct file *file;
+
+	spin_lock(&files->file_lock);
+	file = file_close_fd_locked(files, nr);
+	if (file) {
+		genradix_ptr(&kf->numbers, nr)->closed_at = kf->handed_out;
+		queue_push_locked(kf, &kf->closed, nr);
+		WRITE_ONCE(kf->count, kf->count - 1);
+	}
+	spin_unlock(&files->file_lock);
+
+	return file;
+}
+EXPORT_SYMBOL_GPL(kthread_files_remove);
+
+/**
+ * kthread_files_count - how many files the table holds
+ * @kf: the table
+ *
+ * Context: any.
+ * Return: the number of files; it may change at once.
+ */
+unsigned int kthread_files_count(const struct kthread_files *kf)
+{
+	return READ_ONCE(kf->count);
+}
+EXPORT_SYMBOL_GPL(kthread_files_count);
+
+/**
+ * kthread_files_limit - RLIMIT_NOFILE of the thread
+ * @kf: the table
+ *
+ * Context: any.
+ * Return: the soft limit, at most %INT_MAX.  The table takes one file less,
+ *	because number 0 is not used.
+ */
+unsigned int kthread_files_limit(const struct kthread_files *kf)
+{
+	return min_t(unsigned long, task_rlimit(kf->task, RLIMIT_NOFILE),
+		     INT_MAX);
+}
+EXPORT_SYMBOL_GPL(kthread_files_limit);
+
+/**
+ * kthread_files_pid - pid of the thread
+ * @kf: the table
+ * @ns: the pid namespace of who asks
+ *
+ * Context: any.
+ * Return: the pid, 0 if the thread is not visible in @ns.
+ */
+pid_t kthread_files_pid(const struct kthread_files *kf,
+			struct pid_namespace *ns)
+{
+	return task_pid_nr_ns(kf->task, ns);
+}
+EXPORT_SYMBOL_GPL(kthread_files_pid);
+
+#ifdef CONFIG_KEYS
+static void drop_keyrings(struct cred *cred)
+{
+	key_put(cred->session_keyring);
+	key_put(cred->process_keyring);
+	key_put(cred->thread_keyring);
+	key_put(cred->request_key_auth);
+	cred->session_keyring = NULL;
+	cred->process_keyring = NULL;
+	cred->thread_keyring = NULL;
+	cred->request_key_auth = NULL;
+}
+#else
+static void drop_keyrings(struct cred *cred)
+{
+}
+#endif
+
+/* The caller's identity without any of its powers */
+static struct cred *prepare_thread_creds(void)
+{
+	struct cred *cred = prepare_creds();
+
+	if (!cred)
+		return NULL;
+
+	cap_clear(cred->cap_inheritable);
+	cap_clear(cred->cap_permitted);
+	cap_clear(cred->cap_effective);
+	cap_clear(cred->cap_bset);
+	cap_clear(cred->cap_ambient);
+	drop_keyrings(cred);
+	return cred;
+}
+
+static int sleep_until_stopped(void *data)
+{
+	struct kthread_files *kf = data;
+
+	/* The user whose thread this is must not bind it to a CPU */
+	current->flags |= PF_NO_SETAFFINITY;
+
+	/* Only a task itself may change its credentials */
+	commit_creds(kf->cred);
+	complete(&kf->ready);
+
+	set_current_state(TASK_IDLE);
+	while (!kthread_should_stop()) {
+		schedule();
+		set_current_state(TASK_IDLE);
+	}
+	__set_current_state(TASK_RUNNING);
+	return 0;
+}
+
+static void inherit_nofile_limit(struct task_struct *task)
+{
+	struct rlimit rlim;
+
+	task_lock(current->group_leader);
+	rlim = current->signal->rlim[RLIMIT_NOFILE];
+	task_unlock(current->group_leader);
+
+	task_lock(task);
+	task->signal->rlim[RLIMIT_NOFILE] = rlim;
+	task_unlock(task);
+}
+
+/* Kernel threads share init_files: give this one a table of its own */
+static int unshare_table(struct kthread_files *kf)
+{
+	struct files_struct *files, *shared;
+	unsigned int nr;
+
+	files = dup_fd(&init_files, NULL);
+	if (IS_ERR(files))
+		return PTR_ERR(files);
+
+	/* Whatever kernel threads may have open is none of the user's business */
+	for (nr = 0; nr < files_fdtable(files)->max_fds; nr++) {
+		struct file *file;
+
+		spin_lock(&files->file_lock);
+		file = file_close_fd_locked(files, nr);
+		spin_unlock(&files->file_lock);
+		if (file)
+			fput(file);
+	}
+
+	atomic_inc(&files->count);
+	kf->files = files;
+
+	task_lock(kf->task);
+	shared = kf->task->files;
+	kf->task->files = files;
+	task_unlock(kf->task);
+	put_files_struct(shared);
+	return 0;
+}
+
+/* The thread is a process of the user's; who may exceed that, as in fork(2) */
+static bool over_process_limit(struct task_struct *task)
+{
+	return is_rlimit_overlimit(task_ucounts(task), UCOUNT_RLIMIT_NPROC,
+				   rlimit(RLIMIT_NPROC)) &&
+	       current_real_cred()->user != INIT_USER &&
+	       !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN);
+}
+
+/* Give @kf->task, which has not run yet, what makes it ours, and let it run */
+static int launch_thread(struct kthread_files *kf)
+{
+	int err;
+
+	err = unshare_table(kf);
+	if (err)
+		return err;
+
+	kf->cred = prepare_thread_creds();
+	if (!kf->cred)
+		return -ENOMEM;
+
+	inherit_nofile_limit(kf->task);
+	wake_up_process(kf->task);
+	wait_for_completion(&kf->ready);
+
+	return over_process_limit(kf->task) ? -EAGAIN : 0;
+}
+
+static void stop_thread(struct kthread_files *kf)
+{
+	kthread_stop(kf->task);
+	put_task_struct(kf->task);
+	if (kf->files)
+		put_files_struct(kf->files);
+	genradix_free(&kf->numbers);
+	kfree(kf);
+}
+
+__printf(2, 0)
+static struct task_struct *create_thread(struct kthread_files *kf,
+					 const char *namefmt, va_list args)
+{
+	struct task_struct *task;
+	char *name;
+
+	name = kvasprintf(GFP_KERNEL, namefmt, args);
+	if (!name)
+		return ERR_PTR(-ENOMEM);
+	task = kthread_create(sleep_until_stopped, kf, "%s", name);
+	kfree(name);
+	return task;
+}
+
+/**
+ * kthread_files_create - start a kernel thread with an empty file table
+ * @namefmt: printf-style name of the thread, shown in full by /proc/PID/comm
+ *
+ * The thread gets the caller's credentials without capabilities and keyrings,
+ * and the caller's RLIMIT_NOFILE, both as they are now.  It counts as a process
+ * of the caller's user; RLIMIT_NPROC of the caller applies as in fork(2).
+ * Memory of the table is charged to the caller's memory cgroup, that of the
+ * thread itself is not.
+ *
+ * Context: may sleep; killable.  No locks: kthreadd does part of the work.
+ * Return: the table, to be ended with kthread_files_destroy(); or ERR_PTR() of
+ *	-EINTR if the caller was killed, -EAGAIN if the user has too many
+ *	processes, -ENOMEM, or what else makes a new thread impossible.
+ */
+struct kthread_files *kthread_files_create(const char *namefmt, ...)
+{
+	struct kthread_files *kf;
+	struct task_struct *task;
+	va_list args;
+	int err;
+
+	kf = kzalloc(sizeof(*kf), GFP_KERNEL_ACCOUNT);
+	if (!kf)
+		return ERR_PTR(-ENOMEM);
+	init_completion(&kf->ready);
+	genradix_init(&kf->numbers);
+	kf->next = 1;
+
+	va_start(args, namefmt);
+	task = create_thread(kf, namefmt, args);
+	va_end(args);
+	if (IS_ERR(task)) {
+		kfree(kf);
+		return ERR_CAST(task);
+	}
+
+	kf->task = get_task_struct(task);
+	err = launch_thread(kf);
+	if (err) {
+		stop_thread(kf);
+		return ERR_PTR(err);
+	}
+	return kf;
+}
+EXPORT_SYMBOL_GPL(kthread_files_create);
+
+/**
+ * kthread_files_destroy - stop the thread and free its empty table
+ * @kf: the table
+ *
+ * The caller must have removed every file, and nobody may use @kf any more:
+ * files left to the exit of the thread would be closed at a time that nobody
+ * can wait for.  The thread disappears from /proc soon after.
+ *
+ * Context: may sleep.
+ */
+void kthread_files_destroy(struct kthread_files *kf)
+{
+	WARN_ON_ONCE(kf->count);
+	stop_thread(kf);
+}
+EXPORT_SYMBOL_GPL(kthread_files_destroy);

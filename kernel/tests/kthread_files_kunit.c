@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests of kthread_files: numbers, limits, growth, failing allocations
+ * and concurrent changes.
+ */
+
+#include <kunit/test.h>
+#include <linux/anon_inodes.h>
+#include <linux/delay.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kthread.h>
+#include <linux/kthread_files.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+
+#define DISTANCE	KTHREAD_FILES_REUSE_DISTANCE
+
+static const struct file_operations no_operations;
+
+struct fixture {
+	struct kthread_files *kf;
+	struct file *file;
+};
+
+static struct file *open_file(void)
+{
+	return anon_inode_getfile("[kthread_files]", &no_operations, NULL,
+				  O_RDWR);
+}
+
+static struct task_struct *thread_of(struct kthread_files *kf)
+{
+	return get_pid_task(find_vpid(kthread_files_pid(kf, &init_pid_ns)),
+			    PIDTYPE_PID);
+}
+
+/* What prlimit(2) does, without its permission checks */
+static void set_limit(struct kthread_files *kf, unsigned long limit)
+{
+	struct task_struct *task;
+
+	rcu_read_lock();
+	task = thread_of(kf);
+	rcu_read_unlock();
+	task_lock(task);
+	task->signal->rlim[RLIMIT_NOFILE].rlim_cur = limit;
+	task_unlock(task);
+	put_task_struct(task);
+}
+
+static int install(struct fixture *f)
+{
+	int nr = kthread_files_install(f->kf, get_file(f->file));
+
+	if (nr < 0)
+		fput(f->file);
+	return nr;
+}
+
+static bool remove(struct fixture *f, unsigned int nr)
+{
+	struct file *file = kthread_files_remove(f->kf, nr);
+
+	if (!file)
+		return false;
+	fput(file);
+	return true;
+}
+
+static void remove_up_to(struct fixture *f, unsigned int last)
+{
+	unsigned int nr;
+
+	for (nr = 1; nr <= last; nr++)
+		remove(f, nr);
+}
+
+static int setup(struct kunit *test)
+{
+	struct fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, f);
+	test->priv = f;
+	f->file = open_file();
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->file);
+	f->kf = kthread_files_create("kunit/%d", 1);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->kf);
+	set_limit(f->kf, 1024);
+	return 0;
+}
+
+static void teardown(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	if (!IS_ERR_OR_NULL(f->kf)) {
+		remove_up_to(f, 4096);
+		kthread_files_destroy(f->kf);
+	}
+	if (!IS_ERR_OR_NULL(f->file))
+		fput(f->file);
+}
+
+static void test_create_destroy(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct task_struct *task;
+	char name[TASK_COMM_LEN];
+
+	rcu_read_lock();
+	task = thread_of(f->kf);
+	rcu_read_unlock();
+	KUNIT_ASSERT_NOT_NULL(test, task);
+	KUNIT_EXPECT_STREQ(test, get_task_comm(name, task), "kunit/1");
+	KUNIT_EXPECT_TRUE(test, task->flags & PF_KTHREAD);
+	KUNIT_EXPECT_TRUE(test, task->flags & PF_NO_SETAFFINITY);
+	KUNIT_EXPECT_PTR_NE(test, task->files, current->files);
+	rcu_read_lock();
+	KUNIT_EXPECT_TRUE(test, cap_isclear(__task_cred(task)->cap_permitted));
+	KUNIT_EXPECT_TRUE(test, cap_isclear(__task_cred(task)->cap_bset));
+	rcu_read_unlock();
+	put_task_struct(task);
+	KUNIT_EXPECT_EQ(test, kthread_files_count(f->kf), 0);
+}
+
+static void test_install_lookup_remove(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct file *file;
+	int nr = install(f);
+
+	KUNIT_ASSERT_EQ(test, nr, 1);
+	KUNIT_EXPECT_EQ(test, kthread_files_count(f->kf), 1);
+
+	file = kthread_files_lookup(f->kf, nr);
+	KUNIT_ASSERT_PTR_EQ(test, file, f->file);
+	fput(file);
+
+	KUNIT_EXPECT_TRUE(test, remove(f, nr));
+	KUNIT_EXPECT_NULL(test, kthread_files_lookup(f->kf, nr));
+	KUNIT_EXPECT_EQ(test, kthread_files_count(f->kf), 0);
+	KUNIT_EXPECT_EQ(test, file_count(f->file), 1);
+}
+
+static void test_remove_unknown(struct kunit *test)
+{
+	static const unsigned int unknown[] = {
+		0, 1, 63, 64, 1024, INT_MAX, UINT_MAX
+	};
+	struct fixture *f = test->priv;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(unknown); i++) {
+		KUNIT_EXPECT_FALSE(test, remove(f, unknown[i]));
+		KUNIT_EXPECT_NULL(test, kthread_files_lookup(f->kf, unknown[i]));
+	}
+	KUNIT_EXPECT_EQ(test, install(f), 1);
+	KUNIT_EXPECT_TRUE(test, remove(f, 1));
+	KUNIT_EXPECT_FALSE(test, remove(f, 1));
+	KUNIT_EXPECT_EQ(test, kthread_files_count(f->kf), 0);
+}
+
+static void test_limit(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	int i;
+
+	set_limit(f->kf, 0);
+	KUNIT_EXPECT_EQ(test, install(f), -EMFILE);
+	set_limit(f->kf, 1);
+	KUNIT_EXPECT_EQ(test, install(f), -EMFILE);
+
+	set_limit(f->kf, 10);
+	KUNIT_EXPECT_EQ(test, kthread_files_limit(f->kf), 10);
+	for (i = 1; i < 10; i++)
+		KUNIT_EXPECT_EQ(test, install(f), i);
+	KUNIT_EXPECT_EQ(test, install(f), -EMFILE);
+
+	set_limit(f->kf, RLIM_INFINITY);
+	KUNIT_EXPECT_EQ(test, kthread_files_limit(f->kf), INT_MAX);
+	KUNIT_EXPECT_EQ(test, install(f), 10);
+}
+
+/* Lowering the limit evicts nothing and forbids the numbers beyond it */
+static void test_limit_lowered(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	int i;
+
+	for (i = 1; i <= 100; i++)
+		KUNIT_ASSERT_EQ(test, install(f), i);
+
+	set_limit(f->kf, 50);
+	KUNIT_EXPECT_EQ(test, install(f), -EMFILE);
+	KUNIT_EXPECT_EQ(test, kthread_files_count(f->kf), 100);
+
+	/* as many as the limit allows, though most are numbered beyond it */
+	KUNIT_EXPECT_TRUE(test, remove(f, 60));
+	remove_up_to(f, 50);
+	KUNIT_EXPECT_EQ(test, kthread_files_count(f->kf), 49);
+	KUNIT_EXPECT_EQ(test, install(f), -EMFILE);
+
+	/* 60 was closed before all others, and is not to be had */
+	KUNIT_EXPECT_TRUE(test, remove(f, 51));
+	KUNIT_EXPECT_EQ(test, install(f), 1);
+
+	/* raised again, nothing was lost */
+	set_limit(f->kf, 101);
+	for (i = 0; i < 51; i++)
+		KUNIT_EXPECT_GT(test, install(f), 0);
+	KUNIT_EXPECT_EQ(test, kthread_files_count(f->kf), 100);
+	KUNIT_EXPECT_EQ(test, install(f), -EMFILE);
+	for (i = 1; i <= 100; i++)
+		KUNIT_EXPECT_TRUE(test, remove(f, i));
+}
+
+static void test_cyclic_numbers(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	int i;
+
+	for (i = 1; i <= DISTANCE + 1; i++) {
+		KUNIT_ASSERT_EQ(test, install(f), i);
+		KUNIT_ASSERT_TRUE(test, remove(f, i));
+	}
+	/* as many others as needed were handed out since each was closed */
+	for (i = 1; i <= DISTANCE + 1; i++) {
+		KUNIT_ASSERT_EQ(test, install(f), i);
+		KUNIT_ASSERT_TRUE(test, remove(f, i));
+	}
+}
+
+/* A number just closed isn't the next, wherever the numbering stands */
+static void test_no_early_reuse(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	int i, nr;
+
+	for (i = 1; i <= 300; i++)
+		KUNIT_ASSERT_EQ(test, install(f), i);
+	KUNIT_EXPECT_TRUE(test, remove(f, 7));
+	for (i = 0; i < DISTANCE; i++) {
+		nr = install(f);
+		KUNIT_ASSERT_GT(test, nr, 0);
+		KUNIT_ASSERT_NE(test, nr, 7);
+	}
+	KUNIT_EXPECT_EQ(test, install(f), 7);
+}
+
+static void test_forced_reuse(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	int i;
+
+	set_limit(f->kf, 6);
+	for (i = 1; i <= 5; i++)
+		KUNIT_ASSERT_EQ(test, install(f), i);
+	KUNIT_EXPECT_TRUE(test, remove(f, 4));
+	KUNIT_EXPECT_TRUE(test, remove(f, 2));
+	KUNIT_EXPECT_TRUE(test, remove(f, 5));
+	/* the one closed longest ago first */
+	KUNIT_EXPECT_EQ(test, install(f), 4);
+	KUNIT_EXPECT_EQ(test, install(f), 2);
+	KUNIT_EXPECT_EQ(test, install(f), 5);
+	KUNIT_EXPECT_EQ(test, install(f), -EMFILE);
+}
+
+static void test_growth(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct file *file;
+	int i;
+
+	set_limit(f->kf, 4097);
+	for (i = 1; i <= 4096; i++)
+		KUNIT_ASSERT_EQ(test, install(f), i);
+	KUNIT_EXPECT_EQ(test, install(f), -EMFILE);
+	for (i = 1; i <= 4096; i++) {
+		file = kthread_files_lookup(f->kf, i);
+		KUNIT_ASSERT_PTR_EQ(test, file, f->file);
+		fput(file);
+	}
+	KUNIT_EXPECT_EQ(test, file_count(f->file), 4097);
+}
+
+static void test_many_threads(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct fixture *many;
+	int i, n = 100;
+
+	many = kunit_kcalloc(test, n, sizeof(*many), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, many);
+	for (i = 0; i < n; i++) {
+		many[i].file = f->file;
+		many[i].kf = kthread_files_create("kunit/%d", i);
+		if (IS_ERR(many[i].kf))
+			break;
+		KUNIT_EXPECT_EQ(test, install(&many[i]), 1);
+	}
+	KUNIT_EXPECT_EQ(test, i, n);
+	KUNIT_EXPECT_EQ(test, file_count(f->file), 1 + i);
+	while (i--) {
+		KUNIT_EXPECT_TRUE(test, remove(&many[i], 1));
+		kthread_files_destroy(many[i].kf);
+	}
+	KUNIT_EXPECT_EQ(test, file_count(f->file), 1);
+}
+
+#ifdef CONFIG_FAULT_INJECTION
+/*
+ * Fail the n-th allocation of the current task for every n until none is left
+ * to fail.  Allocations that may sleep fail only if the tester allowed it:
+ * echo N > /sys/kernel/debug/failslab/ignore-gfp-wait
+ */
+static bool allocation_failed(void)
+{
+	bool failed = !current->fail_nth;
+
+	current->fail_nth = 0;
+	return failed;
+}
+
+static void test_install_allocation_fails(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	unsigned int failures = 0;
+	int i, n, nr;
+
+	/* number 64 is the first that needs more memory of every kind */
+	for (i = 1; i < 64; i++)
+		KUNIT_ASSERT_EQ(test, install(f), i);
+
+	for (n = 1; ; n++) {
+		current->fail_nth = n;
+		nr = install(f);
+		if (!allocation_failed())
+			break;
+		failures++;
+		KUNIT_EXPECT_EQ(test, nr, -ENOMEM);
+		KUNIT_EXPECT_EQ(test, kthread_files_count(f->kf), 63);
+		KUNIT_EXPECT_EQ(test, file_count(f->file), 64);
+	}
+	KUNIT_EXPECT_EQ(test, nr, 64);
+	if (!failures)
+		kunit_skip(test, "failslab ignores allocations that may sleep");
+}
+
+static void test_create_allocation_fails(struct kunit *test)
+{
+	struct kthread_files *kf;
+	unsigned int failures = 0;
+	int n;
+
+	for (n = 1; ; n++) {
+		current->fail_nth = n;
+		kf = kthread_files_create("kunit/fails");
+		if (!allocation_failed())
+			break;
+		if (IS_ERR(kf)) {
+			failures++;
+			KUNIT_EXPECT_EQ(test, PTR_ERR(kf), -ENOMEM);
+		} else {
+			/* an allocation that its caller can do without */
+			kthread_files_destroy(kf);
+		}
+	}
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, kf);
+	kthread_files_destroy(kf);
+	if (!failures)
+		kunit_skip(test, "failslab ignores allocations that may sleep");
+}
+#else
+static void test_install_allocation_fails(struct kunit *test)
+{
+	kunit_skip(test, "needs CONFIG_FAULT_INJECTION");
+}
+
+static void test_create_allocation_fails(struct kunit *test)
+{
+	kunit_skip(test, "needs CONFIG_FAULT_INJECTION");
+}
+#endif
+
+struct worker {
+	struct fixture *f;
+	struct task_struct *task;
+	unsigned int wrong;
+};
+
+static int install_and_remove(void *data)
+{
+	struct worker *w = data;
+	int i, nr[8];
+
+	while (!kthread_should_stop()) {
+		for (i = 0; i < ARRAY_SIZE(nr); i++)
+			nr[i] = install(w->f);
+		for (i = 0; i < ARRAY_SIZE(nr); i++)
+			if (nr[i] <= 0 || !remove(w->f, nr[i]))
+				w->wrong++;
+		cond_resched();
+	}
+	return 0;
+}
+
+static void test_concurrent(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct worker workers[4] = {};
+	struct worker *w;
+
+	for (w = workers; w < workers + ARRAY_SIZE(workers); w++) {
+		w->f = f;
+		w->task = kthread_run(install_and_remove, w, "kunit-worker");
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, w->task);
+	}
+	msleep(300);
+	for (w = workers; w < workers + ARRAY_SIZE(workers); w++) {
+		kthread_stop(w->task);
+		KUNIT_EXPECT_EQ(test, w->wrong, 0);
+	}
+	KUNIT_EXPECT_EQ(test, kthread_files_count(f->kf), 0);
+	KUNIT_EXPECT_EQ(test, file_count(f->file), 1);
+}
+
+static struct kunit_case kthread_files_cases[] = {
+	KUNIT_CASE(test_create_destroy),
+	KUNIT_CASE(test_install_lookup_remove),
+	KUNIT_CASE(test_remove_unknown),
+	KUNIT_CASE(test_limit),
+	KUNIT_CASE(test_limit_lowered),
+	KUNIT_CASE(test_cyclic_numbers),
+	KUNIT_CASE(test_no_early_reuse),
+	KUNIT_CASE(test_forced_reuse),
+	KUNIT_CASE(test_growth),
+	KUNIT_CASE(test_many_threads),
+	KUNIT_CASE(test_install_allocation_fails),
+	KUNIT_CASE(test_create_allocation_fails),
+	KUNIT_CASE(test_concurrent),
+	{}
+};
+
+static struct kunit_suite kthread_files_suite = {
+	.name = "kthread_files",
+	.init = setup,
+	.exit = teardown,
+	.test_cases = kthread_files_cases,
+};
+
+kunit_test_suite(kthread_files_suite);
+
+MODULE_DESCRIPTION("KUnit tests of kernel threads with a file table");
+MODULE_LICENSE("GPL");
