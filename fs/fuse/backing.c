@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: ids and lifetime.
+ *
+ * Each connection that registers a backing file gets a kernel thread; the file
+ * is installed in the file table of that thread, and its number there is the
+ * backing id.  An xarray holds what else a mapping is.
+ *
+ * Order: a mapping is installed in the thread's table first and published in
+ * the xarray second; it is taken out of the xarray first and removed from the
+ * table second.  So an id that can be looked up always has its file.
+ *
+ * Locking: fuse_conn::lock protects fuse_conn::backing_table, the xarray's lock
+ * protects fuse_backing_table::aborted and fuse_backing::closed.  Neither is
+ * held while the other, or the lock of the thread's table, is taken.
+ *
+ * References: the connection, each mapping and each call in progress hold one
+ * on the table.  The superblock's end waits for all of them, so that nothing
+ * of the mount pins a backing filesystem afterwards.
+ */
+
+#include "fuse_i.h"
+
+#include <linux/completion.h>
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/kthread_files.h>
+#include <linux/sched/signal.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+struct fuse_backing_table {
+	struct kthread_files *files;
+	/* backing id -> struct fuse_backing */
+	struct xarray maps;
+	/* no mapping is published any more */
+	bool aborted;
+	refcount_t users;
+	struct completion unused;
+	struct work_struct empty_work;
+	struct llist_head dead;
+	struct work_struct reap_work;
+};
+
+static void table_put(struct fuse_backing_table *table)
+{
+	if (refcount_dec_and_test(&table->users))
+		complete(&table->unused);
+}
+
+/*
+ * Free a mapping that has no references left.
+ *
+ * The file is put synchronously: a deferred fput() would pin the backing
+ * filesystem for a while that nobody can wait for.  Callers hold no locks but,
+ * where an open fails, that of the FUSE directory, which no backing filesystem
+ * takes.
+ */
+static void free_mapping(struct fuse_backing *fb)
+{
+	struct fuse_backing_table *table = fb->table;
+
+	xa_erase(&table->maps, fb->id);
+	__fput_sync(kthread_files_remove(table->files, fb->id));
+	put_cred(fb->cred);
+	kfree_rcu(fb, rcu);
+	table_put(table);
+}
+
+/**
+ * fuse_backing_put - drop a reference on a mapping
+ * @fb: the mapping
+ *
+ * Context: process context without locks; may sleep, because the last reference
+ *	closes the backing file.
+ */
+void fuse_backing_put(struct fuse_backing *fb)
+{
+	if (refcount_dec_and_test(&fb->count))
+		free_mapping(fb);
+}
+
+/**
+ * fuse_backing_put_deferred - drop a reference where closing a file is no option
+ * @fb: the mapping
+ *
+ * Context: any; inodes are evicted by memory reclaim too.
+ */
+void fuse_backing_put_deferred(struct fuse_backing *fb)
+{
+	struct fuse_backing_table *table = fb->table;
+
+	if (!refcount_dec_and_test(&fb->count))
+		return;
+	/* the mapping's own reference keeps the table until it is freed */
+	if (llist_add(&fb->dead, &table->dead))
+		queue_work(system_unbound_wq, &table->reap_work);
+}
+
+static void reap_mappings(struct work_struct *work)
+{
+	struct fuse_backing_table *table =
+		container_of(work, struct fuse_backing_table, reap_work);
+	struct llist_node *dead = llist_del_all(&table->dead);
+	struct fuse_backing *fb, *next;
+
+	/* the last one may take the table with it */
+	llist_for_each_entry_safe(fb, next, dead, dead) {
+		free_mapping(fb);
+		cond_resched();
+	}
+}
+
+/* Close an id; the caller gets the reference that the id held */
+static struct fuse_backing *unpublish(struct fuse_backing_table *table, int id)
+{
+	struct fuse_backing *fb;
+
+	xa_lock(&table->maps);
+	fb = xa_load(&table->maps, id);
+	if (fb && fb->closed)
+		fb = NULL;
+	if (fb)
+		WRITE_ONCE(fb->closed, true);
+	xa_unlock(&table->maps);
+
+	return fb;
+}
+
+/* Nothing is published any more; holds a reference on the table */
+static void empty_table(struct work_struct *work)
+{
+	struct fuse_backing_table *table =
+		container_of(work, struct fuse_backing_table, empty_work);
+	struct fuse_backing *fb;
+	unsigned long id;
+
+	xa_for_each(&table->maps, id, fb) {
+		fb = unpublish(table, id);
+		if (fb)
+			fuse_backing_put(fb);
+		cond_resched();
+	}
+	table_put(table);
+}
+
+static struct fuse_backing_table *table_create(dev_t dev)
+{
+	struct fuse_backing_table *table;
+
+	table = kzalloc(sizeof(*table), GFP_KERNEL_ACCOUNT);
+	if (!table)
+		return ERR_PTR(-ENOMEM);
+
+	table->files = kthread_files_create("fuse/%u:%u", MAJOR(dev),
+					    MINOR(dev));
+	if (IS_ERR(table->files)) {
+		void *err = table->files;
+
+		kfree(table);
+		return err;
+	}
+
+	xa_init(&table->maps);
+	refcount_set(&table->users, 1);
+	init_completion(&table->unused);
+	INIT_WORK(&table->empty_work, empty_table);
+	INIT_WORK(&table->reap_work, reap_mappings);
+	return table;
+}
+
+/* The table has no users left */
+static void table_destroy(struct fuse_backing_table *table)
+{
+	kthread_files_destroy(table->files);
+	xa_destroy(&table->maps);
+	kfree(table);
+}
+
+static struct fuse_backing_table *table_get(struct fuse_conn *fc)
+{
+	struct fuse_backing_table *table;
+
+	spin_lock(&fc->lock);
+	table = fc->backing_table;
+	if (table)
+		refcount_inc(&table->users);
+	spin_unlock(&fc->lock);
+
+	return table;
+}
+
+/* Make @new the table of @fc, unless there is one or it is too late for one */
+static int table_publish(struct fuse_conn *fc, struct fuse_backing_table *new)
+{
+	int err = 0;
+
+	spin_lock(&fc->lock);
+	if (!fc->connected)
+		err = -ENOTCONN;
+	else if (fc->backing_table)
+		err = -EEXIST;
+	else
+		/* pairs with smp_load_acquire() in fuse_backing_lookup() */
+		smp_store_release(&fc->backing_table, new);
+	spin_unlock(&fc->lock);
+
+	return err;
+}
+
+/* Start a thread for @fc; no lock is held, so it may turn out one too many */
+static int table_start(struct fuse_conn *fc)
+{
+	struct fuse_backing_table *new;
+	int err;
+
+	if (!READ_ONCE(fc->connected))
+		return -ENOTCONN;
+
+	new = table_create(fc->dev);
+	if (IS_ERR(new))
+		return PTR_ERR(new);
+
+	err = table_publish(fc, new);
+	if (err)
+		table_destroy(new);
+	return err == -EEXIST ? 0 : err;
+}
+
+static struct fuse_backing_table *table_get_or_start(struct fuse_conn *fc)
+{
+	struct fuse_backing_table *table = table_get(fc);
+	int err;
+
+	if (table)
+		return table;
+	err = table_start(fc);
+	if (err)
+		return ERR_PTR(err);
+	/* gone again if the superblock was faster */
+	return table_get(fc) ?: ERR_PTR(-ENOTCONN);
+}
+
+static int publish(struct fuse_backing_table *table, struct fuse_backing *fb)
+{
+	int err;
+
+	err = xa_reserve(&table->maps, fb->id, GFP_KERNEL_ACCOUNT);
+	if (err)
+		return err;
+
+	xa_lock(&table->maps);
+	if (table->aborted)
+		err = -ENOTCONN;
+	else
+		__xa_store(&table->maps, fb->id, fb, 0);
+	xa_unlock(&table->maps);
+
+	if (err)
+		xa_release(&table->maps, fb->id);
+	return err;
+}
+
+/* Takes over the references on @table and, if it succeeds, on @file */
+static int register_file(struct fuse_backing_table *table, struct file *file)
+{
+	struct fuse_backing *fb;
+	int err;
+
+	err = -ENOMEM;
+	fb = kmalloc(sizeof(*fb), GFP_KERNEL_ACCOUNT);
+	if (!fb)
+		goto out_put;
+
+	refcount_set(&fb->count, 1);
+	fb->closed = false;
+	fb->table = table;
+	err = kthread_files_install(table->files, file);
+	if (err < 0)
+		goto out_free;
+
+	fb->id = err;
+	fb->cred = get_current_cred();
+	err = publish(table, fb);
+	if (err)
+		goto out_remove;
+	return fb->id;
+
+out_remove:
+	put_cred(fb->cred);
+	kthread_files_remove(table->files, fb->id);
+out_free:
+	kfree(fb);
+out_put:
+	table_put(table);
+	return err;
+}
+
+static int may_register(struct fuse_conn *fc, struct file *file)
+{
+	/* Only regular files have the operations that are passed through */
+	if (d_is_dir(file->f_path.dentry))
+		return -EISDIR;
+	if (!d_is_reg(file->f_path.dentry))
+		return -EINVAL;
+	if (file_inode(file)->i_sb->s_stack_depth >= fc->max_stack_depth)
+		return -ELOOP;
+	return 0;
+}
+
+/**
+ * fuse_backing_open - FUSE_DEV_IOC_BACKING_OPEN: register a backing file
+ * @fc: the connection
+ * @map: the server's descriptor; flags and padding must be 0
+ *
+ * The first registration of a connection starts its kernel thread.
+ *
+ * Context: process context without locks; may sleep, killable.
+ * Return: the backing id, at least 1; or
+ *	-EPERM without CAP_SYS_ADMIN, or if passthrough was not negotiated;
+ *	-EINVAL for flags or padding, or if it is no regular file;
+ *	-EBADF if the descriptor is not open, -EISDIR for a directory;
+ *	-ELOOP if the backing filesystem is stacked too deeply;
+ *	-EMFILE if the thread's RLIMIT_NOFILE is reached;
+ *	-EAGAIN if the thread would exceed the caller's RLIMIT_NPROC;
+ *	-ENOTCONN after the connection was aborted or unmounted;
+ *	-EINTR if the caller was killed, -ENOMEM.
+ */
+int fuse_backing_open(struct fuse_conn *fc, struct fuse_backing_map *map)
+{
+	struct fuse_backing_table *table;
+	struct file *file;
+	int res;
+
+	if (!fc->passthrough || !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (map->flags || map->padding)
+		return -EINVAL;
+
+	file = fget_raw(map->fd);
+	if (!file)
+		return -EBADF;
+
+	res = may_register(fc, file);
+	if (res)
+		goto out_fput;
+
+	table = table_get_or_start(fc);
+	if (IS_ERR(table)) {
+		res = PTR_ERR(table);
+		goto out_fput;
+	}
+
+	res = register_file(table, file);
+	if (res > 0)
+		return res;
+out_fput:
+	fput(file);
+	return res;
+}
+
+/**
+ * fuse_backing_close - FUSE_DEV_IOC_BACKING_CLOSE: close a backing id
+ * @fc: the connection
+ * @backing_id: what fuse_backing_open() returned
+ *
+ * No file is opened with the id any more.  The backing file stays in the table,
+ * visible and counted, until the last FUSE file that uses it is released.
+ *
+ * Context: process context without locks; may sleep.
+ * Return: 0; -EPERM as for fuse_backing_open(); -EINVAL if @backing_id is not
+ *	positive; -ENOENT if it was closed, never registered, or the connection
+ *	was aborted.
+ */
+int fuse_backing_close(struct fuse_conn *fc, int backing_id)
+{
+	struct fuse_backing_table *table;
+	struct fuse_backing *fb;
+
+	if (!fc->passthrough || !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (backing_id <= 0)
+		return -EINVAL;
+
+	table = table_get(fc);
+	if (!table)
+		return -ENOENT;
+	fb = unpublish(table, backing_id);
+	if (fb)
+		fuse_backing_put(fb);
+	table_put(table);
+
+	return fb ? 0 : -ENOENT;
+}
+
+/**
+ * fuse_backing_lookup - find the mapping to open a FUSE file with
+ * @fc: connection of a mounted superblock, which keeps the table
+ * @backing_id: any number
+ *
+ * Context: process context; doesn't sleep.
+ * Return: the mapping with a reference, %NULL if the id is closed or unknown.
+ */
+struct fuse_backing *fuse_backing_lookup(struct fuse_conn *fc, int backing_id)
+{
+	/* pairs with smp_store_release() in table_publish() */
+	struct fuse_backing_table *table = smp_load_acquire(&fc->backing_table);
+	struct fuse_backing *fb;
+
+	if (!table)
+		return NULL;
+
+	rcu_read_lock();
+	fb = xa_load(&table->maps, backing_id);
+	if (fb && (READ_ONCE(fb->closed) || !refcount_inc_not_zero(&fb->count)))
+		fb = NULL;
+	rcu_read_unlock();
+
+	return fb;
+}
+
+/**
+ * fuse_backing_file - the registered file of a mapping
+ * @fb: a mapping that the caller holds a reference on
+ *
+ * Context: any but interrupts.
+ * Return: the file in the thread's table, with a reference for the caller.
+ */
+struct file *fuse_backing_file(struct fuse_backing *fb)
+{
+	return kthread_files_lookup(fb->table->files, fb->id);
+}
+
+/**
+ * fuse_backing_abort - the server is gone: empty the table
+ * @fc: the connection, no longer connected
+ *
+ * Every id is closed, and every mapping without an open FUSE file leaves the
+ * table soon after.  Registration fails with -ENOTCONN from now on.  Aborting
+ * is the way out of hangs: nothing here waits, the files are put by a worker.
+ *
+ * Context: process context without locks; doesn't sleep.
+ */
+void fuse_backing_abort(struct fuse_conn *fc)
+{
+	struct fuse_backing_table *table = table_get(fc);
+
+	if (!table)
+		return;
+
+	xa_lock(&table->maps);
+	table->aborted = true;
+	xa_unlock(&table->maps);
+
+	/* the reference goes to the work */
+	if (!queue_work(system_unbound_wq, &table->empty_work))
+		table_put(table);
+}
+
+/**
+ * fuse_backing_destroy - the superblock's end: stop the thread
+ * @fc: the connection, aborted, with all inodes evicted
+ *
+ * When this returns, nothing of the connection pins a backing filesystem.
+ *
+ * Context: process context; waits for files to be closed.
+ */
+void fuse_backing_destroy(struct fuse_conn *fc)
+{
+	struct fuse_backing_table *table;
+
+	spin_lock(&fc->lock);
+	table = fc->backing_table;
+	fc->backing_table = NULL;
+	spin_unlock(&fc->lock);
+	if (!table)
+		return;
+
+	table_put(table);
+	wait_for_completion(&table->unused);
+	table_destroy(table);
+}
+
+/**
+ * fuse_backing_status - thread, number of files and limit of a connection
+ * @fc: the connection, mounted or not
+ * @ns: pid namespace of who asks
+ * @status: filled; all 0 if there is no thread
+ *
+ * Context: any but interrupts.
+ */
+void fuse_backing_status(struct fuse_conn *fc, struct pid_namespace *ns,
+			 struct fuse_backing_status *status)
+{
+	struct kthread_files *files;
+
+	memset(status, 0, sizeof(*status));
+	spin_lock(&fc->lock);
+	if (fc->backing_table) {
+		files = fc->backing_table->files;
+		status->pid = kthread_files_pid(files, ns);
+		status->count = kthread_files_count(files);
+		status->limit = kthread_files_limit(files);
+	}
+	spin_unlock(&fc->lock);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * FUSE backing files: what the rest of fs/fuse needs of them.
+ *
+ * backing.c owns ids and lifetime, passthrough.c the I/O, backing_ctl.c what
+ * userspace sees.
+ */
+
+#ifndef _FS_FUSE_BACKING_H
+#define _FS_FUSE_BACKING_H
+
+#include <linux/llist.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/types.h>
+
+struct cred;
+struct file;
+struct fuse_backing_map;
+struct fuse_backing_table;
+struct fuse_conn;
+struct fuse_file;
+struct fuse_inode;
+struct inode;
+struct kiocb;
+struct iov_iter;
+struct pid_namespace;
+struct pipe_inode_info;
+struct seq_file;
+struct vm_area_struct;
+
+/**
+ * struct fuse_backing - a mapping: a backing file under its id
+ * @count: one for the id until it is closed, one for each open FUSE file and
+ *	one for each inode that keeps the mapping because it was mmapped
+ * @id: backing id, also the number of the file in the table of the thread
+ * @closed: the id is not to be used for new opens; protected by the lock of
+ *	the table's maps
+ * @cred: credentials of the registration
+ * @table: where the file is; the mapping holds a reference
+ * @rcu: lookups are lockless
+ * @dead: entry on the list of mappings that a worker is to free
+ *
+ * The file itself is in the table only.  It stays there as long as the mapping
+ * has a reference.
+ */
+struct fuse_backing {
+	refcount_t count;
+	int id;
+	bool closed;
+	const struct cred *cred;
+	struct fuse_backing_table *table;
+	union {
+		struct rcu_head rcu;
+		struct llist_node dead;
+	};
+};
+
+/* An inode's hold on a mapping that was mmapped */
+struct fuse_backing_pin {
+	struct hlist_node entry;
+	struct fuse_backing *fb;
+};
+
+/**
+ * struct fuse_inode_backing - the backing side of a FUSE inode
+ * @inode: backing inode of all files that are open in passthrough mode, to
+ *	compare with; the open files keep it alive
+ * @files: how many files are open in passthrough mode
+ * @pins: mappings that were mmapped, kept until the FUSE inode is evicted
+ *
+ * All protected by fuse_inode::lock.
+ */
+struct fuse_inode_backing {
+	struct inode *inode;
+	unsigned int files;
+	struct hlist_head pins;
+};
+
+/**
+ * struct fuse_backing_status - a table in numbers
+ * @pid: of the kernel thread, in the namespace asked for; 0 if there is none
+ * @count: files in the table
+ * @limit: RLIMIT_NOFILE of the thread
+ */
+struct fuse_backing_status {
+	pid_t pid;
+	unsigned int count;
+	unsigned int limit;
+};
+
+#ifdef CONFIG_FUSE_PASSTHROUGH
+
+/* backing.c: ids and lifetime */
+int fuse_backing_open(struct fuse_conn *fc, struct fuse_backing_map *map);
+int fuse_backing_close(struct fuse_conn *fc, int backing_id);
+void fuse_backing_abort(struct fuse_conn *fc);
+void fuse_backing_destroy(struct fuse_conn *fc);
+
+struct fuse_backing *fuse_backing_lookup(struct fuse_conn *fc, int backing_id);
+struct file *fuse_backing_file(struct fuse_backing *fb);
+void fuse_backing_put(struct fuse_backing *fb);
+void fuse_backing_put_deferred(struct fuse_backing *fb);
+void fuse_backing_status(struct fuse_conn *fc, struct pid_namespace *ns,
+			 struct fuse_backing_status *status);
+
+/* backing_inode.c: which mappings an inode uses */
+int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing);
+void fuse_inode_backing_end(struct fuse_inode *fi);
+void fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb,
+			    struct fuse_backing_pin *pin);
+void fuse_inode_backing_evict(struct fuse_inode *fi);
+
+/* backing_ctl.c: what userspace sees */
+void fuse_backing_show_fdinfo(struct seq_file *m, struct file *file);
+
+/* passthrough.c: dispatch */
+int fuse_passthrough_open(struct file *file, int backing_id);
+int fuse_passthrough_open_error(const struct fuse_file *ff, int err);
+void fuse_passthrough_release(struct fuse_file *ff, struct fuse_inode *fi);
+
+#else
+
+static inline int fuse_backing_open(struct fuse_conn *fc,
+				    struct fuse_backing_map *map)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int fuse_backing_close(struct fuse_conn *fc, int backing_id)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void fuse_backing_abort(struct fuse_conn *fc)
+{
+}
+
+static inline void fuse_backing_destroy(struct fuse_conn *fc)
+{
+}
+
+static inline int fuse_inode_backing_start(struct fuse_inode *fi,
+					   struct inode *backing)
+{
+	return 0;
+}
+
+static inline void fuse_inode_backing_evict(struct fuse_inode *fi)
+{
+}
+
+#define fuse_backing_show_fdinfo NULL
+
+static inline int fuse_passthrough_open(struct file *file, int backing_id)
+{
+	return -EINVAL;
+}
+
+static inline int fuse_passthrough_open_error(const struct fuse_file *ff,
+					      int err)
+{
+	return -EIO;
+}
+
+static inline void fuse_passthrough_release(struct fuse_file *ff,
+					    struct fuse_inode *fi)
+{
+}
+
+#endif /* CONFIG_FUSE_PASSTHROUGH */
+
+/* Called only for files that fuse_passthrough_open() opened */
+ssize_t fuse_passthrough_read_iter(struct kiocb *iocb, struct iov_iter *iter);
+ssize_t fuse_passthrough_write_iter(struct kiocb *iocb, struct iov_iter *iter);
+ssize_t fuse_passthrough_splice_read(struct file *in, loff_t *ppos,
+				     struct pipe_inode_info *pipe,
+				     size_t len, unsigned int flags);
+ssize_t fuse_passthrough_splice_write(struct pipe_inode_info *pipe,
+				      struct file *out, loff_t *ppos,
+				      size_t len, unsigned int flags);
+int fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma);
+
+#endif /* _FS_FUSE_BACKING_H */

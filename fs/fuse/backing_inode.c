@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: which mappings an inode uses.
+ *
+ * All files of a FUSE inode that are open in passthrough mode have the same
+ * backing inode, whatever their backing ids, so that they see the same data.
+ */
+
+#include "fuse_i.h"
+
+#include <linux/slab.h>
+
+/**
+ * fuse_inode_backing_start - a file of @fi is being opened in passthrough mode
+ * @fi: the FUSE inode
+ * @backing: inode of the backing file just opened; %NULL is for I/O that needs
+ *	the inode uncached and has no backing file
+ *
+ * Context: fi->lock is held.
+ * Return: 0, and the caller must call fuse_inode_backing_end() before the
+ *	backing file is put, unless @backing is %NULL; -EBUSY if files of another
+ *	backing inode are open.
+ */
+int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing)
+{
+	lockdep_assert_held(&fi->lock);
+
+	if (!backing)
+		return 0;
+	if (fi->backing.files && fi->backing.inode != backing)
+		return -EBUSY;
+
+	fi->backing.files++;
+	WRITE_ONCE(fi->backing.inode, backing);
+	return 0;
+}
+
+/**
+ * fuse_inode_backing_end - a file of @fi leaves passthrough mode
+ * @fi: the FUSE inode
+ *
+ * Context: takes fi->lock.
+ */
+void fuse_inode_backing_end(struct fuse_inode *fi)
+{
+	spin_lock(&fi->lock);
+	if (!--fi->backing.files)
+		WRITE_ONCE(fi->backing.inode, NULL);
+	spin_unlock(&fi->lock);
+}
+
+static bool pinned_locked(struct fuse_inode *fi, struct fuse_backing *fb)
+{
+	struct fuse_backing_pin *pin;
+
+	hlist_for_each_entry(pin, &fi->backing.pins, entry)
+		if (pin->fb == fb)
+			return true;
+	return false;
+}
+
+/**
+ * fuse_inode_backing_pin - keep a mapping until the inode is evicted
+ * @fi: the FUSE inode
+ * @fb: a mapping that the caller holds a reference on
+ * @pin: allocated by the caller, ours now
+ *
+ * A vma pins the backing file but not the FUSE file, so without this a file
+ * that is mmapped and closed would be seen nowhere.
+ *
+ * Context: takes fi->lock.
+ */
+void fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb,
+			    struct fuse_backing_pin *pin)
+{
+	spin_lock(&fi->lock);
+	if (!pinned_locked(fi, fb)) {
+		refcount_inc(&fb->count);
+		pin->fb = fb;
+		hlist_add_head(&pin->entry, &fi->backing.pins);
+		pin = NULL;
+	}
+	spin_unlock(&fi->lock);
+	kfree(pin);
+}
+
+/**
+ * fuse_inode_backing_evict - give up the mappings of an inode
+ * @fi: the FUSE inode, which nobody else uses
+ *
+ * Context: may be memory reclaim: backing files are closed by a worker.
+ */
+void fuse_inode_backing_evict(struct fuse_inode *fi)
+{
+	struct fuse_backing_pin *pin;
+	struct hlist_node *next;
+
+	hlist_for_each_entry_safe(pin, next, &fi->backing.pins, entry) {
+		fuse_backing_put_deferred(pin->fb);
+		kfree(pin);
+	}
+	INIT_HLIST_HEAD(&fi->backing.pins);
+}

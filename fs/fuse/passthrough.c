@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE passthrough: I/O of a FUSE file on its backing file.
+ *
+ * A FUSE file that is open in passthrough mode has a backing file of its own,
+ * reopened through the mapping that the server named in its reply.  It is never
+ * in a file table: there is one for each FUSE file, which the opener's own
+ * limit counts.
+ *
+ * References: fuse_file::passthrough is the backing file, fuse_file::fb keeps
+ * the mapping.  Both go with fuse_passthrough_release().
+ */
+
+#include "fuse_i.h"
+
+#include <linux/backing-file.h>
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/slab.h>
+#include <linux/splice.h>
+
+/*
+ * These made or emptied the FUSE file when the server opened it.  Some
+ * filesystems act on them in ->open() again, whatever the access mode.
+ */
+#define CREATION_FLAGS	(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_TMPFILE)
+
+static void accessed(struct file *file)
+{
+	fuse_invalidate_atime(file_inode(file));
+}
+
+static void end_write(struct file *file, loff_t pos, ssize_t written)
+{
+	fuse_write_update_attr(file_inode(file), pos, written);
+}
+
+static struct backing_file_ctx read_ctx(struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+
+	return (struct backing_file_ctx) {
+		.cred = ff->fb->cred,
+		.user_file = file,
+		.accessed = accessed,
+	};
+}
+
+static struct backing_file_ctx write_ctx(struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+
+	return (struct backing_file_ctx) {
+		.cred = ff->fb->cred,
+		.user_file = file,
+		.end_write = end_write,
+	};
+}
+
+/* Open what @fb maps as @file was opened, as whoever registered it */
+static struct file *reopen(struct file *file, struct fuse_backing *fb)
+{
+	struct file *registered = fuse_backing_file(fb);
+	const struct cred *old_cred;
+	struct file *backing;
+
+	old_cred = override_creds(fb->cred);
+	backing = backing_file_open(file, file->f_flags & ~CREATION_FLAGS,
+				    &registered->f_path, fb->cred);
+	revert_creds(old_cred);
+	fput(registered);
+
+	return backing;
+}
+
+/**
+ * fuse_passthrough_open - open the backing file of a FUSE file
+ * @file: the FUSE file, opened by the server
+ * @backing_id: from the server's reply
+ *
+ * Context: process context; may sleep.
+ * Return: 0, to be undone with fuse_passthrough_release(); -EINVAL if
+ *	@backing_id is not positive, -ENOENT if it is closed or was never
+ *	registered, or why the backing file can't be opened.
+ */
+int fuse_passthrough_open(struct file *file, int backing_id)
+{
+	struct fuse_file *ff = file->private_data;
+	struct fuse_backing *fb;
+	struct file *backing;
+
+	if (backing_id <= 0)
+		return -EINVAL;
+
+	fb = fuse_backing_lookup(ff->fm->fc, backing_id);
+	if (!fb)
+		return -ENOENT;
+
+	backing = reopen(file, fb);
+	if (IS_ERR(backing)) {
+		fuse_backing_put(fb);
+		return PTR_ERR(backing);
+	}
+
+	ff->passthrough = backing;
+	ff->fb = fb;
+	return 0;
+}
+
+/**
+ * fuse_passthrough_open_error - what open(2) says of a file that has no I/O mode
+ * @ff: file data of the FUSE file
+ * @err: why
+ *
+ * A server that asks for passthrough gets the reason to its clients' side, so
+ * that it can be found.  To all others the reason is a mistake of the server's
+ * that has always been -EIO.
+ *
+ * Context: any.
+ * Return: a negative errno.
+ */
+int fuse_passthrough_open_error(const struct fuse_file *ff, int err)
+{
+	if (ff->fm->fc->passthrough && (ff->open_flags & FOPEN_PASSTHROUGH))
+		return err;
+	return -EIO;
+}
+
+/**
+ * fuse_passthrough_release - undo fuse_passthrough_open()
+ * @ff: file data of the FUSE file
+ * @fi: its inode
+ *
+ * The backing file is closed before the mapping is given up, both before this
+ * returns: afterwards the FUSE file doesn't pin the backing filesystem.
+ *
+ * Context: process context; may sleep.
+ */
+void fuse_passthrough_release(struct fuse_file *ff, struct fuse_inode *fi)
+{
+	if (ff->iomode == IOM_UNCACHED)
+		fuse_inode_backing_end(fi);
+
+	__fput_sync(ff->passthrough);
+	ff->passthrough = NULL;
+	fuse_backing_put(ff->fb);
+	ff->fb = NULL;
+}
+
+/**
+ * fuse_passthrough_read_iter - read from the backing file
+ * @iocb: position and flags; its file is open in passthrough mode
+ * @iter: where to
+ *
+ * Context: process context; may sleep unless IOCB_NOWAIT is set.
+ * Return: bytes read, -EIOCBQUEUED, or the error of the backing filesystem.
+ */
+ssize_t fuse_passthrough_read_iter(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct file *file = iocb->ki_filp;
+	struct fuse_file *ff = file->private_data;
+	struct backing_file_ctx ctx = read_ctx(file);
+
+	return backing_file_read_iter(ff->passthrough, iter, iocb,
+				      iocb->ki_flags, &ctx);
+}
+
+/**
+ * fuse_passthrough_write_iter - write to the backing file
+ * @iocb: position and flags; its file is open in passthrough mode
+ * @iter: where from
+ *
+ * Context: process context; may sleep; takes the FUSE inode's lock.
+ * Return: bytes written, -EIOCBQUEUED, or the error of the backing filesystem.
+ */
+ssize_t fuse_passthrough_write_iter(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct file *file = iocb->ki_filp;
+	struct fuse_file *ff = file->private_data;
+	struct inode *inode = file_inode(file);
+	struct backing_file_ctx ctx = write_ctx(file);
+	ssize_t written;
+
+	inode_lock(inode);
+	written = backing_file_write_iter(ff->passthrough, iter, iocb,
+					  iocb->ki_flags, &ctx);
+	inode_unlock(inode);
+
+	return written;
+}
+
+/**
+ * fuse_passthrough_splice_read - splice from the backing file to a pipe
+ * @in: a FUSE file open in passthrough mode
+ * @ppos: position, moved on
+ * @pipe: where to
+ * @len: bytes at most
+ * @flags: SPLICE_F_*
+ *
+ * Context: process context; may sleep.
+ * Return: bytes spliced, or the error of the backing filesystem.
+ */
+ssize_t fuse_passthrough_splice_read(struct file *in, loff_t *ppos,
+				     struct pipe_inode_info *pipe,
+				     size_t len, unsigned int flags)
+{
+	struct fuse_file *ff = in->private_data;
+	struct backing_file_ctx ctx = read_ctx(in);
+
+	return backing_file_splice_read(ff->passthrough, ppos, pipe, len, flags,
+					&ctx);
+}
+
+/**
+ * fuse_passthrough_splice_write - splice from a pipe to the backing file
+ * @pipe: where from
+ * @out: a FUSE file open in passthrough mode
+ * @ppos: position, moved on
+ * @len: bytes at most
+ * @flags: SPLICE_F_*
+ *
+ * Context: process context; may sleep; takes the FUSE inode's lock.
+ * Return: bytes spliced, or the error of the backing filesystem.
+ */
+ssize_t fuse_passthrough_splice_write(struct pipe_inode_info *pipe,
+				      struct file *out, loff_t *ppos,
+				      size_t len, unsigned int flags)
+{
+	struct fuse_file *ff = out->private_data;
+	struct inode *inode = file_inode(out);
+	struct backing_file_ctx ctx = write_ctx(out);
+	ssize_t written;
+
+	inode_lock(inode);
+	written = backing_file_splice_write(pipe, ff->passthrough, ppos, len,
+					    flags, &ctx);
+	inode_unlock(inode);
+
+	return written;
+}
+
+/**
+ * fuse_passthrough_mmap - map the backing file
+ * @file: a FUSE file open in passthrough mode
+ * @vma: where to; its file becomes the backing file
+ *
+ * Context: process context with mmap_lock held for writing; may sleep.
+ * Return: 0, -ENOMEM, or the error of the backing filesystem.
+ */
+int fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct fuse_file *ff = file->private_data;
+	struct backing_file_ctx ctx = read_ctx(file);
+	struct fuse_backing_pin *pin;
+	int err;
+
+	pin = kmalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
+	if (!pin)
+		return -ENOMEM;
+
+	err = backing_file_mmap(ff->passthrough, vma, &ctx);
+	if (err)
+		kfree(pin);
+	else
+		fuse_inode_backing_pin(get_fuse_inode(file_inode(file)),
+				       ff->fb, pin);
+	return err;
+}
