@@ -384,26 +384,36 @@ static void inherit_nofile_limit(struct task_struct *task)
 	task_unlock(task);
 }
 
+/* Take some file out of a table; %NULL if it is empty */
+static struct file *close_any(struct files_struct *files)
+{
+	struct file *file = NULL;
+	struct fdtable *fdt;
+	unsigned int nr;
+
+	spin_lock(&files->file_lock);
+	fdt = files_fdtable(files);
+	nr = find_first_bit(fdt->open_fds, fdt->max_fds);
+	if (nr < fdt->max_fds)
+		file = file_close_fd_locked(files, nr);
+	spin_unlock(&files->file_lock);
+
+	return file;
+}
+
 /* Kernel threads share init_files: give this one a table of its own */
 static int unshare_table(struct kthread_files *kf)
 {
 	struct files_struct *files, *shared;
-	unsigned int nr;
+	struct file *file;
 
 	files = dup_fd(&init_files, NULL);
 	if (IS_ERR(files))
 		return PTR_ERR(files);
 
 	/* Whatever kernel threads may have open is none of the user's business */
-	for (nr = 0; nr < files_fdtable(files)->max_fds; nr++) {
-		struct file *file;
-
-		spin_lock(&files->file_lock);
-		file = file_close_fd_locked(files, nr);
-		spin_unlock(&files->file_lock);
-		if (file)
-			fput(file);
-	}
+	while ((file = close_any(files)))
+		fput(file);
 
 	atomic_inc(&files->count);
 	kf->files = files;
