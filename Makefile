@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+# Thin: each target is a script, which also says what its variables mean.
+
+# CMD reaches the guest as it was written, dollars included
+override CMD := $(value CMD)
+export CMD SHARE TIMEOUT VARIANT KERNEL MEM CPUS DISKS DISK APPEND ICOUNT LEAKS
+export LOG ACCEL MIRROR TESTS DEBUG
+ifneq ($(DEBUG),)
+override VARIANT := debug
+endif
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make run       the main job, in a guest, start to end
+#: make test      every test; TESTS=pattern for some, DEBUG=1 under KASAN & co.
+#: make check     checkpatch, sparse, W=1, kernel-doc, shellcheck, build variants
+#: make vm        CMD='...' run in a fresh guest; SHARE=DIR at /share, TIMEOUT=120
+#: make shell     a prompt in a fresh guest; Ctrl-D ends it
+#: make kernel    build the guest's kernel: VARIANT=base|debug|module|nopt
+#: make image     build the guest's root image
+#: make clean     remove build/, except the compiler cache and the guest image
+#: make distclean remove all of build/
+#:
+#: Variables of vm, shell, test: VARIANT MEM CPUS DISKS DISK APPEND ICOUNT,
+#: described in vm/run. make turns any failure into its own exit status 2;
+#: after `make kernel image`, CMD='...' vm/run exits with the command's own.
+
+run:
+	@vm/demo
+
+test:
+	@scripts/test
+
+check:
+	@scripts/check
+
+vm:
+	@scripts/prepare && vm/run
+
+shell:
+	@scripts/prepare && SHELL_=1 vm/run
+
+kernel image:
+	@scripts/prepare
+
+clean:
+	rm -rf build/linux-* build/obj-* build/vm build/test build/check build/log
+
+distclean:
+	rm -rf build
+
+.PHONY: help run test check vm shell kernel image clean distclean
+.NOTPARALLEL:

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Sourced by the other scripts: paths, messages, long steps.
+
+set -euo pipefail
+umask 022
+export LC_ALL=C
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$top/build
+# shellcheck disable=SC2034 # for the scripts that source this
+variant=${VARIANT:-base}
+# shellcheck disable=SC2034
+jobs=$(nproc)
+mkdir -p "$build"
+
+# Progress goes to stderr: stdout belongs to what the user asked for.
+note()
+{
+	printf '%s\n' "$*" >&2
+}
+
+die()
+{
+	note "${0##*/}: $*"
+	exit 1
+}
+
+minutes()
+{
+	printf '%d:%02d' $(($1 / 60)) $(($1 % 60))
+}
+
+# Print the lines of a log that say what went wrong.
+log_excerpt()
+{
+	local log=$1 first
+
+	first=$(grep -m1 -nE '(error|Error|ERROR|undefined reference|^E:)' "$log" |
+		cut -d: -f1 || true)
+	if [ -n "$first" ] && [ "$(wc -l <"$log")" -gt $((first + 25)) ]; then
+		sed -n "${first},$((first + 12))p" "$log" >&2
+		note "  ..."
+	fi
+	tail -n 25 "$log" >&2
+	note "whole log: $log"
+}
+
+# A long step: long 'LABEL' LOG COMMAND...; a sign of life every 30 seconds.
+long()
+{
+	local label=$1 log=$2 start=$SECONDS pid beat=0
+	shift 2
+
+	mkdir -p "$(dirname "$log")"
+	note "$label ..."
+	"$@" >"$log" 2>&1 </dev/null &
+	pid=$!
+	# Background jobs ignore the interrupt key, so pass it on
+	trap 'kill $pid 2>/dev/null; exit 130' INT TERM
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.2
+		beat=$((beat + 1))
+		[ $((beat % 150)) -ne 0 ] ||
+			note "      $(minutes $((SECONDS - start))) elapsed," \
+				"$(wc -l <"$log") lines of log"
+	done
+	if ! wait "$pid"; then
+		note "$label: FAILED after $(minutes $((SECONDS - start)))"
+		log_excerpt "$log"
+		return 1
+	fi
+	trap - INT TERM
+	note "$label: done in $(minutes $((SECONDS - start)))"
+}
+
+# Serialise what changes build/: several makes may run at once.
+lock()
+{
+	exec 9>"$build/.lock-$1"
+	if ! flock -n 9; then
+		note "waiting for another run to finish: $1"
+		flock 9
+	fi
+}
+
+unlock()
+{
+	exec 9>&-
+}
