@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What every test starts from: a scratch backing filesystem and a server.
+ *
+ * To be included after kselftest_harness.h.
+ */
+#ifndef ENV_H
+#define ENV_H
+
+#include <stdbool.h>
+
+#include "backing_table.h"
+#include "fuse_server.h"
+#include "scratch.h"
+#include "wait_until.h"
+
+#define FILE_SIZE	(64 * 1024)
+
+struct env {
+	struct scratch scratch;
+	struct fuse_server srv;
+};
+
+/* Backing files "a" to "d", each with contents of its own, and a server. */
+static inline int env_files(void)
+{
+	static const char * const names[] = { "a", "b", "c", "d" };
+	int err = 0;
+
+	for (unsigned int i = 0; i < 4 && !err; i++)
+		err = scratch_file(names[i], FILE_SIZE, i);
+	return err;
+}
+
+static inline int env_serve(struct env *env, struct fuse_server *srv,
+			    const struct fuse_server_opts *opts)
+{
+	struct fuse_server_opts o = *opts;
+	static const char * const names[] = { "a", "b", "c", "d" };
+	int err;
+
+	(void)env;
+	if (!o.mountpoint)
+		o.mountpoint = SCRATCH_FUSE;
+	if (!o.backing)
+		o.backing = SCRATCH_BACKING;
+	err = fuse_server_start(srv, &o);
+	for (unsigned int i = 0; i < 4 && !err; i++)
+		if (!fuse_server_add(srv, names[i]))
+			err = -ENOSPC;
+	return err;
+}
+
+static inline int env_setup(struct env *env, enum scratch_fs fs)
+{
+	static const struct fuse_server_opts opts;
+	int err;
+
+	if (geteuid())
+		return -EOPNOTSUPP;
+	err = scratch_setup(&env->scratch, fs);
+	if (!err)
+		err = env_files();
+	if (!err)
+		err = env_serve(env, &env->srv, &opts);
+	if (!err && !env->srv.sh->passthrough)
+		err = -EOPNOTSUPP;
+	return err;
+}
+
+/*
+ * The next test's mount may get the same device number, and its thread the
+ * same name: see this one off first.
+ */
+static inline void env_teardown(struct env *env)
+{
+	dev_t dev = env->srv.dev;
+
+	fuse_server_stop(&env->srv);
+	if (dev)
+		wait_until(!thread_find(dev));
+}
+
+/* For a fixture's setup, which is to end if this says false. */
+static inline bool env_start(struct __test_metadata *_metadata,
+			     struct env *env, enum scratch_fs fs)
+{
+	int err = env_setup(env, fs);
+
+	if (err == -EOPNOTSUPP)
+		SKIP(return false, "needs root, FUSE passthrough%s",
+		     fs == SCRATCH_EXT4 ? ", loop devices, mkfs.ext4" : "");
+	ASSERT_EQ(0, err);
+	return true;
+}
+
+/* Register the backing file @name through the test's own /dev/fuse. */
+static inline int env_register(struct env *env, const char *name, int flags)
+{
+	return fuse_backing_open_path(env->srv.fd, scratch_path(name), flags);
+}
+
+#endif /* ENV_H */

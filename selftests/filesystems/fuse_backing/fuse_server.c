@@ -1,0 +1,852 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A FUSE server on the bare /dev/fuse protocol. See fuse_server.h.
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fuse_server.h"
+#include "wait_until.h"
+
+#define MAX_WRITE	(128 * 1024)
+#define REQUEST_SIZE	(MAX_WRITE + 4096)
+#define FIRST_NODE	(FUSE_ROOT_ID + 1)
+#define SERVER_DEV	3	/* /dev/fuse in the server process */
+
+/* What the server process knows beside the shared memory. */
+struct server {
+	int dev;
+	const char *backing;
+	struct fuse_server_opts opts;
+	struct fuse_server_shared *sh;
+	const struct fuse_in_header *in;
+	char request[REQUEST_SIZE];
+	char reply[REQUEST_SIZE];
+};
+
+/* Replies; errors are negative, as they are on the wire. */
+
+static void reply_raw(struct server *s, __u64 unique, int error,
+		      const void *data, size_t len)
+{
+	struct fuse_out_header out = {
+		.len = sizeof(out) + len,
+		.error = error,
+		.unique = unique,
+	};
+	struct iovec iov[2] = {
+		{ &out, sizeof(out) },
+		{ (void *)data, len },
+	};
+
+	/*
+	 * ENOENT says that the request was interrupted or aborted, ENODEV
+	 * that the mount is gone: nobody is left to hear about either.
+	 */
+	if (writev(s->dev, iov, len ? 2 : 1) < 0 &&
+	    errno != ENOENT && errno != ENODEV)
+		perror("# fuse_server: reply");
+}
+
+static void reply_error(struct server *s, int error)
+{
+	reply_raw(s, s->in->unique, error, NULL, 0);
+}
+
+static void reply_data(struct server *s, const void *data, size_t len)
+{
+	reply_raw(s, s->in->unique, 0, data, len);
+}
+
+/* Files and attributes */
+
+static struct fuse_server_file *file_of_node(struct server *s, __u64 node)
+{
+	if (node < FIRST_NODE || node >= FIRST_NODE + FUSE_SERVER_FILES ||
+	    !s->sh->file[node - FIRST_NODE].in_use)
+		return NULL;
+	return &s->sh->file[node - FIRST_NODE];
+}
+
+static struct fuse_server_file *file_by_name(struct fuse_server_shared *sh,
+					     const char *name)
+{
+	for (int i = 0; i < FUSE_SERVER_FILES; i++)
+		if (sh->file[i].in_use && !strcmp(sh->file[i].name, name))
+			return &sh->file[i];
+	return NULL;
+}
+
+static struct fuse_server_file *file_add(struct fuse_server_shared *sh,
+					 const char *name)
+{
+	struct fuse_server_file *file;
+
+	if (strlen(name) >= FUSE_SERVER_NAME)
+		return NULL;
+	for (int i = 0; i < FUSE_SERVER_FILES; i++) {
+		file = &sh->file[i];
+		if (file->in_use)
+			continue;
+		memset(file, 0, sizeof(*file));
+		snprintf(file->name, sizeof(file->name), "%s", name);
+		file->in_use = true;
+		return file;
+	}
+	return NULL;
+}
+
+static void path_of(struct server *s, const struct fuse_server_file *file,
+		    char *path)
+{
+	snprintf(path, PATH_MAX, "%s/%s", s->backing, file->name);
+}
+
+static void attr_from_stat(struct fuse_attr *attr, const struct stat *st)
+{
+	attr->size = st->st_size;
+	attr->blocks = st->st_blocks;
+	attr->atime = st->st_atim.tv_sec;
+	attr->atimensec = st->st_atim.tv_nsec;
+	attr->mtime = st->st_mtim.tv_sec;
+	attr->mtimensec = st->st_mtim.tv_nsec;
+	attr->ctime = st->st_ctim.tv_sec;
+	attr->ctimensec = st->st_ctim.tv_nsec;
+	attr->mode = st->st_mode;
+	attr->nlink = st->st_nlink;
+	attr->uid = st->st_uid;
+	attr->gid = st->st_gid;
+	attr->blksize = st->st_blksize;
+}
+
+static int attr_of_node(struct server *s, __u64 node,
+			struct fuse_attr *attr)
+{
+	struct fuse_server_file *file = file_of_node(s, node);
+	char path[PATH_MAX];
+	struct stat st;
+
+	memset(attr, 0, sizeof(*attr));
+	attr->ino = node;
+	if (node == FUSE_ROOT_ID) {
+		attr->mode = S_IFDIR | 0755;
+		attr->nlink = 2;
+		return 0;
+	}
+	if (!file)
+		return -ENOENT;
+	path_of(s, file, path);
+	if (stat(path, &st) < 0)
+		return -errno;
+	attr_from_stat(attr, &st);
+	return 0;
+}
+
+static int entry_of(struct server *s, const struct fuse_server_file *file,
+		    struct fuse_entry_out *entry)
+{
+	memset(entry, 0, sizeof(*entry));
+	entry->nodeid = file - s->sh->file + FIRST_NODE;
+	entry->entry_valid = s->sh->entry_valid;
+	entry->attr_valid = s->sh->attr_valid;
+	return attr_of_node(s, entry->nodeid, &entry->attr);
+}
+
+/* Requests: one function each, in the order of a file's life. */
+
+static void do_init(struct server *s, const struct fuse_init_in *in)
+{
+	__u64 offered = in->flags | (__u64)in->flags2 << 32;
+	__u64 want = FUSE_INIT_EXT | FUSE_BIG_WRITES | FUSE_MAX_PAGES |
+			FUSE_PARALLEL_DIROPS | s->opts.init_flags;
+	struct fuse_init_out out = {
+		.major = FUSE_KERNEL_VERSION,
+		.minor = FUSE_KERNEL_MINOR_VERSION,
+		.max_readahead = in->max_readahead,
+		.max_background = 16,
+		.congestion_threshold = 12,
+		.max_write = MAX_WRITE,
+		.max_pages = MAX_WRITE / 4096,
+		.time_gran = 1,
+	};
+
+	if (!s->opts.no_passthrough)
+		want |= FUSE_PASSTHROUGH;
+	want &= offered;
+	out.flags = want;
+	out.flags2 = want >> 32;
+	if (want & FUSE_PASSTHROUGH)
+		out.max_stack_depth = s->opts.max_stack_depth ?: 1;
+	reply_data(s, &out, sizeof(out));
+	s->sh->passthrough = want & FUSE_PASSTHROUGH;
+	s->sh->ready = true;
+}
+
+static void do_lookup(struct server *s, const char *name)
+{
+	struct fuse_server_file *file = file_by_name(s->sh, name);
+	struct fuse_entry_out entry;
+	int err = -ENOENT;
+
+	if (file)
+		err = entry_of(s, file, &entry);
+	if (err)
+		reply_error(s, err);
+	else
+		reply_data(s, &entry, sizeof(entry));
+}
+
+static void do_getattr(struct server *s)
+{
+	struct fuse_attr_out out = { .attr_valid = s->sh->attr_valid };
+	int err = attr_of_node(s, s->in->nodeid, &out.attr);
+
+	if (err)
+		reply_error(s, err);
+	else
+		reply_data(s, &out, sizeof(out));
+}
+
+static void set_time(struct timespec *ts, bool set, bool now, __u64 sec,
+		     __u32 nsec)
+{
+	ts->tv_sec = sec;
+	ts->tv_nsec = now ? UTIME_NOW : set ? nsec : UTIME_OMIT;
+}
+
+static int setattr_path(const char *path, const struct fuse_setattr_in *in)
+{
+	struct timespec ts[2];
+
+	if (in->valid & FATTR_SIZE && truncate(path, in->size) < 0)
+		return -errno;
+	if (in->valid & FATTR_MODE && chmod(path, in->mode & 07777) < 0)
+		return -errno;
+	if (in->valid & (FATTR_UID | FATTR_GID) &&
+	    chown(path, in->valid & FATTR_UID ? in->uid : (uid_t)-1,
+		  in->valid & FATTR_GID ? in->gid : (gid_t)-1) < 0)
+		return -errno;
+	set_time(&ts[0], in->valid & FATTR_ATIME, in->valid & FATTR_ATIME_NOW,
+		 in->atime, in->atimensec);
+	set_time(&ts[1], in->valid & FATTR_MTIME, in->valid & FATTR_MTIME_NOW,
+		 in->mtime, in->mtimensec);
+	if (utimensat(AT_FDCWD, path, ts, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+static void do_setattr(struct server *s, const struct fuse_setattr_in *in)
+{
+	struct fuse_server_file *file = file_of_node(s, s->in->nodeid);
+	char path[PATH_MAX];
+	int err = -ENOENT;
+
+	if (file) {
+		path_of(s, file, path);
+		err = setattr_path(path, in);
+	}
+	if (err)
+		reply_error(s, err);
+	else
+		do_getattr(s);
+}
+
+/* What passthrough_hp does: one id for all opens of a file. */
+static void auto_register(struct server *s, struct fuse_server_file *file)
+{
+	char path[PATH_MAX];
+	int id;
+
+	if (!file->auto_users++) {
+		path_of(s, file, path);
+		id = fuse_backing_open_path(s->dev, path, O_RDWR);
+		if (id < 0)
+			fprintf(stderr, "# fuse_server: register %s: %s\n",
+				path, strerror(-id));
+		file->auto_id = id;
+	}
+	if (file->auto_id > 0) {
+		file->backing_id = file->auto_id;
+		file->open_flags |= FOPEN_PASSTHROUGH;
+	}
+}
+
+static void auto_close(struct server *s, struct fuse_server_file *file)
+{
+	if (!file->auto_users || --file->auto_users)
+		return;
+	fuse_backing_close(s->dev, file->auto_id);
+	file->auto_id = 0;
+	file->backing_id = 0;
+}
+
+static void fill_open(struct server *s, struct fuse_server_file *file,
+		      struct fuse_open_out *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (s->opts.auto_register)
+		auto_register(s, file);
+	out->fh = ++s->sh->next_fh;
+	out->open_flags = file->open_flags;
+	out->backing_id = file->backing_id;
+}
+
+static void note_open(struct server *s, struct fuse_server_file *file,
+		      __u32 flags)
+{
+	file->seen_flags = flags;
+	file->seen_uid = s->in->uid;
+	file->seen_gid = s->in->gid;
+	file->opens++;
+}
+
+static void hold_open(struct server *s, struct fuse_server_file *file)
+{
+	struct fuse_server_held *held = &s->sh->held[s->sh->held_count];
+
+	if (s->sh->held_count == FUSE_SERVER_HELD) {
+		reply_error(s, -ENFILE);
+		return;
+	}
+	held->unique = s->in->unique;
+	held->file = file - s->sh->file;
+	s->sh->held_count++;
+}
+
+static void do_open(struct server *s, const struct fuse_open_in *in)
+{
+	struct fuse_server_file *file = file_of_node(s, s->in->nodeid);
+	struct fuse_open_out out;
+
+	if (!file) {
+		reply_error(s, -ENOENT);
+		return;
+	}
+	note_open(s, file, in->flags);
+	if (file->open_error) {
+		reply_error(s, -file->open_error);
+	} else if (file->hold_open) {
+		hold_open(s, file);
+	} else {
+		fill_open(s, file, &out);
+		reply_data(s, &out, sizeof(out));
+	}
+}
+
+/* Late replies: with what the knobs say by now. */
+static void release_held(struct server *s)
+{
+	struct fuse_open_out out;
+
+	for (__u32 i = 0; i < s->sh->held_count; i++) {
+		fill_open(s, &s->sh->file[s->sh->held[i].file], &out);
+		reply_raw(s, s->sh->held[i].unique, 0, &out, sizeof(out));
+	}
+	s->sh->held_count = 0;
+	s->sh->release_held = false;
+}
+
+static int create_backing(struct server *s, struct fuse_server_file *file,
+			  const struct fuse_create_in *in)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	path_of(s, file, path);
+	fd = open(path, O_CREAT | O_CLOEXEC | (in->flags & O_EXCL),
+		  in->mode & ~in->umask & 07777);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static void do_create(struct server *s, const struct fuse_create_in *in)
+{
+	const char *name = (const char *)(in + 1);
+	struct fuse_server_file *file = file_by_name(s->sh, name);
+	struct {
+		struct fuse_entry_out entry;
+		struct fuse_open_out open;
+	} out;
+	int err = -ENOSPC;
+
+	if (!file)
+		file = file_add(s->sh, name);
+	if (file)
+		err = create_backing(s, file, in);
+	if (!err)
+		err = entry_of(s, file, &out.entry);
+	if (err) {
+		reply_error(s, err);
+		return;
+	}
+	note_open(s, file, in->flags);
+	fill_open(s, file, &out.open);
+	reply_data(s, &out, sizeof(out));
+}
+
+/* A handle that we never gave means an operation on a file we never opened. */
+static void note_fh(struct server *s, __u64 fh)
+{
+	struct fuse_server_file *file = file_of_node(s, s->in->nodeid);
+
+	if (!fh || fh > s->sh->next_fh)
+		s->sh->bad_fh++;
+	if (file)
+		file->seen_fh = fh;
+}
+
+static void do_read(struct server *s, const struct fuse_read_in *in)
+{
+	struct fuse_server_file *file = file_of_node(s, s->in->nodeid);
+	char path[PATH_MAX];
+	ssize_t n = -1;
+	int fd;
+
+	note_fh(s, in->fh);
+	if (!file || in->size > sizeof(s->reply)) {
+		reply_error(s, -EINVAL);
+		return;
+	}
+	path_of(s, file, path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		n = pread(fd, s->reply, in->size, in->offset);
+	if (n < 0)
+		reply_error(s, -errno);
+	else
+		reply_data(s, s->reply, n);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void do_write(struct server *s, const struct fuse_write_in *in)
+{
+	struct fuse_server_file *file = file_of_node(s, s->in->nodeid);
+	struct fuse_write_out out = {};
+	char path[PATH_MAX];
+	ssize_t n = -1;
+	int fd;
+
+	note_fh(s, in->fh);
+	if (!file) {
+		reply_error(s, -EINVAL);
+		return;
+	}
+	path_of(s, file, path);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0)
+		n = pwrite(fd, in + 1, in->size, in->offset);
+	out.size = n;
+	if (n < 0)
+		reply_error(s, -errno);
+	else
+		reply_data(s, &out, sizeof(out));
+	if (fd >= 0)
+		close(fd);
+}
+
+static void do_release(struct server *s, const struct fuse_release_in *in)
+{
+	struct fuse_server_file *file = file_of_node(s, s->in->nodeid);
+
+	note_fh(s, in->fh);
+	if (file) {
+		if (s->opts.auto_register)
+			auto_close(s, file);
+		file->releases++;
+	}
+	reply_error(s, 0);
+}
+
+static void do_forget(struct server *s, __u64 node)
+{
+	struct fuse_server_file *file = file_of_node(s, node);
+
+	if (file)
+		file->forgets++;
+}
+
+static void do_batch_forget(struct server *s,
+			    const struct fuse_batch_forget_in *in)
+{
+	const struct fuse_forget_one *one = (const void *)(in + 1);
+
+	for (__u32 i = 0; i < in->count; i++)
+		do_forget(s, one[i].nodeid);
+}
+
+static void do_opendir(struct server *s)
+{
+	struct fuse_open_out out = { .fh = ++s->sh->next_fh };
+
+	reply_data(s, &out, sizeof(out));
+}
+
+static void do_readdir(struct server *s, const struct fuse_read_in *in)
+{
+	struct fuse_dirent *dent;
+	size_t len = 0;
+
+	for (__u64 i = in->offset; i < FUSE_SERVER_FILES; i++) {
+		const struct fuse_server_file *file = &s->sh->file[i];
+		size_t namelen = strlen(file->name);
+		size_t size = FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET + namelen);
+
+		if (!file->in_use)
+			continue;
+		if (len + size > in->size)
+			break;
+		dent = (void *)s->reply + len;
+		memset(dent, 0, size);
+		dent->ino = i + FIRST_NODE;
+		dent->off = i + 1;
+		dent->namelen = namelen;
+		dent->type = S_IFREG >> 12;
+		memcpy(dent->name, file->name, namelen);
+		len += size;
+	}
+	reply_data(s, s->reply, len);
+}
+
+static void do_statfs(struct server *s)
+{
+	struct fuse_statfs_out out = {
+		.st = { .bsize = 4096, .frsize = 4096, .namelen = 255 },
+	};
+
+	reply_data(s, &out, sizeof(out));
+}
+
+static void handle(struct server *s)
+{
+	const void *arg = s->in + 1;
+
+	if (s->in->opcode < FUSE_SERVER_OPS)
+		s->sh->ops[s->in->opcode]++;
+
+	switch (s->in->opcode) {
+	case FUSE_INIT:
+		return do_init(s, arg);
+	case FUSE_LOOKUP:
+		return do_lookup(s, arg);
+	case FUSE_GETATTR:
+		return do_getattr(s);
+	case FUSE_SETATTR:
+		return do_setattr(s, arg);
+	case FUSE_OPEN:
+		return do_open(s, arg);
+	case FUSE_CREATE:
+		return do_create(s, arg);
+	case FUSE_READ:
+		return do_read(s, arg);
+	case FUSE_WRITE:
+		return do_write(s, arg);
+	case FUSE_GETXATTR:
+		return reply_error(s, -s->sh->getxattr_error);
+	case FUSE_FLUSH:
+		return reply_error(s, -s->sh->flush_error);
+	case FUSE_RELEASE:
+		return do_release(s, arg);
+	case FUSE_FORGET:
+		return do_forget(s, s->in->nodeid);
+	case FUSE_BATCH_FORGET:
+		return do_batch_forget(s, arg);
+	case FUSE_OPENDIR:
+		return do_opendir(s);
+	case FUSE_READDIR:
+		return do_readdir(s, arg);
+	case FUSE_FSYNC:
+	case FUSE_RELEASEDIR:
+	case FUSE_DESTROY:
+		return reply_error(s, 0);
+	case FUSE_STATFS:
+		return do_statfs(s);
+	case FUSE_INTERRUPT:
+		return;
+	default:
+		return reply_error(s, -ENOSYS);
+	}
+}
+
+/* The server process */
+
+static void wait_for_request(struct server *s)
+{
+	struct pollfd pfd = { .fd = s->dev, .events = POLLIN };
+
+	while (s->sh->held_count) {
+		if (s->sh->release_held)
+			release_held(s);
+		else if (poll(&pfd, 1, 10))
+			return;
+	}
+}
+
+static void serve(struct server *s)
+{
+	ssize_t n;
+
+	for (;;) {
+		wait_for_request(s);
+		n = read(s->dev, s->request, sizeof(s->request));
+		if (n < 0 && (errno == EINTR || errno == EAGAIN ||
+			      errno == ENOENT))
+			continue;
+		if (n < (ssize_t)sizeof(*s->in))
+			return;
+		s->in = (const void *)s->request;
+		handle(s);
+	}
+}
+
+/*
+ * The descriptors of the test must not be open in here too: a file of the
+ * backing filesystem would pin it, and a file of this mount would wait for
+ * ourselves.
+ */
+static void close_inherited(int dev)
+{
+	if (dev != SERVER_DEV && dup2(dev, SERVER_DEV) < 0)
+		_exit(1);
+	syscall(SYS_close_range, SERVER_DEV + 1, ~0U, 0);
+	if (chdir("/") < 0)
+		_exit(1);
+}
+
+static void server_process(int dev, const char *backing,
+			   const struct fuse_server_opts *opts,
+			   struct fuse_server_shared *sh)
+{
+	static struct server server;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "fuse_server");
+	close_inherited(dev);
+	server.dev = SERVER_DEV;
+	server.backing = backing;
+	server.opts = *opts;
+	server.sh = sh;
+	serve(&server);
+	_exit(0);
+}
+
+/* The test's side */
+
+static int mount_fuse(int dev, const struct fuse_server_opts *opts)
+{
+	char data[256];
+
+	snprintf(data, sizeof(data),
+		 "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other%s%s",
+		 dev, opts->mount_opts ? "," : "", opts->mount_opts ?: "");
+	if (mount("fuse_server", opts->mountpoint, "fuse",
+		  MS_NOSUID | MS_NODEV, data) < 0)
+		return -errno;
+	return 0;
+}
+
+static int fork_server(struct fuse_server *srv,
+		       const struct fuse_server_opts *opts)
+{
+	fflush(NULL);
+	srv->pid = fork();
+	if (srv->pid < 0) {
+		srv->pid = 0;
+		return -errno;
+	}
+	if (!srv->pid)
+		server_process(srv->fd, srv->backing, opts, srv->sh);
+	return 0;
+}
+
+static int map_shared(struct fuse_server *srv)
+{
+	srv->sh = mmap(NULL, sizeof(*srv->sh), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (srv->sh == MAP_FAILED) {
+		srv->sh = NULL;
+		return -ENOMEM;
+	}
+	srv->sh->getxattr_error = ENODATA;
+	srv->sh->entry_valid = 60;
+	srv->sh->attr_valid = 60;
+	return 0;
+}
+
+int fuse_server_start(struct fuse_server *srv,
+		      const struct fuse_server_opts *opts)
+{
+	struct stat st;
+	int err;
+
+	memset(srv, 0, sizeof(*srv));
+	snprintf(srv->mountpoint, sizeof(srv->mountpoint), "%s",
+		 opts->mountpoint);
+	snprintf(srv->backing, sizeof(srv->backing), "%s", opts->backing);
+	srv->fd = opts->dev_fd;
+	err = map_shared(srv);
+	if (err)
+		return err;
+	if (srv->fd <= 0) {
+		srv->fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+		if (srv->fd < 0)
+			return -errno;
+		err = mount_fuse(srv->fd, opts);
+		if (err)
+			return err;
+	}
+	err = fork_server(srv, opts);
+	if (err)
+		return err;
+	if (!wait_until(srv->sh->ready))
+		return -ETIMEDOUT;
+	if (stat(srv->mountpoint, &st) < 0)
+		return -errno;
+	srv->dev = st.st_dev;
+	return 0;
+}
+
+int fuse_server_kill(struct fuse_server *srv)
+{
+	pid_t pid = srv->pid;
+
+	srv->pid = 0;
+	if (!pid)
+		return 0;
+	kill(pid, SIGKILL);
+	return waitpid(pid, NULL, 0) < 0 ? -errno : 0;
+}
+
+void fuse_server_close_dev(struct fuse_server *srv)
+{
+	if (srv->fd >= 0)
+		close(srv->fd);
+	srv->fd = -1;
+}
+
+int fuse_server_umount(struct fuse_server *srv)
+{
+	return umount2(srv->mountpoint, 0) < 0 ? -errno : 0;
+}
+
+/* For the end of a test, in whatever state it left the mount. */
+void fuse_server_stop(struct fuse_server *srv)
+{
+	if (!srv->sh)
+		return;
+	umount2(srv->mountpoint, MNT_DETACH);
+	fuse_server_close_dev(srv);
+	fuse_server_kill(srv);
+	munmap(srv->sh, sizeof(*srv->sh));
+	srv->sh = NULL;
+}
+
+/* The connection's directory in fusectl is named after the device number. */
+int fuse_server_abort(const struct fuse_server *srv)
+{
+	static const char dir[] = "/sys/fs/fuse/connections";
+	char path[PATH_MAX];
+	int fd, err = 0;
+
+	snprintf(path, sizeof(path), "%s/%u/abort", dir, minor(srv->dev));
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) {
+		if (mount("fusectl", dir, "fusectl", 0, NULL) < 0)
+			return -errno;
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return -errno;
+	if (write(fd, "1", 1) != 1)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+struct fuse_server_file *fuse_server_add(struct fuse_server *srv,
+					 const char *name)
+{
+	return file_add(srv->sh, name);
+}
+
+__u32 fuse_server_ops(const struct fuse_server *srv, __u32 opcode)
+{
+	return srv->sh->ops[opcode];
+}
+
+/* What a passthrough read or write must never cause. */
+__u32 fuse_server_data_ops(const struct fuse_server *srv)
+{
+	return fuse_server_ops(srv, FUSE_READ) +
+	       fuse_server_ops(srv, FUSE_WRITE);
+}
+
+int fuse_server_open(const struct fuse_server *srv, const char *name,
+		     int flags)
+{
+	char path[PATH_MAX + FUSE_SERVER_NAME];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", srv->mountpoint, name);
+	fd = open(path, flags | O_CLOEXEC, 0644);
+	return fd < 0 ? -errno : fd;
+}
+
+int fuse_server_open_id(struct fuse_server *srv, const char *name, int flags,
+			int id)
+{
+	struct fuse_server_file *file = file_by_name(srv->sh, name);
+
+	if (!file)
+		return -ENXIO;
+	file->backing_id = id;
+	file->open_flags |= FOPEN_PASSTHROUGH;
+	return fuse_server_open(srv, name, flags);
+}
+
+int fuse_backing_open(int dev, int fd)
+{
+	struct fuse_backing_map map = { .fd = fd };
+	int id = ioctl(dev, FUSE_DEV_IOC_BACKING_OPEN, &map);
+
+	return id < 0 ? -errno : id;
+}
+
+/* As servers do: the descriptor is closed once the kernel has the file. */
+int fuse_backing_open_path(int dev, const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+	int id;
+
+	if (fd < 0)
+		return -errno;
+	id = fuse_backing_open(dev, fd);
+	close(fd);
+	return id;
+}
+
+int fuse_backing_close(int dev, int id)
+{
+	__u32 arg = id;
+
+	return ioctl(dev, FUSE_DEV_IOC_BACKING_CLOSE, &arg) < 0 ? -errno : 0;
+}

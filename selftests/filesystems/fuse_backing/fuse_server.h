@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A FUSE server on the bare /dev/fuse protocol, without libfuse.
+ *
+ * It serves one flat directory. Each name in it stands for the file of the
+ * same name in a backing directory. The server runs in a process of its own,
+ * so that a test can kill it; what it counts and what it answers is in
+ * shared memory, where the test reads the one and writes the other.
+ *
+ * The server keeps nothing of the backing filesystem open between two
+ * requests: whatever pins it is the kernel's doing, not the server's.
+ *
+ * Start the server before the test maps or opens files that matter: the
+ * process inherits the test's mappings (its descriptors are closed).
+ */
+#ifndef FUSE_SERVER_H
+#define FUSE_SERVER_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <linux/fuse.h>
+
+#define FUSE_SERVER_FILES	64
+#define FUSE_SERVER_NAME	32
+#define FUSE_SERVER_OPS		64
+#define FUSE_SERVER_HELD	8
+
+/* One name of the directory; its node id is its index plus two. */
+struct fuse_server_file {
+	char name[FUSE_SERVER_NAME];
+	bool in_use;
+
+	/* Knobs: what the next reply says. A test may turn them at any time. */
+	__s32 backing_id;	/* of the OPEN and CREATE replies */
+	__u32 open_flags;	/* FOPEN_* */
+	__s32 open_error;	/* an errno, 0 to let the open succeed */
+	bool hold_open;		/* don't answer OPEN before the release */
+
+	/* Observations: what the last or all requests were. */
+	__u32 opens;
+	__u32 releases;
+	__u32 forgets;
+	__u32 seen_flags;	/* of the last OPEN or CREATE */
+	__u32 seen_uid;
+	__u32 seen_gid;
+	__u64 seen_fh;	/* of the last request that carries one */
+
+	/* The server's own, for auto_register. */
+	__s32 auto_id;
+	__u32 auto_users;
+};
+
+struct fuse_server_held {
+	__u64 unique;
+	__u32 file;
+};
+
+struct fuse_server_shared {
+	bool ready;		/* INIT is answered */
+	bool passthrough;	/* and passthrough was on offer */
+	bool release_held;	/* answer what is held, then clear this */
+	__u32 held_count;
+	struct fuse_server_held held[FUSE_SERVER_HELD];
+
+	__s32 getxattr_error;	/* an errno: ENODATA or ENOSYS */
+	__s32 flush_error;
+	__u32 entry_valid;	/* seconds */
+	__u32 attr_valid;
+
+	__u64 next_fh;
+	__u32 bad_fh;	/* requests with a handle we never gave */
+	__u32 ops[FUSE_SERVER_OPS];
+	struct fuse_server_file file[FUSE_SERVER_FILES];
+};
+
+struct fuse_server_opts {
+	const char *mountpoint;
+	const char *backing;	/* the backing directory */
+	__u64 init_flags;	/* wanted beyond those of fuse_server.c */
+	bool no_passthrough;	/* don't negotiate it */
+	__u32 max_stack_depth;	/* 0 means 1 */
+	bool auto_register;	/* register at OPEN, close at last RELEASE */
+	const char *mount_opts;	/* appended to ours, may be NULL */
+	int dev_fd;		/* > 0: /dev/fuse that is mounted already */
+};
+
+struct fuse_server {
+	int fd;			/* the test's own copy of /dev/fuse, or -1 */
+	pid_t pid;		/* the server process, or 0 */
+	dev_t dev;		/* of the mount */
+	char mountpoint[PATH_MAX];
+	char backing[PATH_MAX];
+	struct fuse_server_shared *sh;
+};
+
+/* All of these return 0 (or what they are named after), or -errno. */
+int fuse_server_start(struct fuse_server *srv,
+		      const struct fuse_server_opts *opts);
+int fuse_server_kill(struct fuse_server *srv);
+void fuse_server_close_dev(struct fuse_server *srv);
+int fuse_server_umount(struct fuse_server *srv);
+void fuse_server_stop(struct fuse_server *srv);
+int fuse_server_abort(const struct fuse_server *srv);
+
+struct fuse_server_file *fuse_server_add(struct fuse_server *srv,
+					 const char *name);
+__u32 fuse_server_ops(const struct fuse_server *srv, __u32 opcode);
+__u32 fuse_server_data_ops(const struct fuse_server *srv);
+
+/* open(2) below the mount point: a descriptor or -errno. */
+int fuse_server_open(const struct fuse_server *srv, const char *name,
+		     int flags);
+
+/* The same with FOPEN_PASSTHROUGH and @id in the server's reply. */
+int fuse_server_open_id(struct fuse_server *srv, const char *name, int flags,
+			int id);
+
+/* The ioctls of /dev/fuse: an id or 0, or -errno. */
+int fuse_backing_open(int dev, int fd);
+int fuse_backing_open_path(int dev, const char *path, int flags);
+int fuse_backing_close(int dev, int id);
+
+#endif /* FUSE_SERVER_H */

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Directories and filesystems for one test, in a mount namespace of its own.
+ *
+ * Nothing has to be cleaned up after a test that died half-way: the mounts
+ * go with the namespace, the loop device with its last user.
+ */
+#ifndef SCRATCH_H
+#define SCRATCH_H
+
+#include <limits.h>
+#include <sys/types.h>
+
+#define SCRATCH_ROOT	"/mnt"
+#define SCRATCH_FUSE	SCRATCH_ROOT "/fuse"	/* mount points */
+#define SCRATCH_FUSE2	SCRATCH_ROOT "/fuse2"
+#define SCRATCH_BACKING	SCRATCH_ROOT "/backing"
+#define SCRATCH_OTHER	SCRATCH_ROOT "/other"
+
+enum scratch_fs {
+	SCRATCH_TMPFS,
+	SCRATCH_EXT4,		/* on a loop device */
+};
+
+struct scratch {
+	enum scratch_fs fs;
+	int loop;		/* descriptor of the loop device */
+	char loop_name[32];
+};
+
+/* 0; -EOPNOTSUPP if the system lacks something optional; or -errno. */
+int scratch_setup(struct scratch *scratch, enum scratch_fs fs);
+int scratch_mount_backing(struct scratch *scratch);
+int scratch_umount_backing(void);
+
+/* The path of @name in the backing filesystem, in a buffer of its own. */
+const char *scratch_path(const char *name);
+
+/* A file there with @size bytes of a pattern that depends on @seed. */
+int scratch_file(const char *name, size_t size, unsigned int seed);
+void scratch_pattern(char *buf, size_t size, unsigned int seed);
+
+/* Does the backing file hold exactly these bytes? 0, -EILSEQ or -errno. */
+int scratch_compare(const char *name, const char *buf, size_t size,
+		    off_t offset);
+off_t scratch_size(const char *name);
+
+int scratch_drop_caches(void);
+
+#endif /* SCRATCH_H */
