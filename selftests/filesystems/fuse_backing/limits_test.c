@@ -289,6 +289,18 @@ struct slabs {
 	} slab[512];
 };
 
+/*
+ * KASAN keeps what was freed in quarantine, and kmemleak an object for each:
+ * there the numbers mean nothing, and kmemleak itself is the judge.
+ */
+static bool slabs_mean_something(void)
+{
+	char out[64];
+
+	return command_output("grep -m 1 kasan_quarantine_put /proc/kallsyms",
+			      out, sizeof(out)) != 0;
+}
+
 static int read_slabs(struct slabs *slabs)
 {
 	char line[512];
@@ -359,7 +371,7 @@ TEST_F_TIMEOUT(limits, refusals_leak_nothing, 120)
 		refuse(srv->fd, self->fd, dir, i);
 
 	files = file_nr();
-	err = read_slabs(&before);
+	err = slabs_mean_something() ? read_slabs(&before) : -EOPNOTSUPP;
 	for (int i = 0; i < REFUSALS; i++)
 		refused += refuse(srv->fd, self->fd, dir, i);
 	EXPECT_EQ(REFUSALS, refused);
@@ -369,7 +381,7 @@ TEST_F_TIMEOUT(limits, refusals_leak_nothing, 120)
 	/* Credentials and the like are freed after a grace period. */
 	EXPECT_TRUE(wait_until(file_nr() <= files + FILE_NOISE));
 	if (err)
-		TH_LOG("no /proc/slabinfo: slabs not compared");
+		TH_LOG("slabs not compared: error %d", err);
 	else
 		EXPECT_TRUE(wait_until(worst_growth(&before, &name) <
 				       SLAB_NOISE))
@@ -389,7 +401,7 @@ TEST_F_TIMEOUT(limits, registrations_leak_nothing, 120)
 	ASSERT_LT(0, id);
 	ASSERT_EQ(0, fuse_backing_close(srv->fd, id));
 	files = file_nr();
-	err = read_slabs(&before);
+	err = slabs_mean_something() ? read_slabs(&before) : -EOPNOTSUPP;
 	for (int i = 0; i < REFUSALS; i++) {
 		id = fuse_backing_open(srv->fd, self->fd);
 		ASSERT_LT(0, id);
@@ -397,7 +409,9 @@ TEST_F_TIMEOUT(limits, registrations_leak_nothing, 120)
 	}
 	EXPECT_EQ(0, table_count(thread_find(srv->dev)));
 	EXPECT_TRUE(wait_until(file_nr() <= files + FILE_NOISE));
-	if (!err)
+	if (err)
+		TH_LOG("slabs not compared: error %d", err);
+	else
 		EXPECT_TRUE(wait_until(worst_growth(&before, &name) <
 				       SLAB_NOISE))
 			TH_LOG("%s grew", name);
