@@ -11,7 +11,8 @@
  * table second.  So an id that can be looked up always has its file.
  *
  * Locking: fuse_conn::lock protects fuse_conn::backing_table, the xarray's lock
- * protects fuse_backing_table::aborted and fuse_backing::closed.  Neither is
+ * protects fuse_backing_table::aborted, the credentials there, and
+ * fuse_backing::closed.  Neither is
  * held while the other, or the lock of the thread's table, is taken.
  *
  * References: the connection, each mapping and each call in progress hold one
@@ -20,6 +21,7 @@
  */
 
 #include "fuse_i.h"
+#include "backing_reject.h"
 
 #include <linux/completion.h>
 #include <linux/cred.h>
@@ -35,6 +37,9 @@ struct fuse_backing_table {
 	struct xarray maps;
 	/* no mapping is published any more */
 	bool aborted;
+	/* credentials of a registration, and what get_write_cred() made of them */
+	const struct cred *cred;
+	const struct cred *write_cred;
 	refcount_t users;
 	struct completion unused;
 	struct work_struct empty_work;
@@ -46,6 +51,17 @@ static void table_put(struct fuse_backing_table *table)
 {
 	if (refcount_dec_and_test(&table->users))
 		complete(&table->unused);
+}
+
+/* Free a mapping whose file is not in the table (any more) */
+static void free_removed(struct fuse_backing *fb)
+{
+	struct fuse_backing_table *table = fb->table;
+
+	put_cred(fb->cred);
+	put_cred(fb->write_cred);
+	kfree_rcu(fb, rcu);
+	table_put(table);
 }
 
 /*
@@ -62,9 +78,7 @@ static void free_mapping(struct fuse_backing *fb)
 
 	xa_erase(&table->maps, fb->id);
 	__fput_sync(kthread_files_remove(table->files, fb->id));
-	put_cred(fb->cred);
-	kfree_rcu(fb, rcu);
-	table_put(table);
+	free_removed(fb);
 }
 
 /**
@@ -174,6 +188,8 @@ static void table_destroy(struct fuse_backing_table *table)
 {
 	kthread_files_destroy(table->files);
 	xa_destroy(&table->maps);
+	put_cred(table->cred);
+	put_cred(table->write_cred);
 	kfree(table);
 }
 
@@ -261,51 +277,102 @@ static int publish(struct fuse_backing_table *table, struct fuse_backing *fb)
 	return err;
 }
 
+/* The table keeps the last pair of credentials that get_write_cred() made */
+static void remember_creds(struct fuse_backing_table *table,
+			   const struct cred *cred,
+			   const struct cred *write_cred)
+{
+	get_cred(cred);
+	get_cred(write_cred);
+
+	xa_lock(&table->maps);
+	swap(table->cred, cred);
+	swap(table->write_cred, write_cred);
+	xa_unlock(&table->maps);
+
+	put_cred(cred);
+	put_cred(write_cred);
+}
+
+/*
+ * Credentials for writes of clients without CAP_FSETID: the backing filesystem
+ * must then remove suid and sgid bits, whatever the server may do.  Mappings
+ * that follow each other with the same credentials share them.
+ */
+static const struct cred *get_write_cred(struct fuse_backing_table *table,
+					 const struct cred *cred)
+{
+	const struct cred *found = NULL;
+	struct cred *new;
+
+	if (!cap_raised(cred->cap_effective, CAP_FSETID))
+		return get_cred(cred);
+
+	xa_lock(&table->maps);
+	if (table->cred == cred)
+		found = get_cred(table->write_cred);
+	xa_unlock(&table->maps);
+	if (found)
+		return found;
+
+	new = prepare_creds();
+	if (!new)
+		return NULL;
+	cap_lower(new->cap_effective, CAP_FSETID);
+
+	remember_creds(table, cred, new);
+	return new;
+}
+
+static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
+					  bool brokered)
+{
+	struct fuse_backing *fb = kmalloc(sizeof(*fb), GFP_KERNEL_ACCOUNT);
+
+	if (!fb)
+		return NULL;
+
+	fb->write_cred = get_write_cred(table, current_cred());
+	if (!fb->write_cred) {
+		kfree(fb);
+		return NULL;
+	}
+	fb->cred = get_current_cred();
+	fb->closed = false;
+	fb->brokered = brokered;
+	fb->table = table;
+	refcount_set(&fb->count, 1);
+	return fb;
+}
+
 /* Takes over the references on @table and, if it succeeds, on @file */
-static int register_file(struct fuse_backing_table *table, struct file *file)
+static int register_file(struct fuse_backing_table *table, struct file *file,
+			 bool brokered)
 {
 	struct fuse_backing *fb;
 	int err;
 
-	err = -ENOMEM;
-	fb = kmalloc(sizeof(*fb), GFP_KERNEL_ACCOUNT);
-	if (!fb)
-		goto out_put;
+	fb = alloc_mapping(table, brokered);
+	if (!fb) {
+		table_put(table);
+		return -ENOMEM;
+	}
 
-	refcount_set(&fb->count, 1);
-	fb->closed = false;
-	fb->table = table;
 	err = kthread_files_install(table->files, file);
 	if (err < 0)
 		goto out_free;
-
 	fb->id = err;
-	fb->cred = get_current_cred();
+
 	err = publish(table, fb);
 	if (err)
 		goto out_remove;
 	return fb->id;
 
 out_remove:
-	put_cred(fb->cred);
 	kthread_files_remove(table->files, fb->id);
 out_free:
-	kfree(fb);
-out_put:
-	table_put(table);
+	free_removed(fb);
 	return err;
-}
-
-static int may_register(struct fuse_conn *fc, struct file *file)
-{
-	/* Only regular files have the operations that are passed through */
-	if (d_is_dir(file->f_path.dentry))
-		return -EISDIR;
-	if (!d_is_reg(file->f_path.dentry))
-		return -EINVAL;
-	if (file_inode(file)->i_sb->s_stack_depth >= fc->max_stack_depth)
-		return -ELOOP;
-	return 0;
 }
 
 /**
@@ -317,9 +384,13 @@ static int may_register(struct fuse_conn *fc, struct file *file)
  *
  * Context: process context without locks; may sleep, killable.
  * Return: the backing id, at least 1; or
- *	-EPERM without CAP_SYS_ADMIN, or if passthrough was not negotiated;
+ *	-EPERM if passthrough was not negotiated, if the caller's user namespace
+ *	is not within the connection's, or without CAP_SYS_ADMIN where
+ *	fuse.unprivileged_passthrough is off;
  *	-EINVAL for flags or padding, or if it is no regular file;
  *	-EBADF if the descriptor is not open, -EISDIR for a directory;
+ *	-EOPNOTSUPP for a file on an internal mount (memfd), and without
+ *	CAP_SYS_ADMIN on a filesystem that is not fit;
  *	-ELOOP if the backing filesystem is stacked too deeply;
  *	-EMFILE if the thread's RLIMIT_NOFILE is reached;
  *	-EAGAIN if the thread would exceed the caller's RLIMIT_NPROC;
@@ -332,28 +403,32 @@ int fuse_backing_open(struct fuse_conn *fc, struct fuse_backing_map *map)
 	struct file *file;
 	int res;
 
-	if (!fc->passthrough || !capable(CAP_SYS_ADMIN))
-		return -EPERM;
+	res = fuse_backing_may_call(fc, 0);
+	if (res)
+		return res;
 	if (map->flags || map->padding)
-		return -EINVAL;
+		return fuse_backing_reject(fc, 0, -EINVAL,
+					   FUSE_BACKING_BAD_ARGUMENT);
 
 	file = fget_raw(map->fd);
 	if (!file)
-		return -EBADF;
+		return fuse_backing_reject(fc, 0, -EBADF, FUSE_BACKING_BAD_FD);
 
-	res = may_register(fc, file);
+	res = fuse_backing_may_register(fc, file);
 	if (res)
 		goto out_fput;
 
 	table = table_get_or_start(fc);
 	if (IS_ERR(table)) {
-		res = PTR_ERR(table);
+		res = fuse_backing_reject(fc, 0, PTR_ERR(table),
+					  FUSE_BACKING_THREAD);
 		goto out_fput;
 	}
 
-	res = register_file(table, file);
+	res = register_file(table, file, fuse_backing_is_brokered(fc));
 	if (res > 0)
 		return res;
+	fuse_backing_reject(fc, 0, res, FUSE_BACKING_TABLE);
 out_fput:
 	fput(file);
 	return res;
@@ -375,22 +450,27 @@ out_fput:
 int fuse_backing_close(struct fuse_conn *fc, int backing_id)
 {
 	struct fuse_backing_table *table;
-	struct fuse_backing *fb;
+	struct fuse_backing *fb = NULL;
+	int err;
 
-	if (!fc->passthrough || !capable(CAP_SYS_ADMIN))
-		return -EPERM;
+	err = fuse_backing_may_call(fc, backing_id);
+	if (err)
+		return err;
 	if (backing_id <= 0)
-		return -EINVAL;
+		return fuse_backing_reject(fc, backing_id, -EINVAL,
+					   FUSE_BACKING_BAD_ARGUMENT);
 
 	table = table_get(fc);
-	if (!table)
-		return -ENOENT;
-	fb = unpublish(table, backing_id);
-	if (fb)
-		fuse_backing_put(fb);
-	table_put(table);
-
-	return fb ? 0 : -ENOENT;
+	if (table) {
+		fb = unpublish(table, backing_id);
+		if (fb)
+			fuse_backing_put(fb);
+		table_put(table);
+	}
+	if (!fb)
+		return fuse_backing_reject(fc, backing_id, -ENOENT,
+					   FUSE_BACKING_UNKNOWN_ID);
+	return 0;
 }
 
 /**

@@ -36,7 +36,9 @@ struct vm_area_struct;
  * @id: backing id, also the number of the file in the table of the thread
  * @closed: the id is not to be used for new opens; protected by the lock of
  *	the table's maps
+ * @brokered: good for what the registered descriptor was opened for only
  * @cred: credentials of the registration
+ * @write_cred: the same without CAP_FSETID, for clients that lack it
  * @table: where the file is; the mapping holds a reference
  * @rcu: lookups are lockless
  * @dead: entry on the list of mappings that a worker is to free
@@ -48,7 +50,9 @@ struct fuse_backing {
 	refcount_t count;
 	int id;
 	bool closed;
+	bool brokered;
 	const struct cred *cred;
+	const struct cred *write_cred;
 	struct fuse_backing_table *table;
 	union {
 		struct rcu_head rcu;
@@ -104,6 +108,16 @@ void fuse_backing_put_deferred(struct fuse_backing *fb);
 void fuse_backing_status(struct fuse_conn *fc, struct pid_namespace *ns,
 			 struct fuse_backing_status *status);
 
+/* backing_access.c: what a server may pass through */
+int fuse_backing_may_call(struct fuse_conn *fc, int backing_id);
+int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file);
+bool fuse_backing_is_brokered(struct fuse_conn *fc);
+int fuse_backing_may_open(struct fuse_backing *fb,
+			  const struct file *registered, struct file *file);
+int fuse_backing_open_flags(const struct file *registered, int flags);
+int fuse_backing_may_write(struct fuse_file *ff, bool append);
+int fuse_backing_may_mmap(struct fuse_file *ff, struct vm_area_struct *vma);
+
 /* backing_inode.c: which mappings an inode uses */
 int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing);
 void fuse_inode_backing_end(struct fuse_inode *fi);
@@ -116,6 +130,9 @@ void fuse_backing_show_fdinfo(struct seq_file *m, struct file *file);
 
 /* passthrough.c: dispatch */
 int fuse_passthrough_open(struct file *file, int backing_id);
+int fuse_passthrough_bad_flags(struct fuse_file *ff);
+void fuse_passthrough_open_failed(struct fuse_file *ff, struct fuse_inode *fi,
+				  int err);
 int fuse_passthrough_open_error(const struct fuse_file *ff, int err);
 void fuse_passthrough_release(struct fuse_file *ff, struct fuse_inode *fi);
 
@@ -155,6 +172,16 @@ static inline void fuse_inode_backing_evict(struct fuse_inode *fi)
 static inline int fuse_passthrough_open(struct file *file, int backing_id)
 {
 	return -EINVAL;
+}
+
+static inline int fuse_passthrough_bad_flags(struct fuse_file *ff)
+{
+	return -EINVAL;
+}
+
+static inline void fuse_passthrough_open_failed(struct fuse_file *ff,
+						struct fuse_inode *fi, int err)
+{
 }
 
 static inline int fuse_passthrough_open_error(const struct fuse_file *ff,

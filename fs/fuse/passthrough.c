@@ -12,18 +12,13 @@
  */
 
 #include "fuse_i.h"
+#include "backing_reject.h"
 
 #include <linux/backing-file.h>
 #include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/slab.h>
 #include <linux/splice.h>
-
-/*
- * These made or emptied the FUSE file when the server opened it.  Some
- * filesystems act on them in ->open() again, whatever the access mode.
- */
-#define CREATION_FLAGS	(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_TMPFILE)
 
 static void accessed(struct file *file)
 {
@@ -46,15 +41,75 @@ static struct backing_file_ctx read_ctx(struct file *file)
 	};
 }
 
+/*
+ * Credentials to write with.  A client without CAP_FSETID must not keep suid
+ * and sgid bits of the backing file just because the server could.
+ */
+static const struct cred *write_cred(const struct fuse_file *ff)
+{
+	const struct fuse_backing *fb = ff->fb;
+
+	if (is_sxid(file_inode(ff->passthrough)->i_mode) && capable(CAP_FSETID))
+		return fb->cred;
+	return fb->write_cred;
+}
+
+/*
+ * A server that handles the removal of privileges never sees the write.  Clear
+ * the bits of the FUSE inode here, because exec reads them; the inode's lock is
+ * held.
+ */
+static void clear_privs(struct inode *inode)
+{
+	struct fuse_conn *fc = get_fuse_conn(inode);
+	struct fuse_inode *fi = get_fuse_inode(inode);
+	int kill;
+
+	if (!fc->handle_killpriv && !fc->handle_killpriv_v2)
+		return;
+
+	kill = setattr_should_drop_suidgid(&nop_mnt_idmap, inode);
+	if (!kill)
+		return;
+
+	spin_lock(&fi->lock);
+	if (kill & ATTR_KILL_SUID)
+		inode->i_mode &= ~S_ISUID;
+	if (kill & ATTR_KILL_SGID)
+		inode->i_mode &= ~S_ISGID;
+	spin_unlock(&fi->lock);
+	fuse_invalidate_attr_mask(inode, STATX_MODE);
+}
+
 static struct backing_file_ctx write_ctx(struct file *file)
 {
 	struct fuse_file *ff = file->private_data;
 
 	return (struct backing_file_ctx) {
-		.cred = ff->fb->cred,
+		.cred = write_cred(ff),
 		.user_file = file,
 		.end_write = end_write,
 	};
+}
+
+/* Returns the backing file; to be called with the mapping's credentials */
+static struct file *reopen_file(struct file *file, struct fuse_backing *fb,
+				const struct file *registered)
+{
+	struct fuse_file *ff = file->private_data;
+	struct file *backing;
+	int flags, err;
+
+	err = fuse_backing_may_open(fb, registered, file);
+	if (err)
+		return ERR_PTR(err);
+
+	flags = fuse_backing_open_flags(registered, file->f_flags);
+	backing = backing_file_open(file, flags, &registered->f_path, fb->cred);
+	if (IS_ERR(backing))
+		fuse_backing_reject(ff->fm->fc, fb->id, PTR_ERR(backing),
+				    FUSE_BACKING_REOPEN);
+	return backing;
 }
 
 /* Open what @fb maps as @file was opened, as whoever registered it */
@@ -65,8 +120,7 @@ static struct file *reopen(struct file *file, struct fuse_backing *fb)
 	struct file *backing;
 
 	old_cred = override_creds(fb->cred);
-	backing = backing_file_open(file, file->f_flags & ~CREATION_FLAGS,
-				    &registered->f_path, fb->cred);
+	backing = reopen_file(file, fb, registered);
 	revert_creds(old_cred);
 	fput(registered);
 
@@ -86,15 +140,18 @@ static struct file *reopen(struct file *file, struct fuse_backing *fb)
 int fuse_passthrough_open(struct file *file, int backing_id)
 {
 	struct fuse_file *ff = file->private_data;
+	struct fuse_conn *fc = ff->fm->fc;
 	struct fuse_backing *fb;
 	struct file *backing;
 
 	if (backing_id <= 0)
-		return -EINVAL;
+		return fuse_backing_reject(fc, backing_id, -EINVAL,
+					   FUSE_BACKING_BAD_ARGUMENT);
 
-	fb = fuse_backing_lookup(ff->fm->fc, backing_id);
+	fb = fuse_backing_lookup(fc, backing_id);
 	if (!fb)
-		return -ENOENT;
+		return fuse_backing_reject(fc, backing_id, -ENOENT,
+					   FUSE_BACKING_UNKNOWN_ID);
 
 	backing = reopen(file, fb);
 	if (IS_ERR(backing)) {
@@ -105,6 +162,39 @@ int fuse_passthrough_open(struct file *file, int backing_id)
 	ff->passthrough = backing;
 	ff->fb = fb;
 	return 0;
+}
+
+/**
+ * fuse_passthrough_bad_flags - refuse a reply whose flags don't go together
+ * @ff: file data of the FUSE file
+ *
+ * Context: any.
+ * Return: -EINVAL.
+ */
+int fuse_passthrough_bad_flags(struct fuse_file *ff)
+{
+	struct fuse_conn *fc = ff->fm->fc;
+
+	return fuse_backing_reject(fc, ff->args->open_outarg.backing_id, -EINVAL,
+				   fc->passthrough ? FUSE_BACKING_OPEN_FLAGS :
+						     FUSE_BACKING_NOT_NEGOTIATED);
+}
+
+/**
+ * fuse_passthrough_open_failed - the FUSE inode doesn't take another such file
+ * @ff: file data of the FUSE file, opened with fuse_passthrough_open()
+ * @fi: its inode
+ * @err: -EBUSY or -ETXTBSY, see the I/O modes of an inode
+ *
+ * Context: process context; may sleep.
+ */
+void fuse_passthrough_open_failed(struct fuse_file *ff, struct fuse_inode *fi,
+				  int err)
+{
+	fuse_backing_reject(ff->fm->fc, ff->fb->id, err,
+			    err == -EBUSY ? FUSE_BACKING_OTHER_INODE :
+					    FUSE_BACKING_CACHED_OPEN);
+	fuse_passthrough_release(ff, fi);
 }
 
 /**
@@ -171,17 +261,24 @@ ssize_t fuse_passthrough_read_iter(struct kiocb *iocb, struct iov_iter *iter)
  * @iter: where from
  *
  * Context: process context; may sleep; takes the FUSE inode's lock.
- * Return: bytes written, -EIOCBQUEUED, or the error of the backing filesystem.
+ * Return: bytes written, -EIOCBQUEUED, -EPERM if the file can only be appended
+ *	to, or the error of the backing filesystem.
  */
 ssize_t fuse_passthrough_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct file *file = iocb->ki_filp;
 	struct fuse_file *ff = file->private_data;
 	struct inode *inode = file_inode(file);
-	struct backing_file_ctx ctx = write_ctx(file);
+	struct backing_file_ctx ctx;
 	ssize_t written;
 
+	written = fuse_backing_may_write(ff, iocb->ki_flags & IOCB_APPEND);
+	if (written)
+		return written;
+
 	inode_lock(inode);
+	clear_privs(inode);
+	ctx = write_ctx(file);
 	written = backing_file_write_iter(ff->passthrough, iter, iocb,
 					  iocb->ki_flags, &ctx);
 	inode_unlock(inode);
@@ -220,7 +317,8 @@ ssize_t fuse_passthrough_splice_read(struct file *in, loff_t *ppos,
  * @flags: SPLICE_F_*
  *
  * Context: process context; may sleep; takes the FUSE inode's lock.
- * Return: bytes spliced, or the error of the backing filesystem.
+ * Return: bytes spliced, -EPERM if the file can only be appended to, or the
+ *	error of the backing filesystem.
  */
 ssize_t fuse_passthrough_splice_write(struct pipe_inode_info *pipe,
 				      struct file *out, loff_t *ppos,
@@ -228,10 +326,17 @@ ssize_t fuse_passthrough_splice_write(struct pipe_inode_info *pipe,
 {
 	struct fuse_file *ff = out->private_data;
 	struct inode *inode = file_inode(out);
-	struct backing_file_ctx ctx = write_ctx(out);
+	struct backing_file_ctx ctx;
 	ssize_t written;
 
+	/* splicing goes to a position, even where O_APPEND is set now */
+	written = fuse_backing_may_write(ff, false);
+	if (written)
+		return written;
+
 	inode_lock(inode);
+	clear_privs(inode);
+	ctx = write_ctx(out);
 	written = backing_file_splice_write(pipe, ff->passthrough, ppos, len,
 					    flags, &ctx);
 	inode_unlock(inode);
@@ -245,7 +350,8 @@ ssize_t fuse_passthrough_splice_write(struct pipe_inode_info *pipe,
  * @vma: where to; its file becomes the backing file
  *
  * Context: process context with mmap_lock held for writing; may sleep.
- * Return: 0, -ENOMEM, or the error of the backing filesystem.
+ * Return: 0, -ENOMEM, an error of fuse_backing_may_mmap(), or that of the
+ *	backing filesystem.
  */
 int fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma)
 {
@@ -253,6 +359,10 @@ int fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma)
 	struct backing_file_ctx ctx = read_ctx(file);
 	struct fuse_backing_pin *pin;
 	int err;
+
+	err = fuse_backing_may_mmap(ff, vma);
+	if (err)
+		return err;
 
 	pin = kmalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
 	if (!pin)

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: what a server may pass through.
+ *
+ * A server needs no privileges to register a backing file, so nothing here may
+ * let it, or its clients, do what it could not do itself.  Registration decides
+ * which files are fit at all, each open decides with the credentials of the
+ * registration, and some files stay restricted while they are open.
+ *
+ * No check does I/O at registration: the caller may be the server that the
+ * I/O would have to wait for.
+ */
+
+#include "fuse_i.h"
+
+#define CREATE_TRACE_POINTS
+#include "backing_trace.h"
+
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/moduleparam.h>
+#include <linux/mount.h>
+
+static bool __read_mostly unprivileged_passthrough = true;
+module_param(unprivileged_passthrough, bool, 0644);
+MODULE_PARM_DESC(unprivileged_passthrough,
+		 "Let servers without CAP_SYS_ADMIN register backing files");
+
+/**
+ * fuse_backing_reject - report why something is refused
+ * @fc: the connection
+ * @id: backing id, 0 if there is none yet
+ * @err: negative errno for the caller
+ * @reason: the check that failed
+ *
+ * Context: any.
+ * Return: @err.
+ */
+int fuse_backing_reject(struct fuse_conn *fc, int id, int err,
+			enum fuse_backing_reason reason)
+{
+	trace_fuse_backing_reject(fc, id, err, reason);
+	return err;
+}
+
+/**
+ * fuse_backing_may_call - may the caller use the backing file ioctls
+ * @fc: the connection
+ * @backing_id: for the tracepoint, 0 if there is none yet
+ *
+ * Context: process context; doesn't sleep.
+ * Return: 0 or -EPERM.
+ */
+int fuse_backing_may_call(struct fuse_conn *fc, int backing_id)
+{
+	if (!fc->passthrough)
+		return fuse_backing_reject(fc, backing_id, -EPERM, FUSE_BACKING_NOT_NEGOTIATED);
+	if (!READ_ONCE(unprivileged_passthrough) && !capable(CAP_SYS_ADMIN))
+		return fuse_backing_reject(fc, backing_id, -EPERM, FUSE_BACKING_SWITCHED_OFF);
+	if (!current_in_userns(fc->user_ns))
+		return fuse_backing_reject(fc, backing_id, -EPERM, FUSE_BACKING_USERNS);
+	return 0;
+}
+
+/*
+ * Files of most pseudo filesystems look at who reads or writes them, and that
+ * is the client.  Those that don't have a device or are in this list.
+ */
+static bool is_fit_filesystem(const struct super_block *sb)
+{
+	switch (sb->s_magic) {
+	case TMPFS_MAGIC:
+	case OVERLAYFS_SUPER_MAGIC:
+	case NFS_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case V9FS_MAGIC:
+	case FUSE_SUPER_MAGIC:
+	case CEPH_SUPER_MAGIC:
+	case HOSTFS_SUPER_MAGIC:
+		return true;
+	default:
+		return sb->s_type->fs_flags & FS_REQUIRES_DEV;
+	}
+}
+
+/**
+ * fuse_backing_may_register - is a file fit to be a backing file
+ * @fc: the connection
+ * @file: what the server wants to register
+ *
+ * Context: process context; no I/O.
+ * Return: 0, or an error as fuse_backing_open() describes it.
+ */
+int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file)
+{
+	const struct super_block *sb = file_inode(file)->i_sb;
+
+	/* Only regular files have the operations that are passed through */
+	if (d_is_dir(file->f_path.dentry))
+		return fuse_backing_reject(fc, 0, -EISDIR, FUSE_BACKING_FILE_TYPE);
+	if (!d_is_reg(file->f_path.dentry))
+		return fuse_backing_reject(fc, 0, -EINVAL, FUSE_BACKING_FILE_TYPE);
+	if (sb->s_stack_depth >= fc->max_stack_depth)
+		return fuse_backing_reject(fc, 0, -ELOOP, FUSE_BACKING_STACK_DEPTH);
+	/* mmap(2) tests the seals of a memfd on the FUSE file, which has none */
+	if (file->f_path.mnt->mnt_flags & MNT_INTERNAL)
+		return fuse_backing_reject(fc, 0, -EOPNOTSUPP, FUSE_BACKING_INTERNAL_MOUNT);
+	if (!is_fit_filesystem(sb) && !capable(CAP_SYS_ADMIN))
+		return fuse_backing_reject(fc, 0, -EOPNOTSUPP, FUSE_BACKING_FILESYSTEM);
+	return 0;
+}
+
+/**
+ * fuse_backing_is_brokered - does somebody register for a lesser owner
+ * @fc: the connection
+ *
+ * A helper with more power than the owner of the connection, which may have
+ * been handed /dev/fuse, must not lend that power to every client: its
+ * registrations are good for what its descriptors were opened for.
+ *
+ * Context: any.
+ * Return: true if the caller's power exceeds the owner's.
+ */
+bool fuse_backing_is_brokered(struct fuse_conn *fc)
+{
+	const struct cred *cred = current_cred();
+
+	/* Nobody in a user namespace exceeds its root */
+	if (uid_eq(fc->user_id, make_kuid(fc->user_ns, 0)))
+		return false;
+	if (!uid_eq(cred->fsuid, fc->user_id))
+		return true;
+	/* Capabilities in a child namespace are the owner's to make */
+	return cred->user_ns == fc->user_ns && !cap_isclear(cred->cap_effective);
+}
+
+static int may_access(struct fuse_backing *fb, const struct path *path,
+		      int mask)
+{
+	if (fb->brokered)
+		return -EACCES;
+	return inode_permission(mnt_idmap(path->mnt), d_inode(path->dentry),
+				MAY_OPEN | mask);
+}
+
+/*
+ * May @fb be opened for writing?  *append_only is set if the right to write
+ * comes from a descriptor that can only append.
+ */
+static int may_write(struct fuse_backing *fb, const struct file *registered,
+		     bool *append_only)
+{
+	bool writable = registered->f_mode & FMODE_WRITE;
+	int err;
+
+	if (writable && !(registered->f_flags & O_APPEND))
+		return 0;
+	err = may_access(fb, &registered->f_path, MAY_WRITE);
+	if (err && writable) {
+		*append_only = true;
+		return 0;
+	}
+	return err;
+}
+
+static bool is_noexec(const struct path *path)
+{
+	return (path->mnt->mnt_flags & MNT_NOEXEC) ||
+	       (path->mnt->mnt_sb->s_iflags & SB_I_NOEXEC);
+}
+
+/* Returns an errno, and why in @reason */
+static int check_open(struct fuse_backing *fb, const struct file *registered,
+		      const struct file *file, bool *append_only,
+		      enum fuse_backing_reason *reason)
+{
+	const struct inode *inode = file_inode(registered);
+	int err;
+
+	*reason = FUSE_BACKING_PERMISSION;
+	if ((file->f_mode & FMODE_READ) && !(registered->f_mode & FMODE_READ)) {
+		err = may_access(fb, &registered->f_path, MAY_READ);
+		if (err)
+			return err;
+	}
+	if (file->f_mode & FMODE_WRITE) {
+		err = may_write(fb, registered, append_only);
+		if (err)
+			return err;
+		*reason = FUSE_BACKING_IMMUTABLE;
+		if (IS_IMMUTABLE(inode))
+			return -EPERM;
+		*append_only |= IS_APPEND(inode);
+		*reason = FUSE_BACKING_APPEND_ONLY;
+		if (*append_only && !(file->f_flags & O_APPEND))
+			return -EPERM;
+	}
+	*reason = FUSE_BACKING_NOEXEC;
+	if ((file->f_flags & __FMODE_EXEC) && is_noexec(&registered->f_path))
+		return -EACCES;
+	return 0;
+}
+
+/**
+ * fuse_backing_may_open - may a mapping be opened as a FUSE file was
+ * @fb: the mapping
+ * @registered: the file in the thread's table
+ * @file: the FUSE file
+ *
+ * The access modes must be within those of the registered descriptor, or the
+ * registration's credentials must allow them, as if the server opened the file
+ * now.
+ *
+ * Context: process context with the registration's credentials; may sleep.
+ * Return: 0 or a negative errno; fuse_file::append_only is set if nothing but
+ *	appending is allowed as long as the FUSE file is open.
+ */
+int fuse_backing_may_open(struct fuse_backing *fb,
+			  const struct file *registered, struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+	enum fuse_backing_reason reason;
+	bool append_only = false;
+	int err;
+
+	err = check_open(fb, registered, file, &append_only, &reason);
+	if (err)
+		return fuse_backing_reject(ff->fm->fc, fb->id, err, reason);
+	ff->append_only = append_only;
+	return 0;
+}
+
+/**
+ * fuse_backing_open_flags - flags to open a backing file with
+ * @registered: the file in the thread's table
+ * @flags: flags of the FUSE file
+ *
+ * Flags that create or empty a file were for the server, and some filesystems
+ * act on them in ->open() again.  O_NOATIME is for the file's owner: may_open()
+ * looked at the FUSE inode's, which the server invents.
+ *
+ * Context: process context with the registration's credentials; doesn't sleep.
+ * Return: the flags.
+ */
+int fuse_backing_open_flags(const struct file *registered, int flags)
+{
+	flags &= ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_TMPFILE);
+	if ((flags & O_NOATIME) &&
+	    !inode_owner_or_capable(file_mnt_idmap(registered),
+				    file_inode(registered)))
+		flags &= ~O_NOATIME;
+	return flags;
+}
+
+/**
+ * fuse_backing_may_write - may this write be made
+ * @ff: a file that is open in passthrough mode
+ * @append: the write goes to the end of the file, wherever that is
+ *
+ * Flags of the FUSE file change while it is open, and so may the backing inode.
+ *
+ * Context: any.
+ * Return: 0 or -EPERM.
+ */
+int fuse_backing_may_write(struct fuse_file *ff, bool append)
+{
+	if (append)
+		return 0;
+	if (!ff->append_only && !IS_APPEND(file_inode(ff->passthrough)))
+		return 0;
+	return fuse_backing_reject(ff->fm->fc, ff->fb->id, -EPERM, FUSE_BACKING_APPEND_ONLY);
+}
+
+/**
+ * fuse_backing_may_mmap - may this mapping be made
+ * @ff: a file that is open in passthrough mode
+ * @vma: the mapping, which may lose the right to become executable
+ *
+ * do_mmap() looked at the FUSE file and its mount only.
+ *
+ * Context: process context with mmap_lock held for writing.
+ * Return: 0, -EACCES if it could write to what can only be appended to, -EPERM
+ *	if it is to be executed from a mount that forbids it.
+ */
+int fuse_backing_may_mmap(struct fuse_file *ff, struct vm_area_struct *vma)
+{
+	struct fuse_conn *fc = ff->fm->fc;
+
+	/*
+	 * VM_SHARED means that the FUSE file is open for writing.  Even a
+	 * mapping that is only read can be made writable by mprotect(2).
+	 */
+	if ((vma->vm_flags & VM_SHARED) &&
+	    (ff->append_only || IS_APPEND(file_inode(ff->passthrough))))
+		return fuse_backing_reject(fc, ff->fb->id, -EACCES, FUSE_BACKING_APPEND_ONLY);
+
+	if (is_noexec(&ff->passthrough->f_path)) {
+		if (vma->vm_flags & VM_EXEC)
+			return fuse_backing_reject(fc, ff->fb->id, -EPERM,
+				      FUSE_BACKING_NOEXEC);
+		vm_flags_clear(vma, VM_MAYEXEC);
+	}
+	return 0;
+}
