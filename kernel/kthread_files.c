@@ -129,7 +129,7 @@ static bool may_reuse_locked(struct kthread_files *kf, u32 nr)
  */
 static int pick_number_locked(struct kthread_files *kf)
 {
-	u32 limit = kthread_files_limit(kf);
+	u32 limit = min(kthread_files_limit(kf), sysctl_nr_open);
 
 	/* number 0 is never used, so a limit of N leaves N - 1 */
 	if (kf->count + 1 >= limit)

@@ -118,7 +118,6 @@ static void reap_mappings(struct work_struct *work)
 	struct llist_node *dead = llist_del_all(&table->dead);
 	struct fuse_backing *fb, *next;
 
-	/* the last one may take the table with it */
 	llist_for_each_entry_safe(fb, next, dead, dead) {
 		free_mapping(fb);
 		cond_resched();
@@ -175,7 +174,7 @@ static struct fuse_backing_table *table_create(dev_t dev)
 		return err;
 	}
 
-	xa_init(&table->maps);
+	xa_init_flags(&table->maps, XA_FLAGS_ACCOUNT);
 	refcount_set(&table->users, 1);
 	init_completion(&table->unused);
 	INIT_WORK(&table->empty_work, empty_table);
@@ -230,9 +229,6 @@ static int table_start(struct fuse_conn *fc)
 	struct fuse_backing_table *new;
 	int err;
 
-	if (!READ_ONCE(fc->connected))
-		return -ENOTCONN;
-
 	new = table_create(fc->dev);
 	if (IS_ERR(new))
 		return PTR_ERR(new);
@@ -245,9 +241,14 @@ static int table_start(struct fuse_conn *fc)
 
 static struct fuse_backing_table *table_get_or_start(struct fuse_conn *fc)
 {
-	struct fuse_backing_table *table = table_get(fc);
+	struct fuse_backing_table *table;
 	int err;
 
+	/* publish() makes sure; this spares the server a thread, or an EMFILE */
+	if (!READ_ONCE(fc->connected))
+		return ERR_PTR(-ENOTCONN);
+
+	table = table_get(fc);
 	if (table)
 		return table;
 	err = table_start(fc);
@@ -350,7 +351,7 @@ static int register_file(struct fuse_backing_table *table, struct file *file,
 			 bool brokered)
 {
 	struct fuse_backing *fb;
-	int err;
+	int id, err;
 
 	fb = alloc_mapping(table, brokered);
 	if (!fb) {
@@ -358,18 +359,20 @@ static int register_file(struct fuse_backing_table *table, struct file *file,
 		return -ENOMEM;
 	}
 
-	err = kthread_files_install(table->files, file);
-	if (err < 0)
+	id = kthread_files_install(table->files, file);
+	err = id;
+	if (id < 0)
 		goto out_free;
-	fb->id = err;
+	fb->id = id;
 
 	err = publish(table, fb);
 	if (err)
 		goto out_remove;
-	return fb->id;
+	/* once published, the mapping may be closed and freed at any time */
+	return id;
 
 out_remove:
-	kthread_files_remove(table->files, fb->id);
+	kthread_files_remove(table->files, id);
 out_free:
 	free_removed(fb);
 	return err;
@@ -549,6 +552,12 @@ void fuse_backing_destroy(struct fuse_conn *fc)
 {
 	struct fuse_backing_table *table;
 
+	/*
+	 * Whoever aborted the connection may not have come to its backing files
+	 * yet, and finds no table any more when it does.
+	 */
+	fuse_backing_abort(fc);
+
 	spin_lock(&fc->lock);
 	table = fc->backing_table;
 	fc->backing_table = NULL;
@@ -558,6 +567,9 @@ void fuse_backing_destroy(struct fuse_conn *fc)
 
 	table_put(table);
 	wait_for_completion(&table->unused);
+	/* the last reference may be a work's, which returns after dropping it */
+	flush_work(&table->empty_work);
+	flush_work(&table->reap_work);
 	table_destroy(table);
 }
 

@@ -30,8 +30,10 @@ int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing)
 	if (fi->backing.files && fi->backing.inode != backing)
 		return -EBUSY;
 
-	fi->backing.files++;
 	WRITE_ONCE(fi->backing.inode, backing);
+	/* a cached open that waits for uncached I/O to end would wait for us */
+	if (!fi->backing.files++)
+		wake_up(&fi->direct_io_waitq);
 	return 0;
 }
 

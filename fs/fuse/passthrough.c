@@ -204,16 +204,18 @@ void fuse_passthrough_open_failed(struct fuse_file *ff, struct fuse_inode *fi,
  *
  * A server that asks for passthrough gets the reason to its clients' side, so
  * that it can be found.  To all others the reason is a mistake of the server's
- * that has always been -EIO.
+ * that has always been -EIO.  So is -ENOSYS of a backing filesystem: callers
+ * would take it for the server's, which doesn't implement the operation.
  *
  * Context: any.
  * Return: a negative errno.
  */
 int fuse_passthrough_open_error(const struct fuse_file *ff, int err)
 {
-	if (ff->fm->fc->passthrough && (ff->open_flags & FOPEN_PASSTHROUGH))
-		return err;
-	return -EIO;
+	if (err == -ENOSYS || !ff->fm->fc->passthrough ||
+	    !(ff->open_flags & FOPEN_PASSTHROUGH))
+		return -EIO;
+	return err;
 }
 
 /**
