@@ -5,6 +5,8 @@
 set -euo pipefail
 umask 022
 export LC_ALL=C
+# The makes that we run are nobody's sub-makes
+unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES MFLAGS
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$top/build
@@ -82,9 +84,4 @@ lock()
 		note "waiting for another run to finish: $1"
 		flock 9
 	fi
-}
-
-unlock()
-{
-	exec 9>&-
 }

@@ -40,7 +40,7 @@ static int verdict_port = -1;
 static char *command;
 static char *shell;
 static bool share, leaks;
-static unsigned int rows = 25, columns = 80;
+static unsigned int rows, columns;
 static char term[64] = "dumb";
 
 static void die(const char *what)
@@ -92,8 +92,12 @@ static void read_job(void)
 	leaks = !access("/job/leaks", F_OK);
 	if (!command && !shell)
 		die("/job names nothing to do");
-	if (shell)
-		sscanf(shell, "%u %u %63s", &rows, &columns, term);
+	if (!shell)
+		return;
+	sscanf(shell, "%u %u %63s", &rows, &columns, term);
+	/* a terminal that does not know its size says 0 */
+	rows = rows ?: 25;
+	columns = columns ?: 80;
 }
 
 struct mount {
