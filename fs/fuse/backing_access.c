@@ -21,6 +21,7 @@
 #include <linux/magic.h>
 #include <linux/moduleparam.h>
 #include <linux/mount.h>
+#include <linux/user_namespace.h>
 
 static bool __read_mostly unprivileged_passthrough = true;
 module_param(unprivileged_passthrough, bool, 0644);
@@ -112,6 +113,25 @@ int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file)
 	return 0;
 }
 
+/*
+ * Has @cred capabilities that are not the owner's to have?  Those in a user
+ * namespace that the owner made are, as far as what is mapped there.
+ */
+static bool exceeds_capabilities(const struct fuse_conn *fc,
+				 const struct cred *cred)
+{
+	const struct user_namespace *ns;
+
+	if (cap_isclear(cred->cap_effective))
+		return false;
+	if (cred->user_ns == fc->user_ns)
+		return true;
+	for (ns = cred->user_ns; ns != fc->user_ns; ns = ns->parent)
+		if (!uid_eq(ns->owner, fc->user_id))
+			return true;
+	return false;
+}
+
 /**
  * fuse_backing_is_brokered - does somebody register for a lesser owner
  * @fc: the connection
@@ -120,7 +140,7 @@ int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file)
  * been handed /dev/fuse, must not lend that power to every client: its
  * registrations are good for what its descriptors were opened for.
  *
- * Context: any.
+ * Context: process context, within the connection's user namespace.
  * Return: true if the caller's power exceeds the owner's.
  */
 bool fuse_backing_is_brokered(struct fuse_conn *fc)
@@ -130,10 +150,8 @@ bool fuse_backing_is_brokered(struct fuse_conn *fc)
 	/* Nobody in a user namespace exceeds its root */
 	if (uid_eq(fc->user_id, make_kuid(fc->user_ns, 0)))
 		return false;
-	if (!uid_eq(cred->fsuid, fc->user_id))
-		return true;
-	/* Capabilities in a child namespace are the owner's to make */
-	return cred->user_ns == fc->user_ns && !cap_isclear(cred->cap_effective);
+	return !uid_eq(cred->fsuid, fc->user_id) ||
+	       exceeds_capabilities(fc, cred);
 }
 
 static int may_access(struct fuse_backing *fb, const struct path *path,
