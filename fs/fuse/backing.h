@@ -13,6 +13,7 @@
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
+#include <linux/xarray.h>
 
 struct cred;
 struct file;
@@ -60,25 +61,19 @@ struct fuse_backing {
 	};
 };
 
-/* An inode's hold on a mapping that was mmapped */
-struct fuse_backing_pin {
-	struct hlist_node entry;
-	struct fuse_backing *fb;
-};
-
 /**
  * struct fuse_inode_backing - the backing side of a FUSE inode
  * @inode: backing inode of all files that are open in passthrough mode, to
  *	compare with; the open files keep it alive
  * @files: how many files are open in passthrough mode
- * @pins: mappings that were mmapped, kept until the FUSE inode is evicted
+ * @pins: mappings that were mmapped, by id, kept until the FUSE inode is evicted
  *
- * All protected by fuse_inode::lock.
+ * The first two are protected by fuse_inode::lock.
  */
 struct fuse_inode_backing {
 	struct inode *inode;
 	unsigned int files;
-	struct hlist_head pins;
+	struct xarray pins;
 };
 
 /**
@@ -114,15 +109,16 @@ int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file);
 bool fuse_backing_is_brokered(struct fuse_conn *fc);
 int fuse_backing_may_open(struct fuse_backing *fb,
 			  const struct file *registered, struct file *file);
-int fuse_backing_open_flags(const struct file *registered, int flags);
+int fuse_backing_open_flags(const struct fuse_backing *fb,
+			    const struct file *registered, int flags);
 int fuse_backing_may_write(struct fuse_file *ff, bool append);
 int fuse_backing_may_mmap(struct fuse_file *ff, struct vm_area_struct *vma);
 
 /* backing_inode.c: which mappings an inode uses */
+void fuse_inode_backing_init(struct fuse_inode *fi);
 int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing);
 void fuse_inode_backing_end(struct fuse_inode *fi);
-void fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb,
-			    struct fuse_backing_pin *pin);
+int fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb);
 void fuse_inode_backing_evict(struct fuse_inode *fi);
 
 /* backing_ctl.c: what userspace sees */
@@ -154,6 +150,10 @@ static inline void fuse_backing_abort(struct fuse_conn *fc)
 }
 
 static inline void fuse_backing_destroy(struct fuse_conn *fc)
+{
+}
+
+static inline void fuse_inode_backing_init(struct fuse_inode *fi)
 {
 }
 

@@ -86,31 +86,19 @@ static bool is_fit_filesystem(const struct super_block *sb)
 	}
 }
 
-/**
- * fuse_backing_may_register - is a file fit to be a backing file
- * @fc: the connection
- * @file: what the server wants to register
- *
- * Context: process context; no I/O.
- * Return: 0, or an error as fuse_backing_open() describes it.
+/*
+ * A FUSE filesystem gets its stack depth with the INIT reply, but can be used
+ * before.  Without this, two of them could each be below the other.
  */
-int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file)
+static bool is_depth_known(struct super_block *sb)
 {
-	const struct super_block *sb = file_inode(file)->i_sb;
-
-	/* Only regular files have the operations that are passed through */
-	if (d_is_dir(file->f_path.dentry))
-		return fuse_backing_reject(fc, 0, -EISDIR, FUSE_BACKING_FILE_TYPE);
-	if (!d_is_reg(file->f_path.dentry))
-		return fuse_backing_reject(fc, 0, -EINVAL, FUSE_BACKING_FILE_TYPE);
-	if (sb->s_stack_depth >= fc->max_stack_depth)
-		return fuse_backing_reject(fc, 0, -ELOOP, FUSE_BACKING_STACK_DEPTH);
-	/* mmap(2) tests the seals of a memfd on the FUSE file, which has none */
-	if (file->f_path.mnt->mnt_flags & MNT_INTERNAL)
-		return fuse_backing_reject(fc, 0, -EOPNOTSUPP, FUSE_BACKING_INTERNAL_MOUNT);
-	if (!is_fit_filesystem(sb) && !capable(CAP_SYS_ADMIN))
-		return fuse_backing_reject(fc, 0, -EOPNOTSUPP, FUSE_BACKING_FILESYSTEM);
-	return 0;
+	if (sb->s_magic != FUSE_SUPER_MAGIC)
+		return true;
+	if (!READ_ONCE(get_fuse_conn_super(sb)->initialized))
+		return false;
+	/* matches smp_wmb() in fuse_set_initialized() */
+	smp_rmb();
+	return true;
 }
 
 /*
@@ -147,11 +135,45 @@ bool fuse_backing_is_brokered(struct fuse_conn *fc)
 {
 	const struct cred *cred = current_cred();
 
-	/* Nobody in a user namespace exceeds its root */
+	/* Nobody who is known in a user namespace exceeds its root */
 	if (uid_eq(fc->user_id, make_kuid(fc->user_ns, 0)))
-		return false;
+		return !kuid_has_mapping(fc->user_ns, cred->fsuid);
 	return !uid_eq(cred->fsuid, fc->user_id) ||
 	       exceeds_capabilities(fc, cred);
+}
+
+/* Brokers answer for what they open, not for what handlers then let them do */
+static bool may_register_any(struct fuse_conn *fc)
+{
+	return capable(CAP_SYS_ADMIN) && !fuse_backing_is_brokered(fc);
+}
+
+/**
+ * fuse_backing_may_register - is a file fit to be a backing file
+ * @fc: the connection
+ * @file: what the server wants to register
+ *
+ * Context: process context; no I/O.
+ * Return: 0, or an error as fuse_backing_open() describes it.
+ */
+int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file)
+{
+	struct super_block *sb = file_inode(file)->i_sb;
+
+	/* Only regular files have the operations that are passed through */
+	if (d_is_dir(file->f_path.dentry))
+		return fuse_backing_reject(fc, 0, -EISDIR, FUSE_BACKING_FILE_TYPE);
+	if (!d_is_reg(file->f_path.dentry))
+		return fuse_backing_reject(fc, 0, -EINVAL, FUSE_BACKING_FILE_TYPE);
+	/* mmap(2) tests the seals of a memfd on the FUSE file, which has none */
+	if (file->f_path.mnt->mnt_flags & MNT_INTERNAL)
+		return fuse_backing_reject(fc, 0, -EOPNOTSUPP, FUSE_BACKING_INTERNAL_MOUNT);
+	if (!is_fit_filesystem(sb) && !may_register_any(fc))
+		return fuse_backing_reject(fc, 0, -EOPNOTSUPP, FUSE_BACKING_FILESYSTEM);
+	/* last: pseudo filesystems claim to be as deep as can be */
+	if (!is_depth_known(sb) || sb->s_stack_depth >= fc->max_stack_depth)
+		return fuse_backing_reject(fc, 0, -ELOOP, FUSE_BACKING_STACK_DEPTH);
+	return 0;
 }
 
 static int may_access(struct fuse_backing *fb, const struct path *path,
@@ -195,15 +217,17 @@ static int check_open(struct fuse_backing *fb, const struct file *registered,
 		      enum fuse_backing_reason *reason)
 {
 	const struct inode *inode = file_inode(registered);
+	/* not f_mode: an access mode of 3 is open for nothing, and needs both */
+	int wanted = ACC_MODE(file->f_flags);
 	int err;
 
 	*reason = FUSE_BACKING_PERMISSION;
-	if ((file->f_mode & FMODE_READ) && !(registered->f_mode & FMODE_READ)) {
+	if ((wanted & MAY_READ) && !(registered->f_mode & FMODE_READ)) {
 		err = may_access(fb, &registered->f_path, MAY_READ);
 		if (err)
 			return err;
 	}
-	if (file->f_mode & FMODE_WRITE) {
+	if (wanted & MAY_WRITE) {
 		err = may_write(fb, registered, append_only);
 		if (err)
 			return err;
@@ -252,6 +276,7 @@ int fuse_backing_may_open(struct fuse_backing *fb,
 
 /**
  * fuse_backing_open_flags - flags to open a backing file with
+ * @fb: the mapping
  * @registered: the file in the thread's table
  * @flags: flags of the FUSE file
  *
@@ -262,10 +287,13 @@ int fuse_backing_may_open(struct fuse_backing *fb,
  * Context: process context with the registration's credentials; doesn't sleep.
  * Return: the flags.
  */
-int fuse_backing_open_flags(const struct file *registered, int flags)
+int fuse_backing_open_flags(const struct fuse_backing *fb,
+			    const struct file *registered, int flags)
 {
 	flags &= ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_TMPFILE);
-	if ((flags & O_NOATIME) &&
+	if (!(flags & O_NOATIME) || (registered->f_flags & O_NOATIME))
+		return flags;
+	if (fb->brokered ||
 	    !inode_owner_or_capable(file_mnt_idmap(registered),
 				    file_inode(registered)))
 		flags &= ~O_NOATIME;

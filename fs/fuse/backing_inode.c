@@ -8,7 +8,16 @@
 
 #include "fuse_i.h"
 
-#include <linux/slab.h>
+/**
+ * fuse_inode_backing_init - a FUSE inode without backing files
+ * @fi: the FUSE inode, new and zeroed
+ *
+ * Context: any.
+ */
+void fuse_inode_backing_init(struct fuse_inode *fi)
+{
+	xa_init_flags(&fi->backing.pins, XA_FLAGS_ACCOUNT);
+}
 
 /**
  * fuse_inode_backing_start - a file of @fi is being opened in passthrough mode
@@ -51,39 +60,29 @@ void fuse_inode_backing_end(struct fuse_inode *fi)
 	spin_unlock(&fi->lock);
 }
 
-static bool pinned_locked(struct fuse_inode *fi, struct fuse_backing *fb)
-{
-	struct fuse_backing_pin *pin;
-
-	hlist_for_each_entry(pin, &fi->backing.pins, entry)
-		if (pin->fb == fb)
-			return true;
-	return false;
-}
-
 /**
  * fuse_inode_backing_pin - keep a mapping until the inode is evicted
  * @fi: the FUSE inode
  * @fb: a mapping that the caller holds a reference on
- * @pin: allocated by the caller, ours now
  *
  * A vma pins the backing file but not the FUSE file, so without this a file
  * that is mmapped and closed would be seen nowhere.
  *
- * Context: takes fi->lock.
+ * Context: process context; may sleep.
+ * Return: 0 or -ENOMEM.
  */
-void fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb,
-			    struct fuse_backing_pin *pin)
+int fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb)
 {
-	spin_lock(&fi->lock);
-	if (!pinned_locked(fi, fb)) {
-		refcount_inc(&fb->count);
-		pin->fb = fb;
-		hlist_add_head(&pin->entry, &fi->backing.pins);
-		pin = NULL;
-	}
-	spin_unlock(&fi->lock);
-	kfree(pin);
+	int err;
+
+	refcount_inc(&fb->count);
+	err = xa_insert(&fi->backing.pins, fb->id, fb, GFP_KERNEL_ACCOUNT);
+	if (!err)
+		return 0;
+
+	fuse_backing_put(fb);
+	/* pinned already: an id that is pinned names no other mapping */
+	return err == -EBUSY ? 0 : err;
 }
 
 /**
@@ -94,12 +93,10 @@ void fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb,
  */
 void fuse_inode_backing_evict(struct fuse_inode *fi)
 {
-	struct fuse_backing_pin *pin;
-	struct hlist_node *next;
+	struct fuse_backing *fb;
+	unsigned long id;
 
-	hlist_for_each_entry_safe(pin, next, &fi->backing.pins, entry) {
-		fuse_backing_put_deferred(pin->fb);
-		kfree(pin);
-	}
-	INIT_HLIST_HEAD(&fi->backing.pins);
+	xa_for_each(&fi->backing.pins, id, fb)
+		fuse_backing_put_deferred(fb);
+	xa_destroy(&fi->backing.pins);
 }

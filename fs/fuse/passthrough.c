@@ -17,7 +17,6 @@
 #include <linux/backing-file.h>
 #include <linux/cred.h>
 #include <linux/file.h>
-#include <linux/slab.h>
 #include <linux/splice.h>
 
 static void accessed(struct file *file)
@@ -54,31 +53,46 @@ static const struct cred *write_cred(const struct fuse_file *ff)
 	return fb->write_cred;
 }
 
-/*
- * A server that handles the removal of privileges never sees the write.  Clear
- * the bits of the FUSE inode here, because exec reads them; the inode's lock is
- * held.
- */
-static void clear_privs(struct inode *inode)
+/* Clear the bits that exec reads, as the client's write does */
+static void clear_mode(struct inode *inode)
 {
 	struct fuse_conn *fc = get_fuse_conn(inode);
 	struct fuse_inode *fi = get_fuse_inode(inode);
-	int kill;
-
-	if (!fc->handle_killpriv && !fc->handle_killpriv_v2)
-		return;
-
-	kill = setattr_should_drop_suidgid(&nop_mnt_idmap, inode);
-	if (!kill)
-		return;
+	int kill = setattr_should_drop_suidgid(&nop_mnt_idmap, inode);
 
 	spin_lock(&fi->lock);
+	/* attributes that were asked for before are not to be believed */
+	fi->attr_version = atomic64_inc_return(&fc->attr_version);
 	if (kill & ATTR_KILL_SUID)
 		inode->i_mode &= ~S_ISUID;
 	if (kill & ATTR_KILL_SGID)
 		inode->i_mode &= ~S_ISGID;
 	spin_unlock(&fi->lock);
 	fuse_invalidate_attr_mask(inode, STATX_MODE);
+}
+
+/*
+ * A write is about to remove privileges.  A server that handles their removal
+ * never sees the write, so the FUSE inode is for us to change; other servers
+ * are told.  Returns whether there are any, for end_privs().
+ */
+static bool start_privs(struct inode *inode, const struct fuse_file *ff)
+{
+	struct fuse_conn *fc = get_fuse_conn(inode);
+
+	if (!is_sxid(inode->i_mode) &&
+	    !is_sxid(file_inode(ff->passthrough)->i_mode))
+		return false;
+	if (fc->handle_killpriv || fc->handle_killpriv_v2)
+		clear_mode(inode);
+	return true;
+}
+
+/* An answer of before the write may have brought the bits back meanwhile */
+static void end_privs(struct inode *inode, bool had_privs)
+{
+	if (had_privs)
+		clear_mode(inode);
 }
 
 static struct backing_file_ctx write_ctx(struct file *file)
@@ -104,7 +118,7 @@ static struct file *reopen_file(struct file *file, struct fuse_backing *fb,
 	if (err)
 		return ERR_PTR(err);
 
-	flags = fuse_backing_open_flags(registered, file->f_flags);
+	flags = fuse_backing_open_flags(fb, registered, file->f_flags);
 	backing = backing_file_open(file, flags, &registered->f_path, fb->cred);
 	if (IS_ERR(backing))
 		fuse_backing_reject(ff->fm->fc, fb->id, PTR_ERR(backing),
@@ -273,16 +287,18 @@ ssize_t fuse_passthrough_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 	struct inode *inode = file_inode(file);
 	struct backing_file_ctx ctx;
 	ssize_t written;
+	bool privs;
 
 	written = fuse_backing_may_write(ff, iocb->ki_flags & IOCB_APPEND);
 	if (written)
 		return written;
 
 	inode_lock(inode);
-	clear_privs(inode);
+	privs = start_privs(inode, ff);
 	ctx = write_ctx(file);
 	written = backing_file_write_iter(ff->passthrough, iter, iocb,
 					  iocb->ki_flags, &ctx);
+	end_privs(inode, privs);
 	inode_unlock(inode);
 
 	return written;
@@ -318,32 +334,18 @@ ssize_t fuse_passthrough_splice_read(struct file *in, loff_t *ppos,
  * @len: bytes at most
  * @flags: SPLICE_F_*
  *
- * Context: process context; may sleep; takes the FUSE inode's lock.
- * Return: bytes spliced, -EPERM if the file can only be appended to, or the
- *	error of the backing filesystem.
+ * Writes through the FUSE file, which dispatches to the backing file: the pipe
+ * must be locked before the FUSE inode, as for files of the same inode that
+ * are written through the server.
+ *
+ * Context: process context; may sleep; takes the pipe's lock.
+ * Return: bytes spliced, or as fuse_passthrough_write_iter().
  */
 ssize_t fuse_passthrough_splice_write(struct pipe_inode_info *pipe,
 				      struct file *out, loff_t *ppos,
 				      size_t len, unsigned int flags)
 {
-	struct fuse_file *ff = out->private_data;
-	struct inode *inode = file_inode(out);
-	struct backing_file_ctx ctx;
-	ssize_t written;
-
-	/* splicing goes to a position, even where O_APPEND is set now */
-	written = fuse_backing_may_write(ff, false);
-	if (written)
-		return written;
-
-	inode_lock(inode);
-	clear_privs(inode);
-	ctx = write_ctx(out);
-	written = backing_file_splice_write(pipe, ff->passthrough, ppos, len,
-					    flags, &ctx);
-	inode_unlock(inode);
-
-	return written;
+	return iter_file_splice_write(pipe, out, ppos, len, flags);
 }
 
 /**
@@ -359,22 +361,14 @@ int fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct fuse_file *ff = file->private_data;
 	struct backing_file_ctx ctx = read_ctx(file);
-	struct fuse_backing_pin *pin;
 	int err;
 
 	err = fuse_backing_may_mmap(ff, vma);
 	if (err)
 		return err;
-
-	pin = kmalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
-	if (!pin)
-		return -ENOMEM;
-
-	err = backing_file_mmap(ff->passthrough, vma, &ctx);
+	/* before, because a mapping that exists can't fail to be pinned */
+	err = fuse_inode_backing_pin(get_fuse_inode(file_inode(file)), ff->fb);
 	if (err)
-		kfree(pin);
-	else
-		fuse_inode_backing_pin(get_fuse_inode(file_inode(file)),
-				       ff->fb, pin);
-	return err;
+		return err;
+	return backing_file_mmap(ff->passthrough, vma, &ctx);
 }
