@@ -9,7 +9,7 @@
  * nothing behind; the backing file is opened as the registrant, whoever the
  * client is, and never to be created or truncated.
  *
- * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
+ * Privilege: root, to mount, and to switch fuse.unprivileged_passthrough off.
  */
 
 #define _GNU_SOURCE
@@ -27,6 +27,7 @@
 
 #include "creds.h"
 #include "env.h"
+#include "module_param.h"
 
 #define OTHER_UID	4321
 #define OTHER_GID	4322
@@ -68,68 +69,83 @@ static int register_map(int dev, int fd, __u32 flags, __u64 padding)
 	return id < 0 ? -errno : id;
 }
 
-/* A number that tells a child's result to its parent. */
-static int child_result(int result)
+static int open_fd(void *arg)
 {
-	return result < 0 ? -result : 0;
+	const int *args = arg;
+
+	return fuse_backing_open(args[0], args[1]);
 }
 
-static int wait_for_child(pid_t pid)
+static int close_id(void *arg)
 {
-	int status;
+	const int *args = arg;
 
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -ECHILD;
-	return -WEXITSTATUS(status);
+	return fuse_backing_close(args[0], args[1]);
 }
 
-TEST_F(badinput, open_eperm_without_capability)
+/* Both ioctls by who has no capability, under the old rule. */
+static int switched_off(int (*fn)(void *arg), int dev, int arg)
 {
-	pid_t pid;
+	const struct creds nobody = { .uid = OTHER_UID, .gid = OTHER_GID };
+	int args[] = { dev, arg };
+	int result, err;
 
-	fflush(NULL);
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid) {
-		if (creds_drop_all())
-			_exit(255);
-		_exit(child_result(fuse_backing_open(self->dev, self->fd)));
-	}
-	EXPECT_EQ(-EPERM, wait_for_child(pid));
+	err = switch_passthrough(false);
+	result = creds_call(&nobody, fn, args);
+	return err ?: switch_passthrough(true) ?: result;
+}
+
+TEST_F(badinput, open_eperm_switched_off)
+{
+	int id;
+
+	EXPECT_EQ(-EPERM, switched_off(open_fd, self->dev, self->fd));
 	EXPECT_EQ(0, thread_find(self->srv->dev));
+
+	/* As ever with CAP_SYS_ADMIN. */
+	ASSERT_EQ(0, switch_passthrough(false));
+	id = creds_register_as(OTHER_UID, OTHER_GID, self->dev,
+			       scratch_path("a"), O_RDWR);
+	ASSERT_EQ(0, switch_passthrough(true));
+	EXPECT_LT(0, id);
 }
 
-/* Capabilities that are only worth something in a namespace of one's own. */
-TEST_F(badinput, open_eperm_in_user_namespace)
+TEST_F(badinput, open_without_capability)
 {
-	pid_t pid;
+	const struct creds nobody = { .uid = OTHER_UID, .gid = OTHER_GID };
+	int fd, id;
 
-	fflush(NULL);
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid) {
-		if (unshare(CLONE_NEWUSER) < 0)
-			_exit(255);
-		_exit(child_result(fuse_backing_open(self->dev, self->fd)));
-	}
-	EXPECT_EQ(-EPERM, wait_for_child(pid));
+	id = creds_register(&nobody, self->dev, self->fd);
+	ASSERT_LT(0, id);
+	fd = fuse_server_open_id(self->srv, "a", O_RDWR, id);
+	EXPECT_LE(0, fd);
+	close(fd);
 }
 
-TEST_F(badinput, close_eperm_without_capability)
+/* A namespace within the connection's has no more rights than its own. */
+static int open_in_userns(void *arg)
 {
-	int id = fuse_backing_open(self->dev, self->fd);
-	pid_t pid;
+	if (unshare(CLONE_NEWUSER) < 0)
+		return -errno;
+	return open_fd(arg);
+}
+
+TEST_F(badinput, open_in_user_namespace)
+{
+	const struct creds nobody = { .uid = OTHER_UID, .gid = OTHER_GID };
+	int args[] = { self->dev, self->fd };
+	int id = creds_call(&nobody, open_in_userns, args);
 
 	ASSERT_LT(0, id);
-	fflush(NULL);
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid) {
-		if (creds_drop_all())
-			_exit(255);
-		_exit(child_result(fuse_backing_close(self->dev, id)));
-	}
-	EXPECT_EQ(-EPERM, wait_for_child(pid));
+	EXPECT_EQ(0, fuse_backing_close(self->dev, id));
+}
+
+TEST_F(badinput, close_eperm_switched_off)
+{
+	int id = fuse_backing_open(self->dev, self->fd);
+
+	ASSERT_LT(0, id);
+	EXPECT_EQ(-EPERM, switched_off(close_id, self->dev, id));
 	EXPECT_EQ(0, fuse_backing_close(self->dev, id));
 }
 

@@ -7,24 +7,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <linux/capability.h>
-
 #include "creds.h"
 #include "fuse_server.h"
 
-static int set_caps(__u32 permitted, __u32 effective)
+static int set_caps(__u64 permitted, __u64 effective)
 {
 	struct __user_cap_header_struct header = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
 	struct __user_cap_data_struct data[2] = {
 		{ .permitted = permitted, .effective = effective },
+		{ .permitted = permitted >> 32, .effective = effective >> 32 },
 	};
 
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
@@ -32,7 +33,7 @@ static int set_caps(__u32 permitted, __u32 effective)
 
 int creds_sys_admin(bool on)
 {
-	__u32 cap = 1 << CAP_SYS_ADMIN;
+	__u64 cap = CREDS_CAP(CAP_SYS_ADMIN);
 
 	return set_caps(cap, on ? cap : 0);
 }
@@ -42,24 +43,30 @@ int creds_drop_all(void)
 	return set_caps(0, 0);
 }
 
-int creds_become(uid_t uid, gid_t gid)
+int creds_set(const struct creds *who)
 {
 	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || setgroups(0, NULL) < 0 ||
-	    setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+	    setresgid(who->gid, who->gid, who->gid) < 0 ||
+	    setresuid(who->uid, who->uid, who->uid) < 0)
 		return -errno;
 	/* Or our own files in /proc belong to root. */
 	if (prctl(PR_SET_DUMPABLE, 1) < 0)
 		return -errno;
-	return creds_sys_admin(true);
+	return set_caps(who->caps, who->caps);
 }
 
-int creds_register_as(uid_t uid, gid_t gid, int dev, const char *path,
-		      int flags)
+int creds_become(uid_t uid, gid_t gid)
+{
+	const struct creds who = { uid, gid, CREDS_CAP(CAP_SYS_ADMIN) };
+
+	return creds_set(&who);
+}
+
+int creds_call(const struct creds *who, int (*fn)(void *arg), void *arg)
 {
 	int result = -ECHILD;
 	int pipefd[2];
 	pid_t pid;
-	int fd;
 
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
 		return -errno;
@@ -68,11 +75,9 @@ int creds_register_as(uid_t uid, gid_t gid, int dev, const char *path,
 	if (pid < 0)
 		return -errno;
 	if (!pid) {
-		/* Root opens it, as a server gets descriptors from others. */
-		fd = open(path, flags | O_CLOEXEC);
-		result = creds_become(uid, gid);
+		result = creds_set(who);
 		if (!result)
-			result = fuse_backing_open(dev, fd);
+			result = fn(arg);
 		_exit(write(pipefd[1], &result, sizeof(result)) < 0);
 	}
 	close(pipefd[1]);
@@ -80,5 +85,69 @@ int creds_register_as(uid_t uid, gid_t gid, int dev, const char *path,
 		result = -errno;
 	close(pipefd[0]);
 	waitpid(pid, NULL, 0);
+	return result;
+}
+
+static int write_proc(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int creds_enter_userns(void)
+{
+	char uids[32], gids[32];
+	int err;
+
+	snprintf(uids, sizeof(uids), "0 %u 1", geteuid());
+	snprintf(gids, sizeof(gids), "0 %u 1", getegid());
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+		return -errno;
+	err = write_proc("/proc/self/setgroups", "deny");
+	if (!err)
+		err = write_proc("/proc/self/uid_map", uids);
+	if (!err)
+		err = write_proc("/proc/self/gid_map", gids);
+	return err;
+}
+
+struct registration {
+	int dev;
+	int fd;
+};
+
+static int do_register(void *arg)
+{
+	const struct registration *reg = arg;
+
+	return fuse_backing_open(reg->dev, reg->fd);
+}
+
+int creds_register(const struct creds *who, int dev, int fd)
+{
+	struct registration reg = { dev, fd };
+
+	return creds_call(who, do_register, &reg);
+}
+
+/* Root opens it, as a server gets descriptors from others. */
+int creds_register_as(uid_t uid, gid_t gid, int dev, const char *path,
+		      int flags)
+{
+	const struct creds who = { uid, gid, CREDS_CAP(CAP_SYS_ADMIN) };
+	int fd = open(path, flags | O_CLOEXEC);
+	int result;
+
+	if (fd < 0)
+		return -errno;
+	result = creds_register(&who, dev, fd);
+	close(fd);
 	return result;
 }

@@ -8,6 +8,33 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include <linux/capability.h>
+#include <linux/types.h>
+
+/* Who somebody is: no supplementary groups, and just these capabilities. */
+struct creds {
+	uid_t uid;
+	gid_t gid;
+	__u64 caps;
+};
+
+#define CREDS_CAP(cap)	(1ULL << (cap))
+
+/* For good: needs root. */
+int creds_set(const struct creds *who);
+
+/* What @fn returns in a process of @who's, or -ECHILD. */
+int creds_call(const struct creds *who, int (*fn)(void *arg), void *arg);
+
+/*
+ * Root of a user namespace of its own, which maps nobody but the user that
+ * the process was, and a mount namespace that belongs to it. For good.
+ */
+int creds_enter_userns(void);
+
+/* fuse_backing_open() of @fd in a process of @who's. */
+int creds_register(const struct creds *who, int dev, int fd);
+
 /* Another user with CAP_SYS_ADMIN and no other capability. */
 int creds_become(uid_t uid, gid_t gid);
 

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "creds.h"
 #include "fuse_server.h"
 #include "wait_until.h"
 
@@ -156,6 +157,11 @@ static int attr_of_node(struct server *s, __u64 node,
 	if (stat(path, &st) < 0)
 		return -errno;
 	attr_from_stat(attr, &st);
+	if (file->invent) {
+		attr->uid = file->invented_uid;
+		if (file->invented_mode)
+			attr->mode = S_IFREG | file->invented_mode;
+	}
 	return 0;
 }
 
@@ -636,8 +642,12 @@ static void server_process(int dev, const char *backing,
 			   const struct fuse_server_opts *opts,
 			   struct fuse_server_shared *sh)
 {
+	const struct creds who = { .uid = opts->uid, .gid = opts->uid };
 	static struct server server;
 
+	if (opts->uid && creds_set(&who))
+		_exit(1);
+	/* A change of credentials clears this one. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "fuse_server");
 	close_inherited(dev);
@@ -653,13 +663,14 @@ static void server_process(int dev, const char *backing,
 
 static int mount_fuse(int dev, const struct fuse_server_opts *opts)
 {
+	unsigned long flags = MS_NODEV | (opts->suid ? 0 : MS_NOSUID);
 	char data[256];
 
 	snprintf(data, sizeof(data),
-		 "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other%s%s",
-		 dev, opts->mount_opts ? "," : "", opts->mount_opts ?: "");
-	if (mount("fuse_server", opts->mountpoint, "fuse",
-		  MS_NOSUID | MS_NODEV, data) < 0)
+		 "fd=%d,rootmode=40000,user_id=%u,group_id=%u,allow_other%s%s",
+		 dev, opts->uid, opts->uid, opts->mount_opts ? "," : "",
+		 opts->mount_opts ?: "");
+	if (mount("fuse_server", opts->mountpoint, "fuse", flags, data) < 0)
 		return -errno;
 	return 0;
 }

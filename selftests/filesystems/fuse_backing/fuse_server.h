@@ -37,6 +37,9 @@ struct fuse_server_file {
 	__u32 open_flags;	/* FOPEN_* */
 	__s32 open_error;	/* an errno, 0 to let the open succeed */
 	bool hold_open;		/* don't answer OPEN before the release */
+	bool invent;		/* the owner, and unless it is 0 the mode */
+	__u32 invented_uid;
+	__u32 invented_mode;
 
 	/* Observations: what the last or all requests were. */
 	__u32 opens;
@@ -84,6 +87,8 @@ struct fuse_server_opts {
 	bool auto_register;	/* register at OPEN, close at last RELEASE */
 	const char *mount_opts;	/* appended to ours, may be NULL */
 	int dev_fd;		/* > 0: /dev/fuse that is mounted already */
+	uid_t uid;		/* whose mount and server it is; needs root */
+	bool suid;		/* mount without MS_NOSUID */
 };
 
 struct fuse_server {

@@ -22,6 +22,7 @@
 #include "env.h"
 
 #define OTHER_UID	4321
+#define MANY_REFUSALS	20
 #define OTHER_GID	4322
 
 /* What a leak of one object per refusal would far exceed. */
@@ -506,13 +507,51 @@ TEST_F(limits, thread_uncounted_after_umount)
 	EXPECT_EQ(0, WEXITSTATUS(status));
 }
 
+/* Under this limit, as the only process of a user without capabilities. */
+static int register_under_nproc(const struct env *env, int fd,
+				unsigned long limit)
+{
+	struct rlimit rlimit = { limit, 1000 };
+
+	if (setrlimit(RLIMIT_NPROC, &rlimit) < 0)
+		return -errno;
+	return fuse_backing_open(env->srv.fd, fd);
+}
+
+struct nproc {
+	struct env *env;
+	int fd;
+};
+
+/* Refused, many times over, and then let through: 0, or which went wrong. */
+static int nproc_raised(void *arg)
+{
+	const struct nproc *n = arg;
+
+	for (int i = 0; i < MANY_REFUSALS; i++)
+		if (register_under_nproc(n->env, n->fd, 1) != -EAGAIN)
+			return -1;
+	/* A thread that was leaked would still count. */
+	if (!wait_until(can_fork(2) == 1))
+		return -3;
+	if (register_under_nproc(n->env, n->fd, 2) <= 0)
+		return -4;
+	if (can_fork(2) != 0)
+		return -5;
+	/* The limit is the thread's: what is in its table is another one's. */
+	if (register_under_nproc(n->env, n->fd, 1) <= 0)
+		return -6;
+	return 0;
+}
+
 TEST_F(limits, nproc_refuses_the_thread)
 {
-	/*
-	 * Who may register is exempt from RLIMIT_NPROC, by the same
-	 * CAP_SYS_ADMIN: EAGAIN can't be had before that changes.
-	 */
-	SKIP(return, "EAGAIN needs a registrant without CAP_SYS_ADMIN");
+	const struct creds nobody = { .uid = OTHER_UID, .gid = OTHER_GID };
+	struct nproc nproc = { &self->env, self->fd };
+
+	EXPECT_EQ(0, creds_call(&nobody, nproc_raised, &nproc));
+	EXPECT_EQ(1, thread_count());
+	EXPECT_EQ(2, table_count(thread_find(self->env.srv.dev)));
 }
 
 TEST_HARNESS_MAIN

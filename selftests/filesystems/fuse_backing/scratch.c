@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <linux/fs.h>
 #include <linux/loop.h>
 
 #include "scratch.h"
@@ -204,6 +205,68 @@ int scratch_file(const char *name, size_t size, unsigned int seed)
 	if (fd >= 0)
 		close(fd);
 	free(buf);
+	return err;
+}
+
+int scratch_owned(const char *name, size_t size, unsigned int seed, uid_t uid,
+		  mode_t mode)
+{
+	int err = scratch_file(name, size, seed);
+
+	if (err)
+		return err;
+	if (chown(scratch_path(name), uid, uid) < 0 ||
+	    chmod(scratch_path(name), mode) < 0)
+		return -errno;
+	return 0;
+}
+
+static int copy_contents(int in, int out)
+{
+	static char buf[65536];
+	ssize_t n;
+	int err;
+
+	while ((n = read(in, buf, sizeof(buf))) > 0) {
+		err = write_all(out, buf, n);
+		if (err)
+			return err;
+	}
+	return n < 0 ? -errno : 0;
+}
+
+int scratch_copy(const char *name, const char *from)
+{
+	int in = open(from, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	int out, err;
+
+	if (in < 0)
+		return -errno;
+	out = open(scratch_path(name), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC,
+		   0600);
+	err = out < 0 ? -errno : copy_contents(in, out);
+	if (!err && (fstat(in, &st) < 0 || fchmod(out, st.st_mode & 0777) < 0))
+		err = -errno;
+	close(in);
+	if (out >= 0)
+		close(out);
+	return err;
+}
+
+int scratch_flags(const char *name, int flags)
+{
+	int fd = open(scratch_path(name), O_RDONLY | O_CLOEXEC);
+	int err = 0, all;
+
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, FS_IOC_GETFLAGS, &all) < 0)
+		err = -errno;
+	all = (all & ~(FS_APPEND_FL | FS_IMMUTABLE_FL)) | flags;
+	if (!err && ioctl(fd, FS_IOC_SETFLAGS, &all) < 0)
+		err = -errno;
+	close(fd);
 	return err;
 }
 

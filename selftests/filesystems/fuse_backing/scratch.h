@@ -40,6 +40,16 @@ const char *scratch_path(const char *name);
 int scratch_file(const char *name, size_t size, unsigned int seed);
 void scratch_pattern(char *buf, size_t size, unsigned int seed);
 
+/* The same for @uid, a user and its group. */
+int scratch_owned(const char *name, size_t size, unsigned int seed, uid_t uid,
+		  mode_t mode);
+
+/* Copy a file of the system's there, with the mode that it has. */
+int scratch_copy(const char *name, const char *from);
+
+/* Which of FS_APPEND_FL and FS_IMMUTABLE_FL it has, see chattr(1). */
+int scratch_flags(const char *name, int flags);
+
 /* Does the backing file hold exactly these bytes? 0, -EILSEQ or -errno. */
 int scratch_compare(const char *name, const char *buf, size_t size,
 		    off_t offset);

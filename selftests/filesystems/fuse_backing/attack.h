@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What every attack starts from: an unprivileged server, a file of its own,
+ * two of root's, and the tracepoint that says why it is refused.
+ *
+ * The server is one of two kinds. A user's: root mounted for it, as fusermount
+ * does, and the test itself stays root, the most powerful client there is. Or
+ * that of a user namespace: the test becomes its root, mounts in there, and is
+ * server and client.
+ *
+ * To be included after kselftest_harness.h.
+ */
+#ifndef ATTACK_H
+#define ATTACK_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+
+#include "creds.h"
+#include "env.h"
+#include "reject_trace.h"
+
+#define OWNER		1000	/* of the connection: a uid and a gid */
+#define STRANGER	2000
+
+/* Contents of the backing files */
+#define SEED_OWN	1	/* "own": the owner's, 0644 */
+#define SEED_ROOT	2	/* "root": root's, 0644 */
+#define SEED_SECRET	3	/* "secret": root's, 0600 */
+
+static const struct creds owner = { .uid = OWNER, .gid = OWNER };
+static const struct creds stranger = { .uid = STRANGER, .gid = STRANGER };
+
+struct attack {
+	struct env env;
+	struct fuse_server *srv;
+	struct reject_trace trace;
+	bool userns;		/* the server is root of a user namespace */
+};
+
+static inline int attack_files(void)
+{
+	int err = scratch_owned("own", FILE_SIZE, SEED_OWN, OWNER, 0644);
+
+	if (!err)
+		err = scratch_owned("root", FILE_SIZE, SEED_ROOT, 0, 0644);
+	if (!err)
+		err = scratch_owned("secret", FILE_SIZE, SEED_SECRET, 0, 0600);
+	return err;
+}
+
+/* First, as root; what else takes root comes between this and the server. */
+static inline int attack_prepare(struct attack *attack, enum scratch_fs fs)
+{
+	int err;
+
+	attack->srv = &attack->env.srv;
+	if (geteuid())
+		return -EOPNOTSUPP;
+	err = scratch_setup(&attack->env.scratch, fs);
+	if (!err)
+		err = attack_files();
+	if (!err)
+		err = reject_trace_start(&attack->trace);
+	return err;
+}
+
+static inline int attack_enter_userns(void)
+{
+	int err = creds_set(&owner);
+
+	return err ?: creds_enter_userns();
+}
+
+/* Second: the server, and with @userns the end of being root. */
+static inline int attack_serve(struct attack *attack, bool userns,
+			       const struct fuse_server_opts *opts)
+{
+	static const char * const names[] = { "own", "root", "secret" };
+	struct fuse_server_opts o = *opts;
+	int err = 0;
+
+	attack->userns = userns;
+	if (userns)
+		err = attack_enter_userns();
+	else
+		o.uid = OWNER;
+	if (!o.mountpoint)
+		o.mountpoint = SCRATCH_FUSE;
+	if (!o.backing)
+		o.backing = SCRATCH_BACKING;
+	if (!err)
+		err = fuse_server_start(attack->srv, &o);
+	for (unsigned int i = 0; i < 3 && !err; i++)
+		if (!fuse_server_add(attack->srv, names[i]))
+			err = -ENOSPC;
+	if (!err && !attack->srv->sh->passthrough)
+		err = -EOPNOTSUPP;
+	return err;
+}
+
+static inline int attack_setup(struct attack *attack, enum scratch_fs fs,
+			       bool userns)
+{
+	static const struct fuse_server_opts opts;
+	int err = attack_prepare(attack, fs);
+
+	return err ?: attack_serve(attack, userns, &opts);
+}
+
+static inline void attack_teardown(struct attack *attack)
+{
+	env_teardown(&attack->env);
+	reject_trace_stop(&attack->trace);
+}
+
+/* For a fixture's setup, which is to end if this says false. */
+static inline bool attack_ready(struct __test_metadata *_metadata, int err)
+{
+	if (err == -EOPNOTSUPP)
+		SKIP(return false,
+		     "needs root, FUSE passthrough, tracefs, loop, mkfs.ext4");
+	ASSERT_EQ(0, err);
+	return true;
+}
+
+/* The server registers a descriptor, wherever that comes from. */
+static inline int attack_register(struct attack *attack, int fd)
+{
+	if (attack->userns)
+		return fuse_backing_open(attack->srv->fd, fd);
+	return creds_register(&owner, attack->srv->fd, fd);
+}
+
+struct attack_path {
+	int dev;
+	const char *path;
+	int flags;
+};
+
+static inline int attack_do_register_path(void *arg)
+{
+	const struct attack_path *p = arg;
+
+	return fuse_backing_open_path(p->dev, p->path, p->flags);
+}
+
+/* The same with a file that the server opens. */
+static inline int attack_register_path(struct attack *attack,
+				       const char *path, int flags)
+{
+	struct attack_path p = { attack->srv->fd, path, flags };
+
+	if (attack->userns)
+		return attack_do_register_path(&p);
+	return creds_call(&owner, attack_do_register_path, &p);
+}
+
+/* open(2) of "own" through the mount, on the mapping @id, and close it. */
+static inline int attack_try_open(struct attack *attack, int id, int flags)
+{
+	int fd = fuse_server_open_id(attack->srv, "own", flags, id);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+static inline bool attack_rejected(struct attack *attack, int id, int err,
+				   const char *reason)
+{
+	return reject_trace_has(&attack->trace, attack->srv->dev, id, err,
+				reason);
+}
+
+/* Is the file in the backing filesystem as it was made? */
+static inline int attack_untouched(const char *name, unsigned int seed)
+{
+	static char want[FILE_SIZE];
+
+	if (scratch_size(name) != FILE_SIZE)
+		return -EFBIG;
+	scratch_pattern(want, sizeof(want), seed);
+	return scratch_compare(name, want, sizeof(want), 0);
+}
+
+/* Does reading @fd give what the file was made with? */
+static inline int attack_reads(int fd, unsigned int seed)
+{
+	static char want[FILE_SIZE], got[FILE_SIZE];
+
+	scratch_pattern(want, sizeof(want), seed);
+	if (pread(fd, got, sizeof(got), 0) != sizeof(got))
+		return -EIO;
+	return memcmp(want, got, sizeof(want)) ? -EILSEQ : 0;
+}
+
+#endif /* ATTACK_H */

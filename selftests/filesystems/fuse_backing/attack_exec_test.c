@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Attacks by executing: code from a backing mount that forbids it.
+ *
+ * Proves: on a noexec backing mount nothing is executed or mapped executable
+ * through a FUSE mount that allows it, neither at once nor with mprotect(2)
+ * later. On one that allows it, all of it works.
+ *
+ * Privilege: root, to mount for an ordinary user. The server is that user,
+ * without capabilities.
+ */
+
+#define _GNU_SOURCE
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "kselftest_harness.h"
+
+#include "attack.h"
+
+#define PROGRAM	"/bin/true"
+#define PSEUDO	"/sys/kernel/uevent_seqnum"
+#define PAGE	4096
+
+FIXTURE(exec) {
+	struct attack attack;
+	struct fuse_server *srv;
+	int id;
+};
+
+FIXTURE_VARIANT(exec) {
+	bool noexec;
+};
+
+FIXTURE_VARIANT_ADD(exec, forbidden) {
+	.noexec = true,
+};
+
+FIXTURE_VARIANT_ADD(exec, allowed) {
+	.noexec = false,
+};
+
+FIXTURE_SETUP(exec)
+{
+	int err = attack_setup(&self->attack, SCRATCH_TMPFS, false);
+
+	if (!attack_ready(_metadata, err))
+		return;
+	self->srv = self->attack.srv;
+	ASSERT_EQ(0, scratch_copy("program", PROGRAM));
+	ASSERT_EQ(0, chown(scratch_path("program"), OWNER, OWNER));
+	ASSERT_EQ(0, chmod(scratch_path("program"), 0755));
+	if (variant->noexec)
+		ASSERT_EQ(0, mount(NULL, SCRATCH_BACKING, NULL,
+				   MS_REMOUNT | MS_BIND | MS_NOEXEC, NULL));
+	ASSERT_NE(NULL, fuse_server_add(self->srv, "program"));
+	self->id = attack_register_path(&self->attack, scratch_path("program"),
+					O_RDWR);
+	ASSERT_LT(0, self->id);
+}
+
+FIXTURE_TEARDOWN(exec)
+{
+	attack_teardown(&self->attack);
+}
+
+/* What mmap(2) says, and then mprotect(2) if it has to. */
+static int map_exec(int fd, int flags, bool later)
+{
+	int prot = PROT_READ | (later ? 0 : PROT_EXEC);
+	void *map = mmap(NULL, PAGE, prot, flags, fd, 0);
+	int err = 0;
+
+	if (map == MAP_FAILED)
+		return -errno;
+	if (later && mprotect(map, PAGE, PROT_READ | PROT_EXEC) < 0)
+		err = -errno;
+	munmap(map, PAGE);
+	return err;
+}
+
+TEST_F(exec, map)
+{
+	static const int flags[] = { MAP_PRIVATE, MAP_SHARED };
+	static const int modes[] = { O_RDONLY, O_RDWR };
+	int now = variant->noexec ? -EPERM : 0;
+	int later = variant->noexec ? -EACCES : 0;
+	int fd;
+
+	for (int i = 0; i < 4; i++) {
+		fd = fuse_server_open_id(self->srv, "program", modes[i / 2],
+					 self->id);
+		ASSERT_LE(0, fd);
+		EXPECT_EQ(now, map_exec(fd, flags[i % 2], false));
+		EXPECT_EQ(later, map_exec(fd, flags[i % 2], true));
+		EXPECT_EQ(0, fuse_server_data_ops(self->srv));
+		close(fd);
+	}
+	if (variant->noexec)
+		EXPECT_TRUE(attack_rejected(&self->attack, self->id, -EPERM,
+					    "noexec"));
+}
+
+/* The program's exit status, or -errno. */
+static int execute(const char *path)
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		execl(path, path, NULL);
+		_exit(errno);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -ECHILD;
+	return -WEXITSTATUS(status);
+}
+
+TEST_F(exec, execute)
+{
+	struct fuse_server_file *file;
+
+	file = &self->srv->sh->file[3];
+	ASSERT_STREQ("program", file->name);
+	file->backing_id = self->id;
+	file->open_flags = FOPEN_PASSTHROUGH;
+	EXPECT_EQ(variant->noexec ? -EACCES : 0,
+		  execute(SCRATCH_FUSE "/program"));
+	EXPECT_EQ(1, file->opens);
+	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
+	if (variant->noexec)
+		EXPECT_TRUE(attack_rejected(&self->attack, self->id, -EACCES,
+					    "noexec"));
+}
+
+/*
+ * A filesystem that never lets anything be executed, whatever its mount: only
+ * who has CAP_SYS_ADMIN gets that far.
+ */
+TEST_F(exec, filesystem_without_execution)
+{
+	const struct fuse_server_opts opts = {
+		.mountpoint = SCRATCH_FUSE2,
+		.backing = SCRATCH_BACKING,
+	};
+	struct fuse_server_file *file;
+	struct fuse_server srv;
+
+	ASSERT_EQ(0, fuse_server_start(&srv, &opts));
+	file = fuse_server_add(&srv, "program");
+	file->backing_id = fuse_backing_open_path(srv.fd, PSEUDO, O_RDONLY);
+	file->open_flags = FOPEN_PASSTHROUGH;
+	ASSERT_LT(0, file->backing_id);
+	EXPECT_EQ(-EACCES, execute(SCRATCH_FUSE2 "/program"));
+	EXPECT_TRUE(reject_trace_has(&self->attack.trace, srv.dev,
+				     file->backing_id, -EACCES, "noexec"));
+	fuse_server_stop(&srv);
+}
+
+TEST_HARNESS_MAIN
