@@ -8,34 +8,29 @@
 
 struct fuse_conn;
 
-/* Names are what the tracepoint prints; Documentation has the same table */
-#define FUSE_BACKING_REASONS						\
-	EM(FUSE_BACKING_NOT_NEGOTIATED,	"not-negotiated")		\
-	EM(FUSE_BACKING_SWITCHED_OFF,	"switched-off")			\
-	EM(FUSE_BACKING_USERNS,		"user-namespace")		\
-	EM(FUSE_BACKING_BAD_ARGUMENT,	"bad-argument")			\
-	EM(FUSE_BACKING_BAD_FD,		"bad-descriptor")		\
-	EM(FUSE_BACKING_FILE_TYPE,	"file-type")			\
-	EM(FUSE_BACKING_STACK_DEPTH,	"stack-depth")			\
-	EM(FUSE_BACKING_INTERNAL_MOUNT,	"internal-mount")		\
-	EM(FUSE_BACKING_FILESYSTEM,	"filesystem")			\
-	EM(FUSE_BACKING_THREAD,		"no-thread")			\
-	EM(FUSE_BACKING_TABLE,		"table")			\
-	EM(FUSE_BACKING_UNKNOWN_ID,	"unknown-id")			\
-	EM(FUSE_BACKING_PERMISSION,	"permission")			\
-	EM(FUSE_BACKING_IMMUTABLE,	"immutable")			\
-	EM(FUSE_BACKING_APPEND_ONLY,	"append-only")			\
-	EM(FUSE_BACKING_NOEXEC,		"noexec")			\
-	EM(FUSE_BACKING_REOPEN,		"reopen")			\
-	EM(FUSE_BACKING_OPEN_FLAGS,	"open-flags")			\
-	EM(FUSE_BACKING_OTHER_INODE,	"other-inode")			\
-	EMe(FUSE_BACKING_CACHED_OPEN,	"cached-open")
-
-#define EM(a, b)	a,
-#define EMe(a, b)	a
-enum fuse_backing_reason { FUSE_BACKING_REASONS };
-#undef EM
-#undef EMe
+/* The tracepoint prints a word for each; Documentation has a table of them */
+enum fuse_backing_reason {
+	FUSE_BACKING_NOT_NEGOTIATED,
+	FUSE_BACKING_SWITCHED_OFF,
+	FUSE_BACKING_USERNS,
+	FUSE_BACKING_BAD_ARGUMENT,
+	FUSE_BACKING_BAD_FD,
+	FUSE_BACKING_FILE_TYPE,
+	FUSE_BACKING_STACK_DEPTH,
+	FUSE_BACKING_INTERNAL_MOUNT,
+	FUSE_BACKING_FILESYSTEM,
+	FUSE_BACKING_THREAD,
+	FUSE_BACKING_TABLE,
+	FUSE_BACKING_UNKNOWN_ID,
+	FUSE_BACKING_PERMISSION,
+	FUSE_BACKING_IMMUTABLE,
+	FUSE_BACKING_APPEND_ONLY,
+	FUSE_BACKING_NOEXEC,
+	FUSE_BACKING_REOPEN,
+	FUSE_BACKING_OPEN_FLAGS,
+	FUSE_BACKING_OTHER_INODE,
+	FUSE_BACKING_CACHED_OPEN,
+};
 
 int fuse_backing_reject(struct fuse_conn *fc, int id, int err,
 			enum fuse_backing_reason reason);

@@ -14,16 +14,49 @@
 
 #include "backing_reject.h"
 
-#undef EM
-#undef EMe
-#define EM(a, b)	TRACE_DEFINE_ENUM(a);
-#define EMe(a, b)	TRACE_DEFINE_ENUM(a);
-FUSE_BACKING_REASONS
+TRACE_DEFINE_ENUM(FUSE_BACKING_NOT_NEGOTIATED);
+TRACE_DEFINE_ENUM(FUSE_BACKING_SWITCHED_OFF);
+TRACE_DEFINE_ENUM(FUSE_BACKING_USERNS);
+TRACE_DEFINE_ENUM(FUSE_BACKING_BAD_ARGUMENT);
+TRACE_DEFINE_ENUM(FUSE_BACKING_BAD_FD);
+TRACE_DEFINE_ENUM(FUSE_BACKING_FILE_TYPE);
+TRACE_DEFINE_ENUM(FUSE_BACKING_STACK_DEPTH);
+TRACE_DEFINE_ENUM(FUSE_BACKING_INTERNAL_MOUNT);
+TRACE_DEFINE_ENUM(FUSE_BACKING_FILESYSTEM);
+TRACE_DEFINE_ENUM(FUSE_BACKING_THREAD);
+TRACE_DEFINE_ENUM(FUSE_BACKING_TABLE);
+TRACE_DEFINE_ENUM(FUSE_BACKING_UNKNOWN_ID);
+TRACE_DEFINE_ENUM(FUSE_BACKING_PERMISSION);
+TRACE_DEFINE_ENUM(FUSE_BACKING_IMMUTABLE);
+TRACE_DEFINE_ENUM(FUSE_BACKING_APPEND_ONLY);
+TRACE_DEFINE_ENUM(FUSE_BACKING_NOEXEC);
+TRACE_DEFINE_ENUM(FUSE_BACKING_REOPEN);
+TRACE_DEFINE_ENUM(FUSE_BACKING_OPEN_FLAGS);
+TRACE_DEFINE_ENUM(FUSE_BACKING_OTHER_INODE);
+TRACE_DEFINE_ENUM(FUSE_BACKING_CACHED_OPEN);
 
-#undef EM
-#undef EMe
-#define EM(a, b)	{ a, b },
-#define EMe(a, b)	{ a, b }
+#define show_fuse_backing_reason(reason)				\
+	__print_symbolic(reason,					\
+		{ FUSE_BACKING_NOT_NEGOTIATED,	"not-negotiated" }, \
+		{ FUSE_BACKING_SWITCHED_OFF,	"switched-off" }, \
+		{ FUSE_BACKING_USERNS,	"user-namespace" }, \
+		{ FUSE_BACKING_BAD_ARGUMENT,	"bad-argument" }, \
+		{ FUSE_BACKING_BAD_FD,	"bad-descriptor" }, \
+		{ FUSE_BACKING_FILE_TYPE,	"file-type" }, \
+		{ FUSE_BACKING_STACK_DEPTH,	"stack-depth" }, \
+		{ FUSE_BACKING_INTERNAL_MOUNT,	"internal-mount" }, \
+		{ FUSE_BACKING_FILESYSTEM,	"filesystem" }, \
+		{ FUSE_BACKING_THREAD,	"no-thread" }, \
+		{ FUSE_BACKING_TABLE,	"table" }, \
+		{ FUSE_BACKING_UNKNOWN_ID,	"unknown-id" }, \
+		{ FUSE_BACKING_PERMISSION,	"permission" }, \
+		{ FUSE_BACKING_IMMUTABLE,	"immutable" }, \
+		{ FUSE_BACKING_APPEND_ONLY,	"append-only" }, \
+		{ FUSE_BACKING_NOEXEC,	"noexec" }, \
+		{ FUSE_BACKING_REOPEN,	"reopen" }, \
+		{ FUSE_BACKING_OPEN_FLAGS,	"open-flags" }, \
+		{ FUSE_BACKING_OTHER_INODE,	"other-inode" }, \
+		{ FUSE_BACKING_CACHED_OPEN,	"cached-open" })
 
 /*
  * fuse_backing_reject - something was refused
@@ -31,7 +64,7 @@ FUSE_BACKING_REASONS
  * connection: as in /sys/fs/fuse/connections
  * id: backing id, 0 if there is none yet
  * error: negative errno that the caller gets
- * reason: the check that failed, see FUSE_BACKING_REASONS
+ * reason: the check that failed, see enum fuse_backing_reason
  */
 TRACE_EVENT(fuse_backing_reject,
 	TP_PROTO(const struct fuse_conn *fc, int id, int error,
@@ -51,7 +84,7 @@ TRACE_EVENT(fuse_backing_reject,
 	),
 	TP_printk("connection=%u id=%d error=%d reason=%s",
 		  __entry->connection, __entry->id, __entry->error,
-		  __print_symbolic(__entry->reason, FUSE_BACKING_REASONS))
+		  show_fuse_backing_reason(__entry->reason))
 );
 
 #endif /* _FS_FUSE_BACKING_TRACE_H */
