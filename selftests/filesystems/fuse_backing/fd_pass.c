@@ -5,9 +5,11 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "fd_pass.h"
 
@@ -54,4 +56,21 @@ int fd_receive(int socket)
 		return -EBADMSG;
 	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
 	return fd;
+}
+
+int fd_fork(void (*child)(int socket))
+{
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		close(pair[0]);
+		child(pair[1]);
+	}
+	close(pair[1]);
+	return pid < 0 ? -errno : pair[0];
 }

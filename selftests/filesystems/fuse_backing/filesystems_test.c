@@ -33,6 +33,7 @@
 
 #include <linux/loop.h>
 
+#include "fd_pass.h"
 #include "kselftest_harness.h"
 
 #include "creds.h"
@@ -72,23 +73,6 @@ static void root_process(int socket)
 	_exit(0);
 }
 
-static int start_root(void)
-{
-	int pair[2];
-	pid_t pid;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	fflush(NULL);
-	pid = fork();
-	if (!pid) {
-		close(pair[0]);
-		root_process(pair[1]);
-	}
-	close(pair[1]);
-	return pid < 0 ? -errno : pair[0];
-}
-
 static int umount_as_root(int socket)
 {
 	char byte = 0;
@@ -104,7 +88,7 @@ FIXTURE_SETUP(filesystems)
 		SKIP(return, "needs root");
 	self->stack.srv = &self->stack.env.srv;
 	ASSERT_EQ(0, scratch_setup(&self->stack.env.scratch, SCRATCH_TMPFS));
-	self->stack.root = start_root();
+	self->stack.root = fd_fork(root_process);
 	ASSERT_LE(0, self->stack.root);
 }
 

@@ -57,23 +57,6 @@ static void broker_process(int socket)
 	_exit(0);
 }
 
-static int start_broker(void)
-{
-	int pair[2];
-	pid_t pid;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	fflush(NULL);
-	pid = fork();
-	if (!pid) {
-		close(pair[0]);
-		broker_process(pair[1]);
-	}
-	close(pair[1]);
-	return pid < 0 ? -errno : pair[0];
-}
-
 /* A descriptor that root opened, or -errno. */
 static int get_passed(int broker, const char *name, int flags)
 {
@@ -114,7 +97,7 @@ FIXTURE_SETUP(passed)
 		SKIP(return, "needs FUSE passthrough");
 	ASSERT_NE(NULL, fuse_server_add(self->srv, "secret"));
 	ASSERT_NE(NULL, fuse_server_add(self->srv, "own"));
-	self->broker = start_broker();
+	self->broker = fd_fork(broker_process);
 	ASSERT_LE(0, self->broker);
 	ASSERT_EQ(0, creds_set(&owner));
 }
