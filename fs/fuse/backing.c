@@ -12,8 +12,8 @@
  *
  * Locking: fuse_conn::lock protects fuse_conn::backing_table, the xarray's lock
  * protects fuse_backing_table::aborted, the credentials there, and
- * fuse_backing::closed.  Neither is
- * held while the other, or the lock of the thread's table, is taken.
+ * fuse_backing::closed.  Neither is held while the other, or the lock of the
+ * thread's table, is taken.
  *
  * References: the connection, each mapping and each call in progress hold one
  * on the table.  The superblock's end waits for all of them, so that nothing
