@@ -47,7 +47,13 @@ struct fuse_backing_table {
 	struct work_struct reap_work;
 };
 
-static void table_put(struct fuse_backing_table *table)
+/**
+ * fuse_backing_table_put - drop a reference on a table
+ * @table: from fuse_backing_table_get()
+ *
+ * Context: any.
+ */
+void fuse_backing_table_put(struct fuse_backing_table *table)
 {
 	if (refcount_dec_and_test(&table->users))
 		complete(&table->unused);
@@ -60,8 +66,9 @@ static void free_removed(struct fuse_backing *fb)
 
 	put_cred(fb->cred);
 	put_cred(fb->write_cred);
+	fuse_backing_usage_free(fb);
 	kfree_rcu(fb, rcu);
-	table_put(table);
+	fuse_backing_table_put(table);
 }
 
 /*
@@ -154,7 +161,7 @@ static void empty_table(struct work_struct *work)
 			fuse_backing_put(fb);
 		cond_resched();
 	}
-	table_put(table);
+	fuse_backing_table_put(table);
 }
 
 static struct fuse_backing_table *table_create(dev_t dev)
@@ -192,7 +199,16 @@ static void table_destroy(struct fuse_backing_table *table)
 	kfree(table);
 }
 
-static struct fuse_backing_table *table_get(struct fuse_conn *fc)
+/**
+ * fuse_backing_table_get - the table of a connection
+ * @fc: the connection, mounted or not
+ *
+ * The superblock's end waits for the reference to be dropped.
+ *
+ * Context: any but interrupts.
+ * Return: the table with a reference, %NULL if there is none (any more).
+ */
+struct fuse_backing_table *fuse_backing_table_get(struct fuse_conn *fc)
 {
 	struct fuse_backing_table *table;
 
@@ -248,14 +264,14 @@ static struct fuse_backing_table *table_get_or_start(struct fuse_conn *fc)
 	if (!READ_ONCE(fc->connected))
 		return ERR_PTR(-ENOTCONN);
 
-	table = table_get(fc);
+	table = fuse_backing_table_get(fc);
 	if (table)
 		return table;
 	err = table_start(fc);
 	if (err)
 		return ERR_PTR(err);
 	/* gone again if the superblock was faster */
-	return table_get(fc) ?: ERR_PTR(-ENOTCONN);
+	return fuse_backing_table_get(fc) ?: ERR_PTR(-ENOTCONN);
 }
 
 static int publish(struct fuse_backing_table *table, struct fuse_backing *fb)
@@ -342,6 +358,7 @@ static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
 	fb->closed = false;
 	fb->brokered = brokered;
 	fb->table = table;
+	fb->usage = NULL;
 	refcount_set(&fb->count, 1);
 	return fb;
 }
@@ -355,7 +372,7 @@ static int register_file(struct fuse_backing_table *table, struct file *file,
 
 	fb = alloc_mapping(table, brokered);
 	if (!fb) {
-		table_put(table);
+		fuse_backing_table_put(table);
 		return -ENOMEM;
 	}
 
@@ -463,12 +480,12 @@ int fuse_backing_close(struct fuse_conn *fc, int backing_id)
 		return fuse_backing_reject(fc, backing_id, -EINVAL,
 					   FUSE_BACKING_BAD_ARGUMENT);
 
-	table = table_get(fc);
+	table = fuse_backing_table_get(fc);
 	if (table) {
 		fb = unpublish(table, backing_id);
 		if (fb)
 			fuse_backing_put(fb);
-		table_put(table);
+		fuse_backing_table_put(table);
 	}
 	if (!fb)
 		return fuse_backing_reject(fc, backing_id, -ENOENT,
@@ -503,6 +520,33 @@ struct fuse_backing *fuse_backing_lookup(struct fuse_conn *fc, int backing_id)
 }
 
 /**
+ * fuse_backing_next - walk through the mappings of a table
+ * @table: a table that the caller holds a reference on
+ * @id: the least id to find
+ *
+ * Mappings come and go meanwhile; those that stay are found once.
+ *
+ * Context: process context; doesn't sleep.
+ * Return: the mapping with a reference, which may be closed; %NULL after the
+ *	last one.
+ */
+struct fuse_backing *fuse_backing_next(struct fuse_backing_table *table,
+				       unsigned long id)
+{
+	struct fuse_backing *fb;
+
+	rcu_read_lock();
+	do {
+		fb = xa_find(&table->maps, &id, ULONG_MAX, XA_PRESENT);
+		/* one that is being freed is passed over */
+		id++;
+	} while (fb && !refcount_inc_not_zero(&fb->count));
+	rcu_read_unlock();
+
+	return fb;
+}
+
+/**
  * fuse_backing_file - the registered file of a mapping
  * @fb: a mapping that the caller holds a reference on
  *
@@ -526,7 +570,7 @@ struct file *fuse_backing_file(struct fuse_backing *fb)
  */
 void fuse_backing_abort(struct fuse_conn *fc)
 {
-	struct fuse_backing_table *table = table_get(fc);
+	struct fuse_backing_table *table = fuse_backing_table_get(fc);
 
 	if (!table)
 		return;
@@ -537,7 +581,7 @@ void fuse_backing_abort(struct fuse_conn *fc)
 
 	/* the reference goes to the work */
 	if (!queue_work(system_unbound_wq, &table->empty_work))
-		table_put(table);
+		fuse_backing_table_put(table);
 }
 
 /**
@@ -565,7 +609,7 @@ void fuse_backing_destroy(struct fuse_conn *fc)
 	if (!table)
 		return;
 
-	table_put(table);
+	fuse_backing_table_put(table);
 	wait_for_completion(&table->unused);
 	/* the last reference may be a work's, which returns after dropping it */
 	flush_work(&table->empty_work);

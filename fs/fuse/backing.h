@@ -9,6 +9,7 @@
 #ifndef _FS_FUSE_BACKING_H
 #define _FS_FUSE_BACKING_H
 
+#include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
@@ -16,9 +17,11 @@
 #include <linux/xarray.h>
 
 struct cred;
+struct dentry;
 struct file;
 struct fuse_backing_map;
 struct fuse_backing_table;
+struct fuse_backing_usage;
 struct fuse_conn;
 struct fuse_file;
 struct fuse_inode;
@@ -41,6 +44,7 @@ struct vm_area_struct;
  * @cred: credentials of the registration
  * @write_cred: the same without CAP_FSETID, for clients that lack it
  * @table: where the file is; the mapping holds a reference
+ * @usage: who uses it, %NULL if it was never used
  * @rcu: lookups are lockless
  * @dead: entry on the list of mappings that a worker is to free
  *
@@ -55,6 +59,7 @@ struct fuse_backing {
 	const struct cred *cred;
 	const struct cred *write_cred;
 	struct fuse_backing_table *table;
+	struct fuse_backing_usage *usage;
 	union {
 		struct rcu_head rcu;
 		struct llist_node dead;
@@ -62,11 +67,54 @@ struct fuse_backing {
 };
 
 /**
+ * enum fuse_backing_use_kind - what uses a mapping
+ * @FUSE_BACKING_FILE: an open FUSE file
+ * @FUSE_BACKING_MMAP: an inode that was mmapped through it
+ * @FUSE_BACKING_USES: how many kinds there are
+ */
+enum fuse_backing_use_kind {
+	FUSE_BACKING_FILE,
+	FUSE_BACKING_MMAP,
+	FUSE_BACKING_USES,
+};
+
+/**
+ * struct fuse_backing_use - a user of a mapping, one for each reference
+ * @link: in the mapping's list of users
+ * @nodeid: of the FUSE inode
+ * @kind: what it is
+ */
+struct fuse_backing_use {
+	struct list_head link;
+	u64 nodeid;
+	enum fuse_backing_use_kind kind;
+};
+
+/**
+ * struct fuse_backing_users - the users of a mapping in numbers
+ * @count: how many of each kind
+ * @read: bytes read through the mapping, those of mmap excepted
+ * @written: bytes written through it, the same
+ * @nr_nodes: number of node ids in @node
+ * @more_nodes: there may be more than those
+ * @node: node ids of FUSE inodes that use the mapping
+ */
+struct fuse_backing_users {
+	unsigned int count[FUSE_BACKING_USES];
+	u64 read;
+	u64 written;
+	unsigned int nr_nodes;
+	bool more_nodes;
+	u64 node[16];
+};
+
+/**
  * struct fuse_inode_backing - the backing side of a FUSE inode
  * @inode: backing inode of all files that are open in passthrough mode, to
  *	compare with; the open files keep it alive
  * @files: how many files are open in passthrough mode
- * @pins: mappings that were mmapped, by id, kept until the FUSE inode is evicted
+ * @pins: users that keep mappings which were mmapped, by id, until the FUSE
+ *	inode is evicted
  *
  * The first two are protected by fuse_inode::lock.
  */
@@ -102,6 +150,10 @@ void fuse_backing_put(struct fuse_backing *fb);
 void fuse_backing_put_deferred(struct fuse_backing *fb);
 void fuse_backing_status(struct fuse_conn *fc, struct pid_namespace *ns,
 			 struct fuse_backing_status *status);
+struct fuse_backing_table *fuse_backing_table_get(struct fuse_conn *fc);
+void fuse_backing_table_put(struct fuse_backing_table *table);
+struct fuse_backing *fuse_backing_next(struct fuse_backing_table *table,
+				       unsigned long id);
 
 /* backing_access.c: what a server may pass through */
 int fuse_backing_may_call(struct fuse_conn *fc, int backing_id);
@@ -121,8 +173,20 @@ void fuse_inode_backing_end(struct fuse_inode *fi);
 int fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb);
 void fuse_inode_backing_evict(struct fuse_inode *fi);
 
+/* backing_usage.c: who uses a mapping, and how much */
+int fuse_backing_usage_start(struct fuse_backing *fb);
+void fuse_backing_usage_free(struct fuse_backing *fb);
+void fuse_backing_use(struct fuse_backing *fb, struct fuse_backing_use *use,
+		      enum fuse_backing_use_kind kind, u64 nodeid);
+void fuse_backing_unuse(struct fuse_backing *fb, struct fuse_backing_use *use);
+void fuse_backing_count_read(struct fuse_backing *fb, ssize_t bytes);
+void fuse_backing_count_written(struct fuse_backing *fb, ssize_t bytes);
+void fuse_backing_get_users(struct fuse_backing *fb,
+			    struct fuse_backing_users *users);
+
 /* backing_ctl.c: what userspace sees */
 void fuse_backing_show_fdinfo(struct seq_file *m, struct file *file);
+bool fuse_backing_ctl_add(struct dentry *parent, struct fuse_conn *fc);
 
 /* passthrough.c: dispatch */
 int fuse_passthrough_open(struct file *file, int backing_id);
@@ -168,6 +232,12 @@ static inline void fuse_inode_backing_evict(struct fuse_inode *fi)
 }
 
 #define fuse_backing_show_fdinfo NULL
+
+static inline bool fuse_backing_ctl_add(struct dentry *parent,
+					struct fuse_conn *fc)
+{
+	return true;
+}
 
 static inline int fuse_passthrough_open(struct file *file, int backing_id)
 {

@@ -60,10 +60,16 @@ void fuse_inode_backing_end(struct fuse_inode *fi)
 	spin_unlock(&fi->lock);
 }
 
+/* Keeps a mapping in the name of an inode that was mmapped through it */
+struct backing_pin {
+	struct fuse_backing *fb;
+	struct fuse_backing_use use;
+};
+
 /**
  * fuse_inode_backing_pin - keep a mapping until the inode is evicted
  * @fi: the FUSE inode
- * @fb: a mapping that the caller holds a reference on
+ * @fb: a mapping in use, that the caller holds a reference on
  *
  * A vma pins the backing file but not the FUSE file, so without this a file
  * that is mmapped and closed would be seen nowhere.
@@ -73,14 +79,26 @@ void fuse_inode_backing_end(struct fuse_inode *fi)
  */
 int fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb)
 {
+	struct backing_pin *pin;
 	int err;
 
+	if (xa_load(&fi->backing.pins, fb->id))
+		return 0;
+
+	pin = kmalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
+	if (!pin)
+		return -ENOMEM;
+	pin->fb = fb;
 	refcount_inc(&fb->count);
-	err = xa_insert(&fi->backing.pins, fb->id, fb, GFP_KERNEL_ACCOUNT);
+	fuse_backing_use(fb, &pin->use, FUSE_BACKING_MMAP, fi->nodeid);
+
+	err = xa_insert(&fi->backing.pins, fb->id, pin, GFP_KERNEL_ACCOUNT);
 	if (!err)
 		return 0;
 
+	fuse_backing_unuse(fb, &pin->use);
 	fuse_backing_put(fb);
+	kfree(pin);
 	/* pinned already: an id that is pinned names no other mapping */
 	return err == -EBUSY ? 0 : err;
 }
@@ -93,10 +111,13 @@ int fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb)
  */
 void fuse_inode_backing_evict(struct fuse_inode *fi)
 {
-	struct fuse_backing *fb;
+	struct backing_pin *pin;
 	unsigned long id;
 
-	xa_for_each(&fi->backing.pins, id, fb)
-		fuse_backing_put_deferred(fb);
+	xa_for_each(&fi->backing.pins, id, pin) {
+		fuse_backing_unuse(pin->fb, &pin->use);
+		fuse_backing_put_deferred(pin->fb);
+		kfree(pin);
+	}
 	xa_destroy(&fi->backing.pins);
 }

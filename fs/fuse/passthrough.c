@@ -26,6 +26,9 @@ static void accessed(struct file *file)
 
 static void end_write(struct file *file, loff_t pos, ssize_t written)
 {
+	struct fuse_file *ff = file->private_data;
+
+	fuse_backing_count_written(ff->fb, written);
 	fuse_write_update_attr(file_inode(file), pos, written);
 }
 
@@ -149,7 +152,7 @@ static struct file *reopen(struct file *file, struct fuse_backing *fb)
  * Context: process context; may sleep.
  * Return: 0, to be undone with fuse_passthrough_release(); -EINVAL if
  *	@backing_id is not positive, -ENOENT if it is closed or was never
- *	registered, or why the backing file can't be opened.
+ *	registered, -ENOMEM, or why the backing file can't be opened.
  */
 int fuse_passthrough_open(struct file *file, int backing_id)
 {
@@ -157,6 +160,7 @@ int fuse_passthrough_open(struct file *file, int backing_id)
 	struct fuse_conn *fc = ff->fm->fc;
 	struct fuse_backing *fb;
 	struct file *backing;
+	int err;
 
 	if (backing_id <= 0)
 		return fuse_backing_reject(fc, backing_id, -EINVAL,
@@ -167,15 +171,23 @@ int fuse_passthrough_open(struct file *file, int backing_id)
 		return fuse_backing_reject(fc, backing_id, -ENOENT,
 					   FUSE_BACKING_UNKNOWN_ID);
 
+	err = fuse_backing_usage_start(fb);
+	if (err)
+		goto out_put;
+
 	backing = reopen(file, fb);
-	if (IS_ERR(backing)) {
-		fuse_backing_put(fb);
-		return PTR_ERR(backing);
-	}
+	err = PTR_ERR_OR_ZERO(backing);
+	if (err)
+		goto out_put;
 
 	ff->passthrough = backing;
 	ff->fb = fb;
+	fuse_backing_use(fb, &ff->backing_use, FUSE_BACKING_FILE, ff->nodeid);
 	return 0;
+
+out_put:
+	fuse_backing_put(fb);
+	return err;
 }
 
 /**
@@ -249,6 +261,7 @@ void fuse_passthrough_release(struct fuse_file *ff, struct fuse_inode *fi)
 
 	__fput_sync(ff->passthrough);
 	ff->passthrough = NULL;
+	fuse_backing_unuse(ff->fb, &ff->backing_use);
 	fuse_backing_put(ff->fb);
 	ff->fb = NULL;
 }
@@ -266,9 +279,12 @@ ssize_t fuse_passthrough_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 	struct file *file = iocb->ki_filp;
 	struct fuse_file *ff = file->private_data;
 	struct backing_file_ctx ctx = read_ctx(file);
+	ssize_t read;
 
-	return backing_file_read_iter(ff->passthrough, iter, iocb,
+	read = backing_file_read_iter(ff->passthrough, iter, iocb,
 				      iocb->ki_flags, &ctx);
+	fuse_backing_count_read(ff->fb, read);
+	return read;
 }
 
 /**
@@ -321,9 +337,12 @@ ssize_t fuse_passthrough_splice_read(struct file *in, loff_t *ppos,
 {
 	struct fuse_file *ff = in->private_data;
 	struct backing_file_ctx ctx = read_ctx(in);
+	ssize_t read;
 
-	return backing_file_splice_read(ff->passthrough, ppos, pipe, len, flags,
+	read = backing_file_splice_read(ff->passthrough, ppos, pipe, len, flags,
 					&ctx);
+	fuse_backing_count_read(ff->fb, read);
+	return read;
 }
 
 /**

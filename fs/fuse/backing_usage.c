@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: who uses a mapping, and how much.
+ *
+ * A mapping that is registered and never used needs none of this; it is made
+ * when the first FUSE file is opened with it, and freed with the mapping.
+ *
+ * Bytes are counted per CPU: files that share a mapping share no cache line
+ * that is written for each read.  32-bit machines may see a sum that is being
+ * added to half old and half new.
+ *
+ * Locking: fuse_backing_usage::lock protects the list and the counts of users.
+ * It is taken inside of no lock and no lock is taken inside of it.
+ */
+
+#include "fuse_i.h"
+
+#include <linux/percpu.h>
+
+/* Users looked at for their node ids: reading must not take long */
+#define MAX_LOOKED_AT	64
+
+struct fuse_backing_bytes {
+	u64 read;
+	u64 written;
+};
+
+struct fuse_backing_usage {
+	spinlock_t lock;
+	unsigned int count[FUSE_BACKING_USES];
+	/* struct fuse_backing_use */
+	struct list_head users;
+	struct fuse_backing_bytes __percpu *bytes;
+};
+
+static void usage_free(struct fuse_backing_usage *usage)
+{
+	free_percpu(usage->bytes);
+	kfree(usage);
+}
+
+static struct fuse_backing_usage *usage_create(void)
+{
+	struct fuse_backing_usage *usage;
+
+	usage = kzalloc(sizeof(*usage), GFP_KERNEL_ACCOUNT);
+	if (!usage)
+		return NULL;
+
+	usage->bytes = alloc_percpu_gfp(struct fuse_backing_bytes,
+					GFP_KERNEL_ACCOUNT);
+	if (!usage->bytes) {
+		kfree(usage);
+		return NULL;
+	}
+	spin_lock_init(&usage->lock);
+	INIT_LIST_HEAD(&usage->users);
+	return usage;
+}
+
+/**
+ * fuse_backing_usage_start - a mapping is about to have its first user
+ * @fb: a mapping that the caller holds a reference on
+ *
+ * Context: process context; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int fuse_backing_usage_start(struct fuse_backing *fb)
+{
+	struct fuse_backing_usage *usage;
+
+	if (READ_ONCE(fb->usage))
+		return 0;
+
+	usage = usage_create();
+	if (!usage)
+		return -ENOMEM;
+	/* somebody else's first user may have been faster */
+	if (cmpxchg(&fb->usage, NULL, usage))
+		usage_free(usage);
+	return 0;
+}
+
+/**
+ * fuse_backing_usage_free - a mapping has no users any more
+ * @fb: a mapping without references
+ *
+ * Context: process context.
+ */
+void fuse_backing_usage_free(struct fuse_backing *fb)
+{
+	if (fb->usage)
+		usage_free(fb->usage);
+}
+
+/**
+ * fuse_backing_use - add a user to a mapping
+ * @fb: the mapping, after fuse_backing_usage_start()
+ * @use: the user, which holds a reference on @fb
+ * @kind: what the user is
+ * @nodeid: of the FUSE inode that it belongs to
+ *
+ * Context: process context; doesn't sleep.
+ */
+void fuse_backing_use(struct fuse_backing *fb, struct fuse_backing_use *use,
+		      enum fuse_backing_use_kind kind, u64 nodeid)
+{
+	struct fuse_backing_usage *usage = fb->usage;
+
+	use->kind = kind;
+	use->nodeid = nodeid;
+	spin_lock(&usage->lock);
+	list_add_tail(&use->link, &usage->users);
+	usage->count[kind]++;
+	spin_unlock(&usage->lock);
+}
+
+/**
+ * fuse_backing_unuse - remove a user from a mapping
+ * @fb: the mapping
+ * @use: the user, which still holds its reference
+ *
+ * Context: process context; may be memory reclaim; doesn't sleep.
+ */
+void fuse_backing_unuse(struct fuse_backing *fb, struct fuse_backing_use *use)
+{
+	struct fuse_backing_usage *usage = fb->usage;
+
+	spin_lock(&usage->lock);
+	list_del(&use->link);
+	usage->count[use->kind]--;
+	spin_unlock(&usage->lock);
+}
+
+/**
+ * fuse_backing_count_read - count bytes read from the backing file
+ * @fb: a mapping in use
+ * @bytes: result of reading; errors count nothing
+ *
+ * Context: any; reads may complete in interrupts.
+ */
+void fuse_backing_count_read(struct fuse_backing *fb, ssize_t bytes)
+{
+	if (bytes > 0)
+		this_cpu_add(fb->usage->bytes->read, bytes);
+}
+
+/**
+ * fuse_backing_count_written - count bytes written to the backing file
+ * @fb: a mapping in use
+ * @bytes: result of writing; errors count nothing
+ *
+ * Context: any.
+ */
+void fuse_backing_count_written(struct fuse_backing *fb, ssize_t bytes)
+{
+	if (bytes > 0)
+		this_cpu_add(fb->usage->bytes->written, bytes);
+}
+
+static void sum_bytes(struct fuse_backing_usage *usage,
+		      struct fuse_backing_users *users)
+{
+	const struct fuse_backing_bytes *bytes;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		bytes = per_cpu_ptr(usage->bytes, cpu);
+		users->read += READ_ONCE(bytes->read);
+		users->written += READ_ONCE(bytes->written);
+	}
+}
+
+/* Returns whether there is room for another node id than those known */
+static bool add_node(struct fuse_backing_users *users, u64 nodeid)
+{
+	unsigned int i;
+
+	for (i = 0; i < users->nr_nodes; i++)
+		if (users->node[i] == nodeid)
+			return true;
+	if (users->nr_nodes == ARRAY_SIZE(users->node))
+		return false;
+	users->node[users->nr_nodes++] = nodeid;
+	return true;
+}
+
+static void collect_nodes(struct fuse_backing_usage *usage,
+			  struct fuse_backing_users *users)
+{
+	struct fuse_backing_use *use;
+	unsigned int looked_at = 0;
+
+	list_for_each_entry(use, &usage->users, link) {
+		if (looked_at++ == MAX_LOOKED_AT ||
+		    !add_node(users, use->nodeid)) {
+			users->more_nodes = true;
+			break;
+		}
+	}
+}
+
+/**
+ * fuse_backing_get_users - users of a mapping and what they read and wrote
+ * @fb: a mapping that the caller holds a reference on
+ * @users: filled; all 0 if it was never used
+ *
+ * Context: process context; doesn't sleep.
+ */
+void fuse_backing_get_users(struct fuse_backing *fb,
+			    struct fuse_backing_users *users)
+{
+	struct fuse_backing_usage *usage = READ_ONCE(fb->usage);
+
+	memset(users, 0, sizeof(*users));
+	if (!usage)
+		return;
+
+	sum_bytes(usage, users);
+	spin_lock(&usage->lock);
+	memcpy(users->count, usage->count, sizeof(users->count));
+	collect_nodes(usage, users);
+	spin_unlock(&usage->lock);
+}
