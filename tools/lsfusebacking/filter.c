@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "filter.h"
+
+#include <stddef.h>
+
+#include "holders.h"
+
+bool filter_passes(const struct filter *filter, const struct mapping *map)
+{
+	if (filter->sums_only)
+		return false;
+	return !filter->holders || holders_match(filter->holders, map);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Threads and servers of FUSE connections among the processes in /proc.
+ */
+#ifndef LSFUSEBACKING_PROCESS_H
+#define LSFUSEBACKING_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A process that has to do with a connection */
+struct sighting {
+	unsigned int number;	/* of the connection */
+	pid_t pid;
+	bool server;		/* else its thread */
+	/* What a server's fdinfo says, if the kernel says it */
+	bool aware;
+	uint64_t thread, files, limit;
+};
+
+struct sightings {
+	struct sighting *list;
+	size_t nr;
+};
+
+/* Processes that can't be looked into are left out. */
+void processes_scan(struct sightings *seen);
+
+/* Real uid of a process */
+bool process_uid(pid_t pid, uid_t *uid);
+
+#endif

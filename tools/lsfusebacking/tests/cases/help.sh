@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+run_command --help
+run_command --version
