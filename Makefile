@@ -4,7 +4,8 @@
 # CMD reaches the guest as it was written, dollars included
 override CMD := $(value CMD)
 export CMD SHARE TIMEOUT VARIANT KERNEL MEM CPUS DISKS DISK APPEND ICOUNT LEAKS
-export LOG ACCEL MIRROR TESTS DEBUG
+export LOG ACCEL MIRROR TESTS DEBUG DESTDIR PREFIX
+PREFIX ?= /usr/local
 ifneq ($(DEBUG),)
 override VARIANT := debug
 endif
@@ -19,6 +20,8 @@ help:
 #: make shell     a prompt in a fresh guest; Ctrl-D ends it
 #: make kernel    build the guest's kernel: VARIANT=base|debug|module|nopt
 #: make image     build the guest's root image
+#: make tools     build lsfusebacking for this machine
+#: make install   the same, and install it: DESTDIR= PREFIX=/usr/local
 #: make clean     remove build/, except the compiler cache and the guest image
 #: make distclean remove all of build/
 #:
@@ -44,11 +47,18 @@ shell:
 kernel image:
 	@scripts/prepare
 
+tools:
+	@scripts/tools
+
+install:
+	@scripts/tools install
+
 clean:
-	rm -rf build/linux-* build/obj-* build/vm build/test build/check build/log
+	rm -rf build/linux-* build/obj-* build/vm build/test build/check build/log \
+		build/tools build/selftests
 
 distclean:
 	rm -rf build
 
-.PHONY: help run test check vm shell kernel image clean distclean
+.PHONY: help run test check vm shell kernel image tools install clean distclean
 .NOTPARALLEL:

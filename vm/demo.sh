@@ -4,6 +4,7 @@
 # files stay where everyone can see and count them. Ends with a verdict.
 # shellcheck disable=SC2317,SC2329 # functions are arguments of expect
 
+PATH=$PATH:/repo/build/tools/lsfusebacking
 data=/srv/data
 mnt=/mnt
 log=/tmp/server.log
@@ -113,6 +114,8 @@ open_files()
 		give_up "no kernel thread is called $thread: this kernel" \
 			"does not keep backing files in a table"
 	show "lsof +c0 $data"
+	mount -t fusectl none /sys/fs/fuse/connections
+	show "lsfusebacking $mnt"
 	expect "the thread $thread holds three files" \
 		is "$(lsof -w -t -a -p "$pid" $data/a.db $data/b.db $data/c.db |
 			wc -l)" 1
@@ -155,8 +158,12 @@ kill_server()
 	wait_for is "$(holders)" "$thread"
 	show "lsof -w +c0 $data"
 	show "fuser -vm $data"
+	show "lsfusebacking --holders $data -o TARGET,ID,USES,READ,WRITTEN,NAME"
 	expect "lsof finds the thread, and nobody else" \
 		is "$(holders)" "$thread"
+	expect "lsfusebacking names the mount" \
+		is "$(lsfusebacking -n -r --holders $data -o TARGET |
+			sort -u)" $mnt
 	expect "fuser finds it too" is "$(fuser -m $data 2>/dev/null |
 		tr -dc '0-9 ' | xargs)" "$pid"
 	expect "the client still reads its file" \
