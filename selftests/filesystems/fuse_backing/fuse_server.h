@@ -21,6 +21,7 @@
 #include <sys/types.h>
 
 #include <linux/fuse.h>
+#include <linux/types.h>
 
 #define FUSE_SERVER_FILES	64
 #define FUSE_SERVER_NAME	32
