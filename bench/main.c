@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Measure FUSE passthrough, in a guest.
+ *
+ *	fuse_bench [-q] [-r] instructions|parallel
+ *
+ * "instructions" expects a guest whose clock counts them (QEMU -icount, one
+ * CPU), "parallel" one with two CPUs. -q: fewer batches, smaller tables.
+ * -r: the ways to a file in reverse order. See record.h for what comes out.
+ */
+
+#define _GNU_SOURCE
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backing.h"
+#include "mappings.h"
+#include "operations.h"
+#include "parallel.h"
+#include "record.h"
+
+/*
+ * On one CPU, whether a woken server runs before or after what the client does
+ * next depends on what both did before, and makes a difference. As batch
+ * processes they don't preempt each other.
+ */
+static void be_batch(void)
+{
+	const struct sched_param none = {};
+
+	must(!sched_setscheduler(0, SCHED_BATCH, &none));
+}
+
+static void instructions(bool quick, bool reverse)
+{
+	static const char *const filesystems[] = { "tmpfs", "ext4" };
+
+	be_batch();
+	for (int i = 0; i < 2; i++) {
+		backing_mount(filesystems[i]);
+		operations_measure(filesystems[i], reverse);
+		backing_umount();
+	}
+	backing_mount("tmpfs");
+	mappings_measure("tmpfs", quick);
+	backing_umount();
+}
+
+static void parallel(bool quick, bool reverse)
+{
+	backing_mount("tmpfs");
+	parallel_measure("tmpfs", quick, reverse);
+	backing_umount();
+}
+
+int main(int argc, char **argv)
+{
+	bool quick = false, reverse = false;
+	int opt;
+
+	while ((opt = getopt(argc, argv, "qr")) != -1) {
+		if (opt == 'q')
+			quick = true;
+		else if (opt == 'r')
+			reverse = true;
+		else
+			return 2;
+	}
+	if (quick)
+		sample_be_quick();
+	if (optind < argc && !strcmp(argv[optind], "instructions"))
+		instructions(quick, reverse);
+	else if (optind < argc && !strcmp(argv[optind], "parallel"))
+		parallel(quick, reverse);
+	else
+		fprintf(stderr, "fuse_bench: instructions or parallel?\n");
+	return 0;
+}

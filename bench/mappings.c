@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the table of a mount costs as it grows. See mappings.h.
+ *
+ * The same descriptor is registered again and again, so that a mapping is all
+ * that is added: the backing files themselves cost the same everywhere.
+ */
+
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "mappings.h"
+#include "memory.h"
+#include "operations.h"
+
+#define LIMIT		1100000
+#define BATCH		1000	/* registrations, then as many the other way */
+#define BATCHES_MAX	15
+#define CYCLES		10000
+#define DEFERRED_US	300000
+#define MEMORY_FROM	100000	/* below, the noise is larger */
+
+struct table {
+	struct fuse_server srv;
+	int fd;			/* what is registered */
+	size_t size;
+	int middle;		/* an id that is neither the first nor the last */
+	const char *fs;
+};
+
+static void record_table(const struct table *table, const char *way,
+			 const char *operation, const char *metric, double value)
+{
+	const struct record rec = { table->fs, way, operation, table->size };
+
+	record(&rec, metric, value);
+}
+
+static void raise_limits(void)
+{
+	const struct rlimit limit = { LIMIT, LIMIT };
+	FILE *nr_open = fopen("/proc/sys/fs/nr_open", "we");
+
+	must(nr_open);
+	must(fprintf(nr_open, "%u", LIMIT + BATCH) > 0);
+	must(!fclose(nr_open));
+	must(!setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+/*
+ * Waiting is not work, but the clock goes on. So somebody of no importance
+ * spins meanwhile, and the time that it had is the time that nobody wanted.
+ */
+static pid_t spin_start(clockid_t *clock)
+{
+	const struct sched_param none = {};
+	pid_t pid = fork();
+
+	must(pid >= 0);
+	if (!pid) {
+		/* or it keeps /dev/fuse open */
+		syscall(SYS_close_range, 0, ~0U, 0);
+		must(!sched_setscheduler(0, SCHED_IDLE, &none));
+		for (;;)
+			;
+	}
+	usleep(1000);
+	must(!clock_getcpuclockid(pid, clock));
+	return pid;
+}
+
+static void spin_stop(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static double spun(clockid_t clock)
+{
+	struct timespec t;
+
+	must(!clock_gettime(clock, &t));
+	return t.tv_sec * 1e9 + t.tv_nsec;
+}
+
+struct busy {
+	double cost;
+	double waited;
+};
+
+static void do_nothing(struct table *table)
+{
+	(void)table;
+}
+
+/* @run, then @later microseconds in which what it put off is done, too */
+static struct busy time_once(void (*run)(struct table *table),
+			     struct table *table, unsigned int later)
+{
+	clockid_t clock;
+	pid_t pid = spin_start(&clock);
+	double start = now(), spun_before = spun(clock);
+	struct busy busy;
+
+	run(table);
+	busy.waited = spun(clock) - spun_before;
+	if (later)
+		usleep(later);
+	busy.cost = now() - start - (spun(clock) - spun_before);
+	spin_stop(pid);
+	return busy;
+}
+
+/*
+ * What @run costs, not counting the time that somebody waits, together with
+ * what the kernel puts off for later, such as RCU callbacks. That is divided by
+ * the number of mappings: a single one would be lost in the noise of the wait.
+ */
+static struct busy time_busy(void (*run)(struct table *table),
+			     struct table *table)
+{
+	struct busy busy = time_once(run, table, DEFERRED_US);
+
+	busy.cost -= time_once(do_nothing, table, DEFERRED_US).cost;
+	return busy;
+}
+
+static int register_one(struct table *table)
+{
+	return check(fuse_backing_open(table->srv.fd, table->fd), "register");
+}
+
+static void unregister_one(struct table *table, int id)
+{
+	check(fuse_backing_close(table->srv.fd, id), "unregister");
+}
+
+static void register_first(struct table *table)
+{
+	table->middle = register_one(table);
+}
+
+static void register_rest(struct table *table)
+{
+	for (size_t i = 1; i < table->size; i++)
+		if (i == table->size / 2)
+			table->middle = register_one(table);
+		else
+			register_one(table);
+}
+
+static void fill_table(struct table *table)
+{
+	struct memory before, after;
+	struct busy busy;
+
+	busy = time_once(register_first, table, 0);
+	record_table(table, "-", "register the first", "instructions",
+		     busy.cost);
+	if (table->size == 1)
+		return;
+	memory_read(&before);
+	busy = time_busy(register_rest, table);
+	record_table(table, "-", "register all", "instructions",
+		     busy.cost / (table->size - 1));
+	record_table(table, "-", "register all, waiting", "ns", busy.waited);
+	memory_read(&after);
+	if (table->size < MEMORY_FROM)
+		return;
+	record_table(table, "-", "memory", "bytes",
+		     (after.kernel - before.kernel) / (table->size - 1));
+	record_table(table, "-", "memory, all", "bytes",
+		     (after.used - before.used) / (table->size - 1));
+}
+
+/* At this size of the table, which is the same again afterwards */
+static void measure_changes(struct table *table)
+{
+	double in[BATCHES_MAX], out[BATCHES_MAX], start;
+	const struct record reg = { table->fs, "-", "register", table->size };
+	const struct record unreg = { table->fs, "-", "unregister",
+				      table->size };
+	unsigned int batches = sample_batches();
+	struct sample sample;
+	int ids[BATCH];
+
+	for (unsigned int i = 0; i < batches; i++) {
+		start = now();
+		for (unsigned int j = 0; j < BATCH; j++)
+			ids[j] = register_one(table);
+		in[i] = (now() - start) / BATCH;
+		start = now();
+		for (unsigned int j = 0; j < BATCH; j++)
+			unregister_one(table, ids[j]);
+		out[i] = (now() - start) / BATCH;
+	}
+	sample_values(&sample, in, batches);
+	record_sample(&reg, "instructions", &sample);
+	sample_values(&sample, out, batches);
+	record_sample(&unreg, "instructions", &sample);
+}
+
+static void register_and_unregister(struct table *table)
+{
+	for (unsigned int i = 0; i < CYCLES; i++)
+		unregister_one(table, register_one(table));
+}
+
+/* The cheapest batch has no RCU callback in it: here they all count */
+static void measure_cycles(struct table *table)
+{
+	struct busy busy = time_busy(register_and_unregister, table);
+
+	record_table(table, "-", "register, unregister, all in", "instructions",
+		     busy.cost / CYCLES);
+}
+
+/* open(2) with an id of the table */
+static void measure_lookup(struct table *table)
+{
+	const struct operation *op = operation_find("open, close");
+	const struct record rec = { table->fs, way_names[PASSTHROUGH],
+				    "open by id, close", table->size };
+	struct fuse_server_file *file = mount_file(&table->srv, PASSTHROUGH,
+						   op->file);
+	struct sample sample;
+	struct target t;
+
+	file->backing_id = table->middle;
+	file->open_flags = FOPEN_PASSTHROUGH;
+	target_open(&t, op, PASSTHROUGH, 0);
+	operation_sample(&sample, op, &t);
+	record_sample(&rec, "instructions", &sample);
+	target_close(&t);
+}
+
+/*
+ * Without the server's own end, which has nothing to do with the table. When
+ * umount(2) returns, all mappings are gone, as they are upstream once both the
+ * mount and /dev/fuse are closed.
+ */
+static void empty_table(struct table *table)
+{
+	fuse_server_close_dev(&table->srv);
+	check(fuse_server_umount(&table->srv), "umount");
+}
+
+static void measure_emptying(struct table *table)
+{
+	struct busy busy;
+
+	check(fuse_server_kill(&table->srv), "kill");
+	busy = table->size == 1 ? time_once(empty_table, table, 0) :
+				  time_busy(empty_table, table);
+	record_table(table, "-", "empty", "instructions",
+		     busy.cost / table->size);
+	record_table(table, "-", "empty, waiting", "ns", busy.waited);
+}
+
+static void measure_table(const char *fs, size_t size)
+{
+	struct table table = { .fs = fs, .size = size };
+	char path[PATH_MAX];
+
+	mount_path(path, DIRECT, "data");
+	table.fd = open(path, O_RDWR | O_CLOEXEC);
+	must(table.fd >= 0);
+	mount_start(&table.srv);
+	fill_table(&table);
+	measure_changes(&table);
+	measure_cycles(&table);
+	measure_lookup(&table);
+	measure_emptying(&table);
+	fuse_server_stop(&table.srv);
+	close(table.fd);
+}
+
+void mappings_measure(const char *fs, bool quick)
+{
+	static const size_t sizes[] = { 1, 1000, 100000, 1000000 };
+
+	raise_limits();
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+		if (!quick || sizes[i] < 1000000)
+			measure_table(fs, sizes[i]);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A FUSE mount over the backing directory, and the ways to a file.
+ *
+ * Each backing file has a second name for each way through the mount, so that
+ * all ways lead to the same inode and the same pages.
+ */
+#ifndef MOUNT_H
+#define MOUNT_H
+
+#include <limits.h>
+
+#include "fuse_server.h"
+
+enum way {
+	DIRECT,		/* the backing file itself */
+	PASSTHROUGH,	/* the mount, in passthrough mode */
+	SERVER,		/* the mount, each operation a request (direct I/O) */
+	WAYS
+};
+
+extern const char *const way_names[WAYS];
+
+void mount_start(struct fuse_server *srv);
+void mount_stop(struct fuse_server *srv);
+
+/* A backing id for each file; without it PASSTHROUGH asks the server too. */
+void mount_register(struct fuse_server *srv);
+
+/* Where "data", "other" or "log" is; in a buffer of the caller's. */
+void mount_path(char path[PATH_MAX], enum way way, const char *name);
+
+/* The server's entry of a file. */
+struct fuse_server_file *mount_file(struct fuse_server *srv, enum way way,
+				    const char *name);
+
+#endif /* MOUNT_H */

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the program says. See record.h.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "record.h"
+
+void record(const struct record *rec, const char *metric, double value)
+{
+	printf("%s\t%s\t%s\t%zu\t%s\t%.3f\n", rec->fs, rec->way,
+	       rec->operation, rec->size, metric, value);
+	/* the rest of a run that dies is worth having */
+	fflush(stdout);
+}
+
+void die(const char *what)
+{
+	fprintf(stderr, "fuse_bench: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+int check(int res, const char *what)
+{
+	if (res < 0) {
+		errno = -res;
+		die(what);
+	}
+	return res;
+}
