@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a row must not exceed."""
+
+# no row worse than upstream by more than this
+UPSTREAM_PERCENT = 3
+
+# instructions of passthrough beyond those of the file itself
+OVER_DIRECT = {'read': 200, 'write': 300}
+
+# instructions of the cheapest calls, at any size of the table
+AT_MOST = {'register': 1200, 'unregister': 900}
+
+# operations that must not make the server work
+SILENT = {'read', 'write', 'splice read', 'splice write', 'mmap, fault'}
+
+# once for each mount: starts the thread, which upstream doesn't have
+NOT_UPSTREAM = {'register the first'}
+
+
+class Verdict:
+    """Why a row fails; nothing if it passes."""
+
+    def __init__(self):
+        self.judged = False
+        self.reasons = []
+
+    def expect(self, value, limit, what):
+        """The row is worth a verdict; @value beyond @limit fails it."""
+        self.judged = True
+        if value > limit:
+            self.reasons.append(what)
+
+    def upstream(self, operation, ours, upstream):
+        """Compare with upstream; a request more is a request too many."""
+        if operation in NOT_UPSTREAM or upstream is None:
+            return
+        self.expect(ours, upstream * (1 + UPSTREAM_PERCENT / 100),
+                    f'> upstream + {UPSTREAM_PERCENT} %')
+
+    @property
+    def failed(self):
+        """Is there any reason?"""
+        return bool(self.reasons)
+
+    def __str__(self):
+        if not self.judged:
+            return '-'
+        return '**FAIL**: ' + ', '.join(self.reasons) if self.reasons \
+            else 'pass'
+
+
+def instructions(operation, direct, upstream, ours):
+    """A client's operation."""
+    verdict = Verdict()
+    if operation in OVER_DIRECT:
+        limit = OVER_DIRECT[operation]
+        verdict.expect(ours - direct, limit, f'> direct + {limit}')
+    verdict.upstream(operation, ours, upstream)
+    return verdict
+
+
+def requests(operation, upstream, ours):
+    """Requests to the server for each operation."""
+    verdict = Verdict()
+    if operation in SILENT:
+        verdict.expect(ours, 0, '> 0')
+    verdict.upstream(operation, ours, upstream)
+    return verdict
+
+
+def mappings(operation, upstream, ours):
+    """An operation on the table."""
+    verdict = Verdict()
+    if operation in AT_MOST:
+        limit = AT_MOST[operation]
+        verdict.expect(ours, limit, f'> {limit:,}')
+    verdict.upstream(operation, ours, upstream)
+    return verdict

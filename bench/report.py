@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Make tables and plots of results: report.py RESULTS INFO DIRECTORY [README]
+
+Writes results.md and the plots into DIRECTORY, and the headline table into
+README, between its two marks. INFO is text for the head of the report. The last
+line of the output is how many rows passed.
+"""
+
+import os
+import re
+import sys
+
+import bars
+import plots
+from results import OURS, UPSTREAM, Results, Row
+
+HEADLINE = [
+    ('read', 1), ('read', 4096), ('read', 1 << 20),
+    ('write', 1), ('write', 4096), ('write', 1 << 20),
+    ('splice read', 4096), ('mmap, fault', 4096), ('open, close', 0),
+]
+MARKS = '<!-- make bench: begin -->', '<!-- make bench: end -->'
+
+
+def number(value):
+    """For people: no more digits than mean something."""
+    if value is None:
+        return ''
+    return f'{value:,.2f}' if abs(value) < 10 and value % 1 else f'{value:,.0f}'
+
+
+def times(value, reference):
+    """A ratio."""
+    return f'{value / reference:.2f}' if value and reference else ''
+
+
+def size_name(size):
+    """Bytes of an operation."""
+    for limit, unit in (1 << 20, 'MiB'), (4096, 'KiB'):
+        if size >= limit:
+            return f' {size // (1 << 20 if unit == "MiB" else 1024)} {unit}'
+    return f' {size} B' if size else ''
+
+
+class Table:
+    """Lines of Markdown; knows how many rows passed."""
+
+    def __init__(self):
+        self.lines = []
+        self.passed = 0
+        self.failed = 0
+
+    def text(self, *lines):
+        """A paragraph."""
+        self.lines += [*lines, '']
+
+    def head(self, *columns):
+        """The first column is text, the others numbers."""
+        self.row(*columns)
+        self.row('---', *['---:' for _ in columns[1:]])
+
+    def row(self, *cells):
+        """One line of a table."""
+        self.lines.append('| ' + ' | '.join(cells) + ' |')
+
+    def judged(self, verdict, *cells):
+        """One line with a verdict in its last cell."""
+        if verdict.judged:
+            self.passed += not verdict.failed
+            self.failed += verdict.failed
+        self.row(*cells, str(verdict))
+
+
+def instruction_rows(res, filesystem):
+    """Each with direct, upstream, ours and server."""
+    for fs, operation, size in res.operations('instructions'):
+        ways = [res.get(kernel, Row(fs, way, operation, size), 'instructions')
+                for kernel, way in ((OURS, 'direct'), (UPSTREAM, 'passthrough'),
+                                    (OURS, 'passthrough'), (OURS, 'server'))]
+        if fs == filesystem and None not in ways:
+            yield operation, size, ways
+
+
+def write_instructions(table, res, fs):
+    """What an operation costs in each way."""
+    table.text(f'### Backing files on {fs}')
+    table.head('operation', 'direct', 'upstream', 'ours', 'ours − direct',
+               'ours ÷ upstream', 'server', 'spread', 'verdict')
+    for operation, size, ways in instruction_rows(res, fs):
+        direct, upstream, ours, server = ways
+        row = Row(fs, 'passthrough', operation, size)
+        table.judged(bars.instructions(operation, direct, upstream, ours),
+                     operation + size_name(size),
+                     *(number(v) for v in (direct, upstream, ours,
+                                           ours - direct)),
+                     times(ours, upstream), number(server),
+                     f'{res.spread(row, "instructions"):.1f} %')
+    table.text('')
+
+
+def opcodes(res, kernel, row):
+    """GETXATTR, 8 READ"""
+    return ', '.join((number(count) + ' ' if count != 1 else '') + opcode
+                     for opcode, count in res.details(kernel, row).items())
+
+
+def write_requests(table, res, fs):
+    """What the server sees of an operation."""
+    table.head('operation', 'upstream', 'ours', 'which', 'server', 'verdict')
+    for known, operation, size in res.operations('requests'):
+        if known != fs:
+            continue
+        row = Row(fs, 'passthrough', operation, size)
+        upstream = res.get(UPSTREAM, row, 'requests')
+        ours = res.get(OURS, row, 'requests')
+        server = res.get(OURS, row._replace(way='server'), 'requests')
+        table.judged(bars.requests(operation, upstream, ours),
+                     operation + size_name(size), number(upstream),
+                     number(ours), opcodes(res, OURS, row), number(server))
+    table.text('')
+
+
+def mapping_rows(res, metric):
+    """Rows about the table of a mount, which have no way or one of two."""
+    rows = [row for row in res.rows
+            if (OURS, row, metric) in res.values and
+            (row.way == '-' or row.operation.startswith('open by id'))]
+    order = list(dict.fromkeys(row.operation for row in rows))
+    return sorted(rows, key=lambda row: (order.index(row.operation), row.size))
+
+
+def write_mappings(table, res, metric):
+    """What the table costs as it grows."""
+    table.head('operation', 'mappings', 'upstream', 'ours', 'ours ÷ upstream',
+               'spread', 'verdict')
+    for row in mapping_rows(res, metric):
+        upstream = res.get(UPSTREAM, row, metric)
+        ours = res.get(OURS, row, metric)
+        table.judged(bars.mappings(row.operation, upstream, ours),
+                     row.operation, number(row.size), number(upstream),
+                     number(ours), times(ours, upstream),
+                     f'{res.spread(row, metric):.1f} %')
+    table.text('')
+
+
+def write_waiting(table, res):
+    """Time that nobody worked; what there is of it is no cost."""
+    table.head('operation', 'mappings', 'upstream', 'ours')
+    for row in mapping_rows(res, 'ns'):
+        table.row(row.operation, number(row.size),
+                  *(number(res.get(kernel, row, 'ns') / 1e6)
+                    for kernel in (UPSTREAM, OURS)))
+    table.text('')
+
+
+def write_parallel(table, res):
+    """Two processes against one."""
+    def cell(kernel, row):
+        low, high = res.range(kernel, row, 'speedup')
+        value = res.get(kernel, row, 'speedup')
+        return f'{value:.2f} ({low:.2f} to {high:.2f})'
+
+    table.head('4 KiB', 'upstream, direct', 'upstream, passthrough',
+               'ours, direct', 'ours, passthrough')
+    for fs, operation, size in res.operations('speedup'):
+        table.row(operation,
+                  *(cell(kernel, Row(fs, way, operation, size))
+                    for kernel in (UPSTREAM, OURS)
+                    for way in ('direct', 'passthrough')))
+    table.text('')
+
+
+def write_headline(res, verdicts):
+    """The lines that the README shows."""
+    table = Table()
+    table.head('', 'direct file', 'upstream', 'this project', 'requests before',
+               'and now')
+    for operation, size in HEADLINE:
+        row = Row('tmpfs', 'passthrough', operation, size)
+        if (OURS, row, 'instructions') not in res.values:
+            continue
+        table.row(operation + size_name(size),
+                  number(res.get(OURS, row._replace(way='direct'),
+                                 'instructions')),
+                  number(res.get(UPSTREAM, row, 'instructions')),
+                  number(res.get(OURS, row, 'instructions')),
+                  number(res.get(UPSTREAM, row, 'requests')),
+                  number(res.get(OURS, row, 'requests')))
+    for operation, size, metric, unit in (
+            ('register', 100000, 'instructions', ''),
+            ('unregister', 100000, 'instructions', ''),
+            ('memory', 100000, 'bytes', ' bytes')):
+        row = Row('tmpfs', '-', operation, size)
+        table.row(operation + ', 100,000 mappings', '',
+                  *(number(res.get(kernel, row, metric)) + unit
+                    for kernel in (UPSTREAM, OURS)), '', '')
+    table.text('')
+    table.text(verdicts)
+    return table.lines
+
+
+def put_between_marks(path, lines):
+    """Replace what a file has between the marks."""
+    with open(path, encoding='utf-8') as file:
+        text = file.read()
+    pattern = '(%s\n).*(\n%s)' % tuple(map(re.escape, MARKS))
+    body = '\n'.join(lines).strip()
+    if not re.search(pattern, text, re.S):
+        sys.exit(f'report: {path} lacks the lines {MARKS}')
+    text = re.sub(pattern, lambda m: m[1] + body + m[2], text, flags=re.S)
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(text)
+
+
+TEXT = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'template.md')
+
+
+def fill(template, parts):
+    """Each line {{name}} of the template becomes that part."""
+    lines = []
+    for line in template.splitlines():
+        match = re.fullmatch(r'{{(.*)}}', line)
+        lines += parts[match[1]].splitlines() if match else [line]
+    return re.sub(r'\n{3,}', '\n\n', '\n'.join(lines)).rstrip() + '\n'
+
+
+def main():
+    """See above."""
+    path, info, out, *readme = sys.argv[1:]
+    res = Results(path)
+    table = Table()
+    parts = {}
+
+    def part(name, write, *args):
+        table.lines = []
+        write(table, res, *args)
+        parts[name] = '\n'.join(table.lines)
+
+    part('tmpfs', write_instructions, 'tmpfs')
+    part('ext4', write_instructions, 'ext4')
+    part('requests', write_requests, 'tmpfs')
+    part('mappings', write_mappings, 'instructions')
+    part('waiting', write_waiting)
+    part('memory', write_mappings, 'bytes')
+    part('parallel', write_parallel)
+    verdicts = f'{table.passed} rows pass, {table.failed} fail'
+    with open(info, encoding='utf-8') as file:
+        parts['info'] = file.read()
+    parts['verdicts'] = f'**{verdicts}.**'
+    with open(TEXT, encoding='utf-8') as file:
+        text = fill(file.read(), parts)
+    os.makedirs(out, exist_ok=True)
+    with open(os.path.join(out, 'results.md'), 'w', encoding='utf-8') as file:
+        file.write(text)
+    plots.draw(res, out)
+    for name in readme:
+        put_between_marks(name, write_headline(res, f'{verdicts}.'))
+    print(verdicts)
+
+
+main()
