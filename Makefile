@@ -4,7 +4,7 @@
 # CMD reaches the guest as it was written, dollars included
 override CMD := $(value CMD)
 export CMD SHARE TIMEOUT VARIANT KERNEL MEM CPUS DISKS DISK APPEND ICOUNT LEAKS
-export LOG ACCEL MIRROR TESTS DEBUG DESTDIR PREFIX
+export LOG ACCEL MIRROR TESTS DEBUG QUICK BOOTS DESTDIR PREFIX
 PREFIX ?= /usr/local
 ifneq ($(DEBUG),)
 override VARIANT := debug
@@ -15,6 +15,7 @@ help:
 
 #: make run       the main job, in a guest, start to end
 #: make test      every test; TESTS=pattern for some, DEBUG=1 under KASAN & co.
+#: make bench     against Debian's kernel, in instructions; QUICK=1 for a look
 #: make check     checkpatch, sparse, W=1, kernel-doc, shellcheck, build variants
 #: make vm        CMD='...' run in a fresh guest; SHARE=DIR at /share, TIMEOUT=120
 #: make shell     a prompt in a fresh guest; Ctrl-D ends it
@@ -34,6 +35,9 @@ run:
 
 test:
 	@scripts/test
+
+bench:
+	@scripts/bench
 
 check:
 	@scripts/check
@@ -60,5 +64,6 @@ clean:
 distclean:
 	rm -rf build
 
-.PHONY: help run test check vm shell kernel image tools install clean distclean
+.PHONY: help run test bench check vm shell kernel image tools install clean \
+	distclean
 .NOTPARALLEL:
