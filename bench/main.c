@@ -68,6 +68,8 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	}
+	/* or who takes each line works while the next value is measured */
+	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	if (quick)
 		sample_be_quick();
 	if (optind < argc && !strcmp(argv[optind], "instructions"))

@@ -14,8 +14,6 @@ void record(const struct record *rec, const char *metric, double value)
 {
 	printf("%s\t%s\t%s\t%zu\t%s\t%.3f\n", rec->fs, rec->way,
 	       rec->operation, rec->size, metric, value);
-	/* the rest of a run that dies is worth having */
-	fflush(stdout);
 }
 
 void die(const char *what)
