@@ -27,7 +27,8 @@
 #define BATCH		1000	/* registrations, then as many the other way */
 #define BATCHES_MAX	15
 #define CYCLES		10000
-#define DEFERRED_US	300000
+#define DEFERRED_US	1000000	/* and more for each mapping */
+#define DEFERRED_EACH_US	4
 #define MEMORY_FROM	100000	/* below, the noise is larger */
 
 struct table {
@@ -135,9 +136,10 @@ static struct busy time_once(void (*run)(struct table *table),
 static struct busy time_busy(void (*run)(struct table *table),
 			     struct table *table)
 {
-	struct busy busy = time_once(run, table, DEFERRED_US);
+	unsigned int later = DEFERRED_US + DEFERRED_EACH_US * table->size;
+	struct busy busy = time_once(run, table, later);
 
-	busy.cost -= time_once(do_nothing, table, DEFERRED_US).cost;
+	busy.cost -= time_once(do_nothing, table, later).cost;
 	return busy;
 }
 

@@ -14,10 +14,10 @@
 #include "parallel.h"
 
 #define SPAN_NS		40e6
-#define SPANS		6	/* of one process and of two, by turns */
+#define SPANS		4	/* of one process and of two, by turns */
 #define ROUND		16	/* operations between two looks at the clock */
 #define PROCESSES	2
-#define REPEATS		5
+#define REPEATS		4
 #define REPEATS_QUICK	2
 
 /* Two processes with descriptors of their own, on the same file or not */

@@ -195,7 +195,7 @@ def write_headline(res, verdicts):
         table.row(operation + ', 100,000 mappings', '',
                   *(number(res.get(kernel, row, metric)) + unit
                     for kernel in (UPSTREAM, OURS)), '', '')
-    table.text('')
+    table.lines.append('')
     table.text(verdicts)
     return table.lines
 
