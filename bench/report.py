@@ -105,19 +105,28 @@ def opcodes(res, kernel, row):
                      for opcode, count in res.details(kernel, row).items())
 
 
-def write_requests(table, res, fs):
-    """What the server sees of an operation."""
+def same_requests(res, row, other):
+    """Do both kernels make as many requests on another filesystem?"""
+    return all(res.get(kernel, row, 'requests') ==
+               res.get(kernel, row._replace(fs=other), 'requests')
+               for kernel in (UPSTREAM, OURS))
+
+
+def write_requests(table, res, usual):
+    """What the server sees of an operation; not twice if it is the same."""
     table.head('operation', 'upstream', 'ours', 'which', 'server', 'verdict')
     for known, operation, size in res.operations('requests'):
-        if known != fs:
+        row = Row(known, 'passthrough', operation, size)
+        if known != usual and same_requests(res, row, usual):
             continue
-        row = Row(fs, 'passthrough', operation, size)
         upstream = res.get(UPSTREAM, row, 'requests')
         ours = res.get(OURS, row, 'requests')
         server = res.get(OURS, row._replace(way='server'), 'requests')
         table.judged(bars.requests(operation, upstream, ours),
-                     operation + size_name(size), number(upstream),
-                     number(ours), opcodes(res, OURS, row), number(server))
+                     operation + size_name(size) +
+                     (f' ({known})' if known != usual else ''),
+                     number(upstream), number(ours), opcodes(res, OURS, row),
+                     number(server))
     table.text('')
 
 
