@@ -17,96 +17,280 @@
 #include <linux/backing-file.h>
 #include <linux/cred.h>
 #include <linux/file.h>
+#include <linux/slab.h>
 #include <linux/splice.h>
+#include <linux/workqueue.h>
+
+/* sb_init_dio_done_wq() */
+#include "../internal.h"
+
+/*
+ * What a client asks of one read or write, as opposed to what its submitter
+ * keeps in the flags for itself.
+ */
+#define PASSED_IOCB_FLAGS	(IOCB_HIPRI | IOCB_DSYNC | IOCB_SYNC | \
+				 IOCB_NOWAIT | IOCB_APPEND | IOCB_DIRECT | \
+				 IOCB_NOIO | IOCB_WRITE)
+
+/* A read or write that the backing filesystem may complete later */
+struct passthrough_aio {
+	/* ours, on the backing file */
+	struct kiocb iocb;
+	/* the submitter's, on the FUSE file, which it keeps until completion */
+	struct kiocb *orig;
+	/* one of the submission, one of the completion */
+	refcount_t count;
+	/* the client may leave suid and sgid bits where they are */
+	bool keeps_privs;
+	long res;
+	struct work_struct work;
+};
+
+/*
+ * Credentials of a mapping for the time of a call.  Without references: the
+ * open FUSE file keeps the mapping, which keeps the credentials.
+ */
+static const struct cred *override(const struct cred *cred)
+{
+	const struct cred *old = current_cred();
+
+	rcu_assign_pointer(current->cred, cred);
+	return old;
+}
+
+static void revert(const struct cred *old)
+{
+	rcu_assign_pointer(current->cred, old);
+}
+
+/* Have attributes fetched, without a write to what other CPUs share */
+static void invalidate(struct inode *inode, u32 mask)
+{
+	if (~READ_ONCE(get_fuse_inode(inode)->inval_mask) & mask)
+		fuse_invalidate_attr_mask(inode, mask);
+}
 
 static void accessed(struct file *file)
 {
-	fuse_invalidate_atime(file_inode(file));
+	struct inode *inode = file_inode(file);
+
+	if (!IS_RDONLY(inode))
+		invalidate(inode, STATX_ATIME);
 }
 
-static void end_write(struct file *file, loff_t pos, ssize_t written)
+/* Every read ends here, with what it returns; may be an interrupt */
+static void end_read(struct file *file, ssize_t res)
 {
 	struct fuse_file *ff = file->private_data;
 
-	fuse_backing_count_written(ff->fb, written);
-	fuse_write_update_attr(file_inode(file), pos, written);
-}
-
-static struct backing_file_ctx read_ctx(struct file *file)
-{
-	struct fuse_file *ff = file->private_data;
-
-	return (struct backing_file_ctx) {
-		.cred = ff->fb->cred,
-		.user_file = file,
-		.accessed = accessed,
-	};
+	fuse_backing_count_read(ff->fb, res);
+	accessed(file);
 }
 
 /*
- * Credentials to write with.  A client without CAP_FSETID must not keep suid
- * and sgid bits of the backing file just because the server could.
+ * The size after a write up to @end.  Others may have truncated the file since,
+ * so the backing inode has the last word on how long it became.
+ *
+ * No lock of the FUSE inode is needed for that.  Who truncates through the FUSE
+ * inode changes the backing inode first and ours later, from the server's
+ * reply; if the version changed in between, the reply is not believed for long.
  */
-static const struct cred *write_cred(const struct fuse_file *ff)
+static void update_size_locked(struct inode *inode, struct file *backing,
+			       loff_t end)
 {
-	const struct fuse_backing *fb = ff->fb;
+	end = min(end, i_size_read(file_inode(backing)));
+	if (end > inode->i_size)
+		i_size_write(inode, end);
+}
 
-	if (is_sxid(file_inode(ff->passthrough)->i_mode) && capable(CAP_FSETID))
-		return fb->cred;
-	return fb->write_cred;
+/* Every write ends here, with what it returns and where; not in interrupts */
+static void end_write(struct file *file, loff_t end, ssize_t res)
+{
+	struct fuse_file *ff = file->private_data;
+	struct inode *inode = file_inode(file);
+	struct fuse_inode *fi = get_fuse_inode(inode);
+
+	fuse_backing_count_written(ff->fb, res);
+
+	spin_lock(&fi->lock);
+	/* attributes that were asked for before are not to be believed */
+	fi->attr_version = atomic64_inc_return(&ff->fm->fc->attr_version);
+	if (res > 0 && end > inode->i_size)
+		update_size_locked(inode, ff->passthrough, end);
+	spin_unlock(&fi->lock);
+
+	/* who fails may have changed the size nevertheless */
+	invalidate(inode, res < 0 ? FUSE_STATX_MODSIZE : FUSE_STATX_MODIFY);
 }
 
 /* Clear the bits that exec reads, as the client's write does */
-static void clear_mode(struct inode *inode)
+static void clear_mode(struct inode *inode, umode_t bits)
 {
 	struct fuse_conn *fc = get_fuse_conn(inode);
 	struct fuse_inode *fi = get_fuse_inode(inode);
-	int kill = setattr_should_drop_suidgid(&nop_mnt_idmap, inode);
 
 	spin_lock(&fi->lock);
 	/* attributes that were asked for before are not to be believed */
 	fi->attr_version = atomic64_inc_return(&fc->attr_version);
-	if (kill & ATTR_KILL_SUID)
-		inode->i_mode &= ~S_ISUID;
-	if (kill & ATTR_KILL_SGID)
-		inode->i_mode &= ~S_ISGID;
+	inode->i_mode &= ~bits;
+	fi->orig_i_mode &= ~bits;
 	spin_unlock(&fi->lock);
-	fuse_invalidate_attr_mask(inode, STATX_MODE);
+	invalidate(inode, STATX_MODE);
+}
+
+/* suid and sgid bits of @file's inode that a write of the caller's removes */
+static umode_t bits_to_remove(struct file *file)
+{
+	int kill = setattr_should_drop_suidgid(file_mnt_idmap(file),
+					       file_inode(file));
+
+	return (kill & ATTR_KILL_SUID ? S_ISUID : 0) |
+	       (kill & ATTR_KILL_SGID ? S_ISGID : 0);
+}
+
+/* Remove suid and sgid bits of the backing inode, as who registered it */
+static int remove_from_backing(struct file *backing, umode_t bits,
+			       const struct cred *cred)
+{
+	struct inode *inode = file_inode(backing);
+	struct iattr attr = { .ia_valid = ATTR_FORCE };
+	const struct cred *old_cred;
+	int err;
+
+	if (bits & S_ISUID)
+		attr.ia_valid |= ATTR_KILL_SUID;
+	if (bits & S_ISGID)
+		attr.ia_valid |= ATTR_KILL_SGID;
+
+	old_cred = override(cred);
+	file_start_write(backing);
+	/* may be a FUSE inode too, below ours */
+	inode_lock_nested(inode, I_MUTEX_CHILD);
+	err = notify_change(file_mnt_idmap(backing), file_dentry(backing),
+			    &attr, NULL);
+	inode_unlock(inode);
+	file_end_write(backing);
+	revert(old_cred);
+
+	return err;
 }
 
 /*
- * A write is about to remove privileges.  A server that handles their removal
- * never sees the write, so the FUSE inode is for us to change; other servers
- * are told.  Returns whether there are any, for end_privs().
+ * The server may keep modes elsewhere than on the backing file; then its next
+ * answer would bring the bits back, unless it is told.
  */
-static bool start_privs(struct inode *inode, const struct fuse_file *ff)
+static int tell_server(struct file *file, umode_t bits)
 {
+	struct inode *inode = file_inode(file);
+	struct iattr attr = { .ia_valid = ATTR_FORCE | ATTR_MODE };
+	int err;
+
+	/* A mode that is not the latest must not be written back */
+	fuse_invalidate_attr_mask(inode, STATX_MODE);
+	err = fuse_update_attributes(inode, file, STATX_MODE);
+	if (err)
+		return err;
+	attr.ia_mode = get_fuse_inode(inode)->orig_i_mode;
+	if (!(attr.ia_mode & bits))
+		return 0;
+	attr.ia_mode &= ~bits;
+	return notify_change(file_mnt_idmap(file), file_dentry(file), &attr,
+			     NULL);
+}
+
+/*
+ * A server that handles the removal of privileges is not asked whether it did
+ * if there is reason to think that its modes are those of the backing file.
+ */
+static int remove_from_fuse(struct file *file, umode_t bits, umode_t backing)
+{
+	struct inode *inode = file_inode(file);
 	struct fuse_conn *fc = get_fuse_conn(inode);
+	int err = 0;
 
-	if (!is_sxid(inode->i_mode) &&
-	    !is_sxid(file_inode(ff->passthrough)->i_mode))
-		return false;
-	if (fc->handle_killpriv || fc->handle_killpriv_v2)
-		clear_mode(inode);
-	return true;
+	if (!(fc->handle_killpriv || fc->handle_killpriv_v2) ||
+	    (bits & ~backing))
+		err = tell_server(file, bits);
+	if (!err)
+		clear_mode(inode, bits);
+	return err;
 }
 
-/* An answer of before the write may have brought the bits back meanwhile */
-static void end_privs(struct inode *inode, bool had_privs)
-{
-	if (had_privs)
-		clear_mode(inode);
-}
-
-static struct backing_file_ctx write_ctx(struct file *file)
+static int remove_privs_locked(struct file *file, bool nowait)
 {
 	struct fuse_file *ff = file->private_data;
+	umode_t bits = bits_to_remove(file);
+	umode_t backing_bits = bits_to_remove(ff->passthrough);
+	int err = 0;
 
-	return (struct backing_file_ctx) {
-		.cred = write_cred(ff),
-		.user_file = file,
-		.end_write = end_write,
-	};
+	if (!(bits | backing_bits))
+		return 0;
+	if (nowait)
+		return -EAGAIN;
+	if (backing_bits)
+		err = remove_from_backing(ff->passthrough, backing_bits,
+					  ff->fb->cred);
+	if (!err && bits)
+		err = remove_from_fuse(file, bits, backing_bits);
+	return err;
+}
+
+/*
+ * The client's credentials decide which suid and sgid bits a write removes, on
+ * the FUSE inode and on the backing inode.  File capabilities are left to the
+ * backing filesystem: no capability of the server's would keep them.
+ */
+static int remove_privs(struct file *file, int flags)
+{
+	struct inode *inode = file_inode(file);
+	int err;
+
+	if (!(flags & IOCB_NOWAIT))
+		inode_lock(inode);
+	else if (!inode_trylock(inode))
+		return -EAGAIN;
+	err = remove_privs_locked(file, flags & IOCB_NOWAIT);
+	inode_unlock(inode);
+
+	return err;
+}
+
+static bool has_privs(struct inode *inode, struct file *backing)
+{
+	return is_sxid(inode->i_mode | file_inode(backing)->i_mode);
+}
+
+/*
+ * What has to be done before a write, which is nothing for most files.
+ *
+ * Returns the credentials to write with.  A client without CAP_FSETID must not
+ * keep bits of the backing file just because the server could, not even those
+ * that somebody sets meanwhile.
+ */
+static const struct cred *start_write(struct file *file, int flags)
+{
+	struct fuse_file *ff = file->private_data;
+	int err;
+
+	if (likely(!has_privs(file_inode(file), ff->passthrough)))
+		return ff->fb->write_cred;
+
+	err = remove_privs(file, flags);
+	if (err)
+		return ERR_PTR(err);
+	return capable(CAP_FSETID) ? ff->fb->cred : ff->fb->write_cred;
+}
+
+static bool keeps_privs(void)
+{
+	return ns_capable_noaudit(&init_user_ns, CAP_FSETID);
+}
+
+/* The mode was changed while data was written: as if it had been before */
+static void clear_new_privs(struct inode *inode)
+{
+	clear_mode(inode, inode->i_mode & S_IXGRP ? S_ISUID | S_ISGID :
+						    S_ISUID);
 }
 
 /* Returns the backing file; to be called with the mapping's credentials */
@@ -266,6 +450,103 @@ void fuse_passthrough_release(struct fuse_file *ff, struct fuse_inode *fi)
 	ff->fb = NULL;
 }
 
+/* An I/O's own kiocb on the backing file */
+static void init_kiocb(struct kiocb *kiocb, const struct kiocb *orig,
+		       struct file *backing)
+{
+	*kiocb = (struct kiocb) {
+		.ki_filp = backing,
+		.ki_pos = orig->ki_pos,
+		.ki_flags = orig->ki_flags & PASSED_IOCB_FLAGS,
+		.ki_ioprio = orig->ki_ioprio,
+	};
+}
+
+/* Only direct I/O is completed by interrupts; for the rest our stack will do */
+static bool is_async(struct kiocb *iocb)
+{
+	return (iocb->ki_flags & IOCB_DIRECT) && !is_sync_kiocb(iocb);
+}
+
+/* The FUSE file may have been told O_DIRECT after it was opened */
+static bool can_do(const struct kiocb *iocb, const struct file *backing)
+{
+	return !(iocb->ki_flags & IOCB_DIRECT) ||
+	       (backing->f_mode & FMODE_CAN_ODIRECT);
+}
+
+/*
+ * The backing file may be in use until the submission returns, even if the I/O
+ * was completed by then.  The submitter keeps the FUSE file for as long, as for
+ * any ->read_iter() and ->write_iter(), and that keeps the backing file.
+ */
+static struct passthrough_aio *alloc_aio(struct kiocb *iocb,
+					 struct file *backing)
+{
+	struct passthrough_aio *aio;
+
+	aio = kmalloc(sizeof(*aio),
+		      iocb->ki_flags & IOCB_NOWAIT ? GFP_NOWAIT : GFP_KERNEL);
+	if (!aio)
+		return NULL;
+	init_kiocb(&aio->iocb, iocb, backing);
+	/* nobody is going to poll for it */
+	aio->iocb.ki_flags &= ~IOCB_HIPRI;
+	aio->orig = iocb;
+	refcount_set(&aio->count, 2);
+	return aio;
+}
+
+static int no_memory(const struct kiocb *iocb)
+{
+	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN : -ENOMEM;
+}
+
+static void put_aio(struct passthrough_aio *aio)
+{
+	if (refcount_dec_and_test(&aio->count))
+		kfree(aio);
+}
+
+static void end_read_aio(struct passthrough_aio *aio, long res)
+{
+	aio->orig->ki_pos = aio->iocb.ki_pos;
+	end_read(aio->orig->ki_filp, res);
+	put_aio(aio);
+}
+
+/* Called by the backing filesystem, maybe in an interrupt */
+static void complete_read(struct kiocb *iocb, long res)
+{
+	struct passthrough_aio *aio =
+		container_of(iocb, struct passthrough_aio, iocb);
+	struct kiocb *orig = aio->orig;
+
+	end_read_aio(aio, res);
+	orig->ki_complete(orig, res);
+}
+
+static ssize_t read_async(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct fuse_file *ff = iocb->ki_filp->private_data;
+	struct passthrough_aio *aio = alloc_aio(iocb, ff->passthrough);
+	const struct cred *old_cred;
+	ssize_t ret;
+
+	if (!aio)
+		return no_memory(iocb);
+	aio->iocb.ki_complete = complete_read;
+
+	old_cred = override(ff->fb->cred);
+	ret = vfs_iocb_iter_read(ff->passthrough, &aio->iocb, iter);
+	revert(old_cred);
+
+	if (ret != -EIOCBQUEUED)
+		end_read_aio(aio, ret);
+	put_aio(aio);
+	return ret;
+}
+
 /**
  * fuse_passthrough_read_iter - read from the backing file
  * @iocb: position and flags; its file is open in passthrough mode
@@ -278,13 +559,129 @@ ssize_t fuse_passthrough_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct file *file = iocb->ki_filp;
 	struct fuse_file *ff = file->private_data;
-	struct backing_file_ctx ctx = read_ctx(file);
-	ssize_t read;
+	const struct cred *old_cred;
+	struct kiocb kiocb;
+	ssize_t ret;
 
-	read = backing_file_read_iter(ff->passthrough, iter, iocb,
-				      iocb->ki_flags, &ctx);
-	fuse_backing_count_read(ff->fb, read);
-	return read;
+	if (unlikely(!can_do(iocb, ff->passthrough)))
+		return -EINVAL;
+	if (is_async(iocb))
+		return read_async(iocb, iter);
+
+	init_kiocb(&kiocb, iocb, ff->passthrough);
+	old_cred = override(ff->fb->cred);
+	ret = vfs_iocb_iter_read(ff->passthrough, &kiocb, iter);
+	revert(old_cred);
+
+	iocb->ki_pos = kiocb.ki_pos;
+	end_read(file, ret);
+	return ret;
+}
+
+static void end_write_aio(struct passthrough_aio *aio, long res)
+{
+	struct file *file = aio->orig->ki_filp;
+
+	aio->orig->ki_pos = aio->iocb.ki_pos;
+	end_write(file, aio->iocb.ki_pos, res);
+	if (unlikely(is_sxid(file_inode(file)->i_mode)) && !aio->keeps_privs)
+		clear_new_privs(file_inode(file));
+	put_aio(aio);
+}
+
+static void finish_write(struct passthrough_aio *aio)
+{
+	struct kiocb *orig = aio->orig;
+	long res = aio->res;
+
+	kiocb_end_write(&aio->iocb);
+	end_write_aio(aio, res);
+	orig->ki_complete(orig, res);
+}
+
+static void finish_write_work(struct work_struct *work)
+{
+	finish_write(container_of(work, struct passthrough_aio, work));
+}
+
+/* Called by the backing filesystem, maybe in an interrupt */
+static void complete_write(struct kiocb *iocb, long res)
+{
+	struct passthrough_aio *aio =
+		container_of(iocb, struct passthrough_aio, iocb);
+
+	aio->res = res;
+	/* fuse_inode::lock is not for interrupts */
+	if (in_task() && !irqs_disabled()) {
+		finish_write(aio);
+		return;
+	}
+	INIT_WORK(&aio->work, finish_write_work);
+	queue_work(file_inode(aio->orig->ki_filp)->i_sb->s_dio_done_wq,
+		   &aio->work);
+}
+
+/* The workqueue for completions; made once for each FUSE superblock */
+static int init_workqueue(struct file *file)
+{
+	struct super_block *sb = file_inode(file)->i_sb;
+
+	return sb->s_dio_done_wq ? 0 : sb_init_dio_done_wq(sb);
+}
+
+static ssize_t write_async(struct kiocb *iocb, struct iov_iter *iter,
+			   const struct cred *cred)
+{
+	struct fuse_file *ff = iocb->ki_filp->private_data;
+	const struct cred *old_cred;
+	struct passthrough_aio *aio;
+	ssize_t ret;
+
+	ret = init_workqueue(iocb->ki_filp);
+	if (ret)
+		return ret;
+	aio = alloc_aio(iocb, ff->passthrough);
+	if (!aio)
+		return no_memory(iocb);
+	aio->iocb.ki_complete = complete_write;
+	aio->keeps_privs = keeps_privs();
+
+	old_cred = override(cred);
+	ret = vfs_iocb_iter_write(ff->passthrough, &aio->iocb, iter);
+	revert(old_cred);
+
+	if (ret != -EIOCBQUEUED)
+		end_write_aio(aio, ret);
+	put_aio(aio);
+	return ret;
+}
+
+static ssize_t write_sync(struct kiocb *iocb, struct iov_iter *iter,
+			  const struct cred *cred)
+{
+	struct file *file = iocb->ki_filp;
+	struct fuse_file *ff = file->private_data;
+	const struct cred *old_cred;
+	struct kiocb kiocb;
+	ssize_t ret;
+
+	init_kiocb(&kiocb, iocb, ff->passthrough);
+	old_cred = override(cred);
+	ret = vfs_iocb_iter_write(ff->passthrough, &kiocb, iter);
+	revert(old_cred);
+
+	iocb->ki_pos = kiocb.ki_pos;
+	end_write(file, kiocb.ki_pos, ret);
+	if (unlikely(is_sxid(file_inode(file)->i_mode)) && !keeps_privs())
+		clear_new_privs(file_inode(file));
+	return ret;
+}
+
+/* Waiting for a frozen filesystem to thaw is waiting, too */
+static bool would_wait(const struct kiocb *iocb, const struct file *backing)
+{
+	return (iocb->ki_flags & IOCB_NOWAIT) &&
+	       file_inode(backing)->i_sb->s_writers.frozen != SB_UNFROZEN;
 }
 
 /**
@@ -292,32 +689,35 @@ ssize_t fuse_passthrough_read_iter(struct kiocb *iocb, struct iov_iter *iter)
  * @iocb: position and flags; its file is open in passthrough mode
  * @iter: where from
  *
- * Context: process context; may sleep; takes the FUSE inode's lock.
+ * Context: process context; may sleep unless IOCB_NOWAIT is set.  Takes the
+ *	FUSE inode's lock if there are suid or sgid bits, on it or on the
+ *	backing inode, else none but what the backing filesystem takes.
  * Return: bytes written, -EIOCBQUEUED, -EPERM if the file can only be appended
- *	to, or the error of the backing filesystem.
+ *	to, an error if privileges can't be removed, or that of the backing
+ *	filesystem.
  */
 ssize_t fuse_passthrough_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct file *file = iocb->ki_filp;
 	struct fuse_file *ff = file->private_data;
-	struct inode *inode = file_inode(file);
-	struct backing_file_ctx ctx;
-	ssize_t written;
-	bool privs;
+	const struct cred *cred;
+	ssize_t err;
 
-	written = fuse_backing_may_write(ff, iocb->ki_flags & IOCB_APPEND);
-	if (written)
-		return written;
+	if (!iov_iter_count(iter))
+		return 0;
+	err = fuse_backing_may_write(ff, iocb->ki_flags & IOCB_APPEND);
+	if (err)
+		return err;
+	if (unlikely(!can_do(iocb, ff->passthrough)))
+		return -EINVAL;
+	if (unlikely(would_wait(iocb, ff->passthrough)))
+		return -EAGAIN;
 
-	inode_lock(inode);
-	privs = start_privs(inode, ff);
-	ctx = write_ctx(file);
-	written = backing_file_write_iter(ff->passthrough, iter, iocb,
-					  iocb->ki_flags, &ctx);
-	end_privs(inode, privs);
-	inode_unlock(inode);
-
-	return written;
+	cred = start_write(file, iocb->ki_flags);
+	if (IS_ERR(cred))
+		return PTR_ERR(cred);
+	return is_async(iocb) ? write_async(iocb, iter, cred) :
+				write_sync(iocb, iter, cred);
 }
 
 /**
@@ -336,13 +736,15 @@ ssize_t fuse_passthrough_splice_read(struct file *in, loff_t *ppos,
 				     size_t len, unsigned int flags)
 {
 	struct fuse_file *ff = in->private_data;
-	struct backing_file_ctx ctx = read_ctx(in);
-	ssize_t read;
+	const struct cred *old_cred;
+	ssize_t ret;
 
-	read = backing_file_splice_read(ff->passthrough, ppos, pipe, len, flags,
-					&ctx);
-	fuse_backing_count_read(ff->fb, read);
-	return read;
+	old_cred = override(ff->fb->cred);
+	ret = vfs_splice_read(ff->passthrough, ppos, pipe, len, flags);
+	revert(old_cred);
+
+	end_read(in, ret);
+	return ret;
 }
 
 /**
@@ -355,7 +757,7 @@ ssize_t fuse_passthrough_splice_read(struct file *in, loff_t *ppos,
  *
  * Writes through the FUSE file, which dispatches to the backing file: the pipe
  * must be locked before the FUSE inode, as for files of the same inode that
- * are written through the server.
+ * are written through the server, and what a write ends with must be done.
  *
  * Context: process context; may sleep; takes the pipe's lock.
  * Return: bytes spliced, or as fuse_passthrough_write_iter().
@@ -379,7 +781,11 @@ ssize_t fuse_passthrough_splice_write(struct pipe_inode_info *pipe,
 int fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct fuse_file *ff = file->private_data;
-	struct backing_file_ctx ctx = read_ctx(file);
+	struct backing_file_ctx ctx = {
+		.cred = ff->fb->cred,
+		.user_file = file,
+		.accessed = accessed,
+	};
 	int err;
 
 	err = fuse_backing_may_mmap(ff, vma);
