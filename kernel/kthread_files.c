@@ -34,11 +34,16 @@
 
 #include "../fs/internal.h"
 
-/* What is kept of a number that was closed; the list ends with 0 */
-struct closed_number {
-	u32 next;
-	/* value of kthread_files::handed_out when it was closed */
-	u32 closed_at;
+/* What is kept of a number */
+union number {
+	/* in use: what the file is to whoever installed it */
+	void *data;
+	/* closed: the list ends with 0 */
+	struct {
+		u32 next;
+		/* value of kthread_files::handed_out when it was closed */
+		u32 closed_at;
+	};
 };
 
 /* Closed numbers, the one closed longest ago first; empty if !first */
@@ -55,6 +60,7 @@ struct kthread_files {
 	struct completion ready;
 
 	/* All below: files->file_lock */
+	bool sealed;
 	unsigned int count;
 	/* numbers from here on were never handed out */
 	u32 next;
@@ -64,7 +70,7 @@ struct kthread_files {
 	struct number_queue closed;
 	/* closed numbers that the present limit does not allow */
 	struct number_queue parked;
-	GENRADIX(struct closed_number) numbers;
+	GENRADIX(union number) numbers;
 };
 
 static void queue_push_locked(struct kthread_files *kf, struct number_queue *q,
@@ -131,6 +137,8 @@ static int pick_number_locked(struct kthread_files *kf)
 {
 	u32 limit = min(kthread_files_limit(kf), sysctl_nr_open);
 
+	if (kf->sealed)
+		return -ESHUTDOWN;
 	/* number 0 is never used, so a limit of N leaves N - 1 */
 	if (kf->count + 1 >= limit)
 		return -EMFILE;
@@ -148,25 +156,27 @@ static int pick_number_locked(struct kthread_files *kf)
 /*
  * Make sure that both the file table and our own array hold @nr.
  *
- * Returns 0 if they do, 1 if the lock was dropped to grow them (the caller must
- * pick a number again), or an error.
+ * Returns 0 if they do, and what is kept of it in @number; 1 if the lock was
+ * dropped to grow them (the caller must pick a number again); or an error.
  */
-static int grow_locked(struct kthread_files *kf, u32 nr)
+static int grow_locked(struct kthread_files *kf, u32 nr, union number **number)
 	__must_hold(&kf->files->file_lock)
 {
 	struct files_struct *files = kf->files;
-	void *number;
+	void *allocated;
 
-	if (genradix_ptr(&kf->numbers, nr))
+	*number = genradix_ptr(&kf->numbers, nr);
+	if (*number)
 		return expand_files(files, nr);
 
 	spin_unlock(&files->file_lock);
-	number = genradix_ptr_alloc(&kf->numbers, nr, GFP_KERNEL_ACCOUNT);
+	allocated = genradix_ptr_alloc(&kf->numbers, nr, GFP_KERNEL_ACCOUNT);
 	spin_lock(&files->file_lock);
-	return number ? 1 : -ENOMEM;
+	return allocated ? 1 : -ENOMEM;
 }
 
-static void take_number_locked(struct kthread_files *kf, u32 nr)
+static void take_number_locked(struct kthread_files *kf, u32 nr,
+			       const union number *number)
 {
 	struct fdtable *fdt = files_fdtable(kf->files);
 	unsigned int word = nr / BITS_PER_LONG;
@@ -174,7 +184,7 @@ static void take_number_locked(struct kthread_files *kf, u32 nr)
 	if (nr == kf->next)
 		kf->next++;
 	else
-		queue_pop_locked(kf, &kf->closed);
+		kf->closed.first = number->next;
 	kf->handed_out++;
 	WRITE_ONCE(kf->count, kf->count + 1);
 
@@ -188,6 +198,8 @@ static void take_number_locked(struct kthread_files *kf, u32 nr)
  * @kf: the table
  * @file: an open file; not one of alloc_empty_backing_file(), which must never
  *	be seen in a table
+ * @data: what the file is to the caller, for kthread_files_find()
+ * @nr_of_data: set to the number before @data can be found by it; may be %NULL
  *
  * The number is the lowest that was never used, or one that was closed and
  * after which %KTHREAD_FILES_REUSE_DISTANCE others were handed out.  If the
@@ -197,12 +209,14 @@ static void take_number_locked(struct kthread_files *kf, u32 nr)
  *	memory cgroup.
  * Return: the number, at least 1, and the table owns the caller's reference on
  *	@file; or -EMFILE if RLIMIT_NOFILE of the thread or fs.nr_open is
- *	reached, -ENOMEM, -EINVAL for a forbidden @file, and the reference stays
- *	with the caller.
+ *	reached, -ESHUTDOWN after kthread_files_seal(), -ENOMEM, -EINVAL for a
+ *	forbidden @file, and the reference stays with the caller.
  */
-int kthread_files_install(struct kthread_files *kf, struct file *file)
+int kthread_files_install(struct kthread_files *kf, struct file *file,
+			  void *data, int *nr_of_data)
 {
 	struct files_struct *files = kf->files;
+	union number *number;
 	int nr, err;
 
 	if (WARN_ON_ONCE(file->f_mode & FMODE_BACKING))
@@ -211,10 +225,13 @@ int kthread_files_install(struct kthread_files *kf, struct file *file)
 	spin_lock(&files->file_lock);
 	do {
 		nr = pick_number_locked(kf);
-		err = nr < 0 ? nr : grow_locked(kf, nr);
+		err = nr < 0 ? nr : grow_locked(kf, nr, &number);
 	} while (err > 0);
 	if (!err) {
-		take_number_locked(kf, nr);
+		take_number_locked(kf, nr, number);
+		if (nr_of_data)
+			*nr_of_data = nr;
+		number->data = data;
 		rcu_assign_pointer(files_fdtable(files)->fd[nr], file);
 	}
 	spin_unlock(&files->file_lock);
@@ -222,6 +239,73 @@ int kthread_files_install(struct kthread_files *kf, struct file *file)
 	return err ?: nr;
 }
 EXPORT_SYMBOL_GPL(kthread_files_install);
+
+/**
+ * kthread_files_seal - let nothing be installed any more
+ * @kf: the table
+ *
+ * Context: any but interrupts.
+ */
+void kthread_files_seal(struct kthread_files *kf)
+{
+	spin_lock(&kf->files->file_lock);
+	kf->sealed = true;
+	spin_unlock(&kf->files->file_lock);
+}
+EXPORT_SYMBOL_GPL(kthread_files_seal);
+
+/**
+ * kthread_files_find - find what was installed with a file
+ * @kf: the table
+ * @nr: any number
+ * @get: called for the data; may take a reference or refuse
+ *
+ * Until @get returns, the number stays in use.
+ *
+ * Context: any but interrupts.  @get is called with a spinlock held.
+ * Return: the data, %NULL if @nr is not in use or @get returned false.
+ */
+void *kthread_files_find(struct kthread_files *kf, unsigned int nr,
+			 bool (*get)(void *data))
+{
+	struct files_struct *files = kf->files;
+	void *data = NULL;
+
+	spin_lock(&files->file_lock);
+	if (files_lookup_fd_locked(files, nr)) {
+		data = genradix_ptr(&kf->numbers, nr)->data;
+		if (!get(data))
+			data = NULL;
+	}
+	spin_unlock(&files->file_lock);
+
+	return data;
+}
+EXPORT_SYMBOL_GPL(kthread_files_find);
+
+/**
+ * kthread_files_next - find a number that is in use
+ * @kf: the table
+ * @nr: the least number to find
+ *
+ * Context: any but interrupts.
+ * Return: a number, which may be closed at once; 0 if there is none.
+ */
+unsigned int kthread_files_next(struct kthread_files *kf, unsigned int nr)
+{
+	struct files_struct *files = kf->files;
+	struct fdtable *fdt;
+
+	spin_lock(&files->file_lock);
+	fdt = files_fdtable(files);
+	nr = find_next_bit(fdt->open_fds, fdt->max_fds, nr);
+	if (nr >= fdt->max_fds)
+		nr = 0;
+	spin_unlock(&files->file_lock);
+
+	return nr;
+}
+EXPORT_SYMBOL_GPL(kthread_files_next);
 
 /**
  * kthread_files_lookup - find a file by its number
@@ -263,8 +347,8 @@ struct file *kthread_files_remove(struct kthread_files *kf, unsigned int nr)
 	spin_lock(&files->file_lock);
 	file = file_close_fd_locked(files, nr);
 	if (file) {
-		genradix_ptr(&kf->numbers, nr)->closed_at = kf->handed_out;
 		queue_push_locked(kf, &kf->closed, nr);
+		genradix_ptr(&kf->numbers, nr)->closed_at = kf->handed_out;
 		WRITE_ONCE(kf->count, kf->count - 1);
 	}
 	spin_unlock(&files->file_lock);

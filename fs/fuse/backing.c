@@ -3,17 +3,14 @@
  * FUSE backing files: ids and lifetime.
  *
  * Each connection that registers a backing file gets a kernel thread; the file
- * is installed in the file table of that thread, and its number there is the
- * backing id.  An xarray holds what else a mapping is.
+ * is installed in the file table of that thread, together with what else a
+ * mapping is.  Its number there is the backing id.
  *
- * Order: a mapping is installed in the thread's table first and published in
- * the xarray second; it is taken out of the xarray first and removed from the
- * table second.  So an id that can be looked up always has its file.
- *
- * Locking: fuse_conn::lock protects fuse_conn::backing_table, the xarray's lock
- * protects fuse_backing_table::aborted, the credentials there, and
- * fuse_backing::closed.  Neither is held while the other, or the lock of the
- * thread's table, is taken.
+ * Locking: fuse_conn::lock protects fuse_conn::backing_table, the lock of the
+ * thread's table protects fuse_backing::closed, fuse_backing_table::lock the
+ * credentials there.  None of them is held while another is taken.  Whoever is
+ * the last to use a mapping takes it out of the thread's table before it is
+ * freed, so a mapping that is found there can be looked at.
  *
  * References: the connection, each mapping and each call in progress hold one
  * on the table.  The superblock's end waits for all of them, so that nothing
@@ -28,15 +25,13 @@
 #include <linux/file.h>
 #include <linux/kthread_files.h>
 #include <linux/sched/signal.h>
+#include <linux/spinlock.h>
 #include <linux/workqueue.h>
-#include <linux/xarray.h>
 
 struct fuse_backing_table {
+	/* backing id -> file and struct fuse_backing */
 	struct kthread_files *files;
-	/* backing id -> struct fuse_backing */
-	struct xarray maps;
-	/* no mapping is published any more */
-	bool aborted;
+	spinlock_t lock;
 	/* credentials of a registration, and what get_write_cred() made of them */
 	const struct cred *cred;
 	const struct cred *write_cred;
@@ -67,7 +62,7 @@ static void free_removed(struct fuse_backing *fb)
 	put_cred(fb->cred);
 	put_cred(fb->write_cred);
 	fuse_backing_usage_free(fb);
-	kfree_rcu(fb, rcu);
+	kfree(fb);
 	fuse_backing_table_put(table);
 }
 
@@ -83,7 +78,6 @@ static void free_mapping(struct fuse_backing *fb)
 {
 	struct fuse_backing_table *table = fb->table;
 
-	xa_erase(&table->maps, fb->id);
 	__fput_sync(kthread_files_remove(table->files, fb->id));
 	free_removed(fb);
 }
@@ -131,32 +125,32 @@ static void reap_mappings(struct work_struct *work)
 	}
 }
 
-/* Close an id; the caller gets the reference that the id held */
-static struct fuse_backing *unpublish(struct fuse_backing_table *table, int id)
+static bool get_to_close(void *data)
 {
-	struct fuse_backing *fb;
+	struct fuse_backing *fb = data;
 
-	xa_lock(&table->maps);
-	fb = xa_load(&table->maps, id);
-	if (fb && fb->closed)
-		fb = NULL;
-	if (fb)
-		WRITE_ONCE(fb->closed, true);
-	xa_unlock(&table->maps);
-
-	return fb;
+	if (fb->closed)
+		return false;
+	fb->closed = true;
+	return true;
 }
 
-/* Nothing is published any more; holds a reference on the table */
+/* Close an id; the caller gets the reference that the id held */
+static struct fuse_backing *close_id(struct fuse_backing_table *table, int id)
+{
+	return kthread_files_find(table->files, id, get_to_close);
+}
+
+/* Nothing is installed any more; holds a reference on the table */
 static void empty_table(struct work_struct *work)
 {
 	struct fuse_backing_table *table =
 		container_of(work, struct fuse_backing_table, empty_work);
 	struct fuse_backing *fb;
-	unsigned long id;
+	unsigned int id = 0;
 
-	xa_for_each(&table->maps, id, fb) {
-		fb = unpublish(table, id);
+	while ((id = kthread_files_next(table->files, id + 1))) {
+		fb = close_id(table, id);
 		if (fb)
 			fuse_backing_put(fb);
 		cond_resched();
@@ -181,7 +175,7 @@ static struct fuse_backing_table *table_create(dev_t dev)
 		return err;
 	}
 
-	xa_init_flags(&table->maps, XA_FLAGS_ACCOUNT);
+	spin_lock_init(&table->lock);
 	refcount_set(&table->users, 1);
 	init_completion(&table->unused);
 	INIT_WORK(&table->empty_work, empty_table);
@@ -193,7 +187,6 @@ static struct fuse_backing_table *table_create(dev_t dev)
 static void table_destroy(struct fuse_backing_table *table)
 {
 	kthread_files_destroy(table->files);
-	xa_destroy(&table->maps);
 	put_cred(table->cred);
 	put_cred(table->write_cred);
 	kfree(table);
@@ -260,7 +253,7 @@ static struct fuse_backing_table *table_get_or_start(struct fuse_conn *fc)
 	struct fuse_backing_table *table;
 	int err;
 
-	/* publish() makes sure; this spares the server a thread, or an EMFILE */
+	/* the sealed table makes sure; this spares the server a thread, or an EMFILE */
 	if (!READ_ONCE(fc->connected))
 		return ERR_PTR(-ENOTCONN);
 
@@ -274,26 +267,6 @@ static struct fuse_backing_table *table_get_or_start(struct fuse_conn *fc)
 	return fuse_backing_table_get(fc) ?: ERR_PTR(-ENOTCONN);
 }
 
-static int publish(struct fuse_backing_table *table, struct fuse_backing *fb)
-{
-	int err;
-
-	err = xa_reserve(&table->maps, fb->id, GFP_KERNEL_ACCOUNT);
-	if (err)
-		return err;
-
-	xa_lock(&table->maps);
-	if (table->aborted)
-		err = -ENOTCONN;
-	else
-		__xa_store(&table->maps, fb->id, fb, 0);
-	xa_unlock(&table->maps);
-
-	if (err)
-		xa_release(&table->maps, fb->id);
-	return err;
-}
-
 /* The table keeps the last pair of credentials that get_write_cred() made */
 static void remember_creds(struct fuse_backing_table *table,
 			   const struct cred *cred,
@@ -302,10 +275,10 @@ static void remember_creds(struct fuse_backing_table *table,
 	get_cred(cred);
 	get_cred(write_cred);
 
-	xa_lock(&table->maps);
+	spin_lock(&table->lock);
 	swap(table->cred, cred);
 	swap(table->write_cred, write_cred);
-	xa_unlock(&table->maps);
+	spin_unlock(&table->lock);
 
 	put_cred(cred);
 	put_cred(write_cred);
@@ -325,10 +298,10 @@ static const struct cred *get_write_cred(struct fuse_backing_table *table,
 	if (!cap_raised(cred->cap_effective, CAP_FSETID))
 		return get_cred(cred);
 
-	xa_lock(&table->maps);
+	spin_lock(&table->lock);
 	if (table->cred == cred)
 		found = get_cred(table->write_cred);
-	xa_unlock(&table->maps);
+	spin_unlock(&table->lock);
 	if (found)
 		return found;
 
@@ -368,7 +341,7 @@ static int register_file(struct fuse_backing_table *table, struct file *file,
 			 bool brokered)
 {
 	struct fuse_backing *fb;
-	int id, err;
+	int id;
 
 	fb = alloc_mapping(table, brokered);
 	if (!fb) {
@@ -376,23 +349,12 @@ static int register_file(struct fuse_backing_table *table, struct file *file,
 		return -ENOMEM;
 	}
 
-	id = kthread_files_install(table->files, file);
-	err = id;
-	if (id < 0)
-		goto out_free;
-	fb->id = id;
-
-	err = publish(table, fb);
-	if (err)
-		goto out_remove;
-	/* once published, the mapping may be closed and freed at any time */
-	return id;
-
-out_remove:
-	kthread_files_remove(table->files, id);
-out_free:
+	/* once installed, the mapping may be closed and freed at any time */
+	id = kthread_files_install(table->files, file, fb, &fb->id);
+	if (id > 0)
+		return id;
 	free_removed(fb);
-	return err;
+	return id == -ESHUTDOWN ? -ENOTCONN : id;
 }
 
 /**
@@ -482,7 +444,7 @@ int fuse_backing_close(struct fuse_conn *fc, int backing_id)
 
 	table = fuse_backing_table_get(fc);
 	if (table) {
-		fb = unpublish(table, backing_id);
+		fb = close_id(table, backing_id);
 		if (fb)
 			fuse_backing_put(fb);
 		fuse_backing_table_put(table);
@@ -491,6 +453,24 @@ int fuse_backing_close(struct fuse_conn *fc, int backing_id)
 		return fuse_backing_reject(fc, backing_id, -ENOENT,
 					   FUSE_BACKING_UNKNOWN_ID);
 	return 0;
+}
+
+static bool get_to_open(void *data)
+{
+	struct fuse_backing *fb = data;
+
+	/* the id's own reference is held as long as it isn't closed */
+	if (fb->closed)
+		return false;
+	refcount_inc(&fb->count);
+	return true;
+}
+
+static bool get_to_look_at(void *data)
+{
+	struct fuse_backing *fb = data;
+
+	return refcount_inc_not_zero(&fb->count);
 }
 
 /**
@@ -505,18 +485,10 @@ struct fuse_backing *fuse_backing_lookup(struct fuse_conn *fc, int backing_id)
 {
 	/* pairs with smp_store_release() in table_publish() */
 	struct fuse_backing_table *table = smp_load_acquire(&fc->backing_table);
-	struct fuse_backing *fb;
 
 	if (!table)
 		return NULL;
-
-	rcu_read_lock();
-	fb = xa_load(&table->maps, backing_id);
-	if (fb && (READ_ONCE(fb->closed) || !refcount_inc_not_zero(&fb->count)))
-		fb = NULL;
-	rcu_read_unlock();
-
-	return fb;
+	return kthread_files_find(table->files, backing_id, get_to_open);
 }
 
 /**
@@ -531,19 +503,18 @@ struct fuse_backing *fuse_backing_lookup(struct fuse_conn *fc, int backing_id)
  *	last one.
  */
 struct fuse_backing *fuse_backing_next(struct fuse_backing_table *table,
-				       unsigned long id)
+				       unsigned int id)
 {
 	struct fuse_backing *fb;
 
-	rcu_read_lock();
-	do {
-		fb = xa_find(&table->maps, &id, ULONG_MAX, XA_PRESENT);
-		/* one that is being freed is passed over */
+	while ((id = kthread_files_next(table->files, id))) {
+		fb = kthread_files_find(table->files, id, get_to_look_at);
+		if (fb)
+			return fb;
+		/* it is being freed */
 		id++;
-	} while (fb && !refcount_inc_not_zero(&fb->count));
-	rcu_read_unlock();
-
-	return fb;
+	}
+	return NULL;
 }
 
 /**
@@ -575,9 +546,7 @@ void fuse_backing_abort(struct fuse_conn *fc)
 	if (!table)
 		return;
 
-	xa_lock(&table->maps);
-	table->aborted = true;
-	xa_unlock(&table->maps);
+	kthread_files_seal(table->files);
 
 	/* the reference goes to the work */
 	if (!queue_work(system_unbound_wq, &table->empty_work))

@@ -11,7 +11,6 @@
 
 #include <linux/list.h>
 #include <linux/llist.h>
-#include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
@@ -39,13 +38,12 @@ struct vm_area_struct;
  *	one for each inode that keeps the mapping because it was mmapped
  * @id: backing id, also the number of the file in the table of the thread
  * @closed: the id is not to be used for new opens; protected by the lock of
- *	the table's maps
+ *	the thread's table
  * @brokered: good for what the registered descriptor was opened for only
  * @cred: credentials of the registration
  * @write_cred: the same without CAP_FSETID, for clients that lack it
  * @table: where the file is; the mapping holds a reference
  * @usage: who uses it, %NULL if it was never used
- * @rcu: lookups are lockless
  * @dead: entry on the list of mappings that a worker is to free
  *
  * The file itself is in the table only.  It stays there as long as the mapping
@@ -60,10 +58,7 @@ struct fuse_backing {
 	const struct cred *write_cred;
 	struct fuse_backing_table *table;
 	struct fuse_backing_usage *usage;
-	union {
-		struct rcu_head rcu;
-		struct llist_node dead;
-	};
+	struct llist_node dead;
 };
 
 /**
@@ -153,7 +148,7 @@ void fuse_backing_status(struct fuse_conn *fc, struct pid_namespace *ns,
 struct fuse_backing_table *fuse_backing_table_get(struct fuse_conn *fc);
 void fuse_backing_table_put(struct fuse_backing_table *table);
 struct fuse_backing *fuse_backing_next(struct fuse_backing_table *table,
-				       unsigned long id);
+				       unsigned int id);
 
 /* backing_access.c: what a server may pass through */
 int fuse_backing_may_call(struct fuse_conn *fc, int backing_id);

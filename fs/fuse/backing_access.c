@@ -120,6 +120,14 @@ static bool exceeds_capabilities(const struct fuse_conn *fc,
 	return false;
 }
 
+/* Does the connection belong to root of its user namespace? */
+static bool is_roots(const struct fuse_conn *fc)
+{
+	if (fc->user_ns == &init_user_ns)
+		return uid_eq(fc->user_id, GLOBAL_ROOT_UID);
+	return uid_eq(fc->user_id, make_kuid(fc->user_ns, 0));
+}
+
 /**
  * fuse_backing_is_brokered - does somebody register for a lesser owner
  * @fc: the connection
@@ -136,10 +144,9 @@ bool fuse_backing_is_brokered(struct fuse_conn *fc)
 	const struct cred *cred = current_cred();
 
 	/* Nobody who is known in a user namespace exceeds its root */
-	if (uid_eq(fc->user_id, make_kuid(fc->user_ns, 0)))
-		return !kuid_has_mapping(fc->user_ns, cred->fsuid);
-	return !uid_eq(cred->fsuid, fc->user_id) ||
-	       exceeds_capabilities(fc, cred);
+	if (uid_eq(cred->fsuid, fc->user_id))
+		return !is_roots(fc) && exceeds_capabilities(fc, cred);
+	return !is_roots(fc) || !kuid_has_mapping(fc->user_ns, cred->fsuid);
 }
 
 /* Brokers answer for what they open, not for what handlers then let them do */

@@ -26,9 +26,15 @@ __printf(1, 2)
 struct kthread_files *kthread_files_create(const char *namefmt, ...);
 void kthread_files_destroy(struct kthread_files *kf);
 
-int kthread_files_install(struct kthread_files *kf, struct file *file);
+int kthread_files_install(struct kthread_files *kf, struct file *file,
+			  void *data, int *nr_of_data);
 struct file *kthread_files_lookup(struct kthread_files *kf, unsigned int nr);
 struct file *kthread_files_remove(struct kthread_files *kf, unsigned int nr);
+void kthread_files_seal(struct kthread_files *kf);
+
+void *kthread_files_find(struct kthread_files *kf, unsigned int nr,
+			 bool (*get)(void *data));
+unsigned int kthread_files_next(struct kthread_files *kf, unsigned int nr);
 
 unsigned int kthread_files_count(const struct kthread_files *kf);
 unsigned int kthread_files_limit(const struct kthread_files *kf);

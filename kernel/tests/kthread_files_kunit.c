@@ -53,7 +53,7 @@ static void set_limit(struct kthread_files *kf, unsigned long limit)
 
 static int install(struct fixture *f)
 {
-	int nr = kthread_files_install(f->kf, get_file(f->file));
+	int nr = kthread_files_install(f->kf, get_file(f->file), NULL, NULL);
 
 	if (nr < 0)
 		fput(f->file);
