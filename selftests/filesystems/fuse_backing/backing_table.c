@@ -202,6 +202,10 @@ int dev_fdinfo_read(int dev, struct dev_fdinfo *info)
 	int err;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", dev);
+	err = find_line(path, "fuse_connection:\t", value, sizeof(value));
+	if (err)
+		return err;
+	info->connection = strtoul(value, NULL, 10);
 	err = find_line(path, "backing_thread:\t", value, sizeof(value));
 	if (err)
 		return err;

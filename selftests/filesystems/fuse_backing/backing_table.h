@@ -38,6 +38,7 @@ int table_path(pid_t pid, int fd, char *path, size_t size);
 
 /* What fdinfo of a descriptor of /dev/fuse says. */
 struct dev_fdinfo {
+	unsigned int connection;
 	pid_t thread;
 	unsigned long count;
 	unsigned long limit;

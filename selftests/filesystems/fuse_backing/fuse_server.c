@@ -772,21 +772,30 @@ void fuse_server_stop(struct fuse_server *srv)
 }
 
 /* The connection's directory in fusectl is named after the device number. */
-int fuse_server_abort(const struct fuse_server *srv)
+int fuse_server_control(const struct fuse_server *srv, const char *name,
+			int flags)
 {
 	static const char dir[] = "/sys/fs/fuse/connections";
 	char path[PATH_MAX];
-	int fd, err = 0;
+	int fd;
 
-	snprintf(path, sizeof(path), "%s/%u/abort", dir, minor(srv->dev));
-	fd = open(path, O_WRONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "%s/%u/%s", dir, minor(srv->dev), name);
+	fd = open(path, flags | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) {
 		if (mount("fusectl", dir, "fusectl", 0, NULL) < 0)
 			return -errno;
-		fd = open(path, O_WRONLY | O_CLOEXEC);
+		fd = open(path, flags | O_CLOEXEC);
 	}
+	return fd < 0 ? -errno : fd;
+}
+
+int fuse_server_abort(const struct fuse_server *srv)
+{
+	int fd = fuse_server_control(srv, "abort", O_WRONLY);
+	int err = 0;
+
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (write(fd, "1", 1) != 1)
 		err = -errno;
 	close(fd);

@@ -110,6 +110,10 @@ int fuse_server_umount(struct fuse_server *srv);
 void fuse_server_stop(struct fuse_server *srv);
 int fuse_server_abort(const struct fuse_server *srv);
 
+/* open(2) in the connection's directory of fusectl: a descriptor or -errno. */
+int fuse_server_control(const struct fuse_server *srv, const char *name,
+			int flags);
+
 struct fuse_server_file *fuse_server_add(struct fuse_server *srv,
 					 const char *name);
 __u32 fuse_server_ops(const struct fuse_server *srv, __u32 opcode);

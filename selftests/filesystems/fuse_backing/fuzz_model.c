@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "backing_files.h"
 #include "fuzz_model.h"
 
 /* An id that was closed stays unused while fewer were handed out since. */
@@ -109,6 +110,49 @@ void model_abort(struct model *m)
 	}
 	m->aborted = true;
 	m->settling = true;
+}
+
+static const char *access_of(const struct model_mapping *map)
+{
+	static const char * const names[] = { "-", "r", "w", "rw" };
+
+	return names[map->mode & (MODEL_READ | MODEL_WRITE)];
+}
+
+static const char *line_differs(const struct model_mapping *map,
+				const struct backing_line *line)
+{
+	if (!map->in_table)
+		return "an id that is not in the table";
+	if (strcmp(line->state, map->closed ? "closing" : "live"))
+		return "state";
+	if (strcmp(line->access, access_of(map)))
+		return "access";
+	if (line->files != map->users)
+		return "files";
+	if (line->mmaps != (unsigned int)__builtin_popcount(map->pins))
+		return "mmaps";
+	if (!strcmp(line->nodes, "-") == (map->users || map->pins))
+		return "nodes";
+	return NULL;
+}
+
+const char *model_differs(const struct model *m,
+			  const struct backing_files *files)
+{
+	const char *wrong = NULL;
+
+	if ((unsigned int)files->count != m->count)
+		return "number of lines";
+	if (!backing_files_ascend(files))
+		return "order";
+	for (int i = 0; i < files->count && !wrong; i++) {
+		const struct backing_line *line = &files->line[i];
+
+		wrong = line->id >= MODEL_IDS ? "id out of range" :
+			line_differs(&m->map[line->id], line);
+	}
+	return wrong;
 }
 
 static bool wants(int flags, int mode)

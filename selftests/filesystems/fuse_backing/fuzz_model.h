@@ -16,6 +16,8 @@
 #define MODEL_WRITE	2
 #define MODEL_APPEND	4	/* a descriptor with O_APPEND; a file with +a */
 
+struct backing_files;
+
 struct model_mapping {
 	bool in_table;
 	bool closed;		/* the id is not good for opens any more */
@@ -53,6 +55,10 @@ void model_release(struct model *m, int id);
 void model_pin(struct model *m, int id, unsigned int name);
 void model_evict(struct model *m, unsigned int name);
 void model_abort(struct model *m);
+
+/* NULL, or what is wrong with what the control filesystem lists. */
+const char *model_differs(const struct model *m,
+			  const struct backing_files *files);
 
 /*
  * What an open with these flags comes to, as far as modes and permissions go,

@@ -5,9 +5,10 @@
  * Proves: whatever ids, flags, padding and descriptors a server comes with, in
  * whatever order, it gets documented results only; what it may not pass through
  * is never opened; an id never names two files; the thread's table holds what a
- * model says that it holds; aborts and lost servers at any time leave nothing:
- * at the end of each session everything unmounts at once, the thread is gone,
- * and the number of open files in the system is what it was.
+ * model says that it holds, and backing_files tells the same; aborts and lost
+ * servers at any time leave nothing: at the end of each session everything
+ * unmounts at once, the thread is gone, and the number of open files in the
+ * system is what it was.
  *
  * The operations are those of one user: several mounts, their server's ioctls,
  * and clients that open, read, write, map, truncate, splice, close and forget.
@@ -38,6 +39,7 @@
 
 #include "kselftest_harness.h"
 
+#include "backing_files.h"
 #include "backing_table.h"
 #include "creds.h"
 #include "fuse_server.h"
@@ -384,12 +386,38 @@ static void op_limit(struct fuzz_mount *mount)
 		mount->model.limit = limit.rlim_cur;
 }
 
+/* NULL, or what is wrong with the connection's backing_files. */
+static const char *listing_differs(const struct fuzz_mount *mount)
+{
+	struct backing_files files;
+	const char *wrong;
+
+	if (backing_files_read(&mount->srv, &files))
+		return "can't be read";
+	wrong = model_differs(&mount->model, &files);
+	backing_files_free(&files);
+	return wrong;
+}
+
+static void check_listing(struct fuzz_mount *mount)
+{
+	struct model *m = &mount->model;
+	const char *wrong;
+
+	if (m->settling)
+		wait_until(!listing_differs(mount));
+	wrong = listing_differs(mount);
+	if (wrong)
+		fail("backing_files of %u mappings: %s", m->count, wrong);
+}
+
 static void check_table(struct fuzz_mount *mount)
 {
 	struct model *m = &mount->model;
 	struct dev_fdinfo info;
 	int dev = mount->srv.fd;
 
+	check_listing(mount);
 	if (dev < 0)
 		return;
 	if (m->settling)

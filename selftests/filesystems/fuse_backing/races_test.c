@@ -32,6 +32,7 @@
 
 #include "kselftest_harness.h"
 
+#include "backing_files.h"
 #include "creds.h"
 #include "env.h"
 
@@ -187,10 +188,24 @@ static void act_limit(struct race *race, unsigned int round)
 
 static void act_look(struct race *race, unsigned int round)
 {
+	struct backing_files files;
 	struct dev_fdinfo info;
+	int fd, err;
 
 	(void)round;
 	dev_fdinfo_read(race->dev, &info);
+	fd = fuse_server_control(&race->env->srv, "backing_files", O_RDONLY);
+	if (fd < 0)
+		return;
+	err = backing_files_read_fd(fd, 4096, &files);
+	if (err) {
+		result(race, err);
+	} else {
+		if (!backing_files_ascend(&files))
+			result(race, -EILSEQ);
+		backing_files_free(&files);
+	}
+	close(fd);
 }
 
 static const struct {

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A FUSE server with as many backing files as are asked for, for shell tests.
+ *
+ *	map_many MOUNTPOINT BACKING COUNT NAME...
+ *
+ * mounts at MOUNTPOINT, and registers COUNT times the files called NAME in the
+ * directory BACKING, in turn, to be read and written. Then it says "ready", and
+ * obeys lines of standard input, each with a line that is 0 or an error number:
+ *
+ *	open ID NAME	be a client that opens NAME through ID, and keeps it open
+ *	read BYTES	from the file that was opened last
+ *	write BYTES	to it
+ *	close ID	BACKING_CLOSE
+ *	release		close what was opened
+ *
+ * It stays until it is killed; nothing is unmounted then.
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "fuse_server.h"
+
+#define CLIENTS	64
+
+static struct fuse_server server;
+static int client[CLIENTS];
+static int clients;
+
+static int raise_limit(unsigned long count)
+{
+	struct rlimit limit = { count + 1024, count + 1024 };
+
+	return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+}
+
+static int open_backing(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+	return fd;
+}
+
+/* As servers do: no descriptor of a backing file stays open. */
+static int register_name(const char *dir, const char *name, int times)
+{
+	int fd = open_backing(dir, name), id = 0;
+
+	for (; times && fd >= 0 && id >= 0; times--)
+		id = fuse_backing_open(server.fd, fd);
+	if (fd >= 0)
+		close(fd);
+	if (id < 0)
+		fprintf(stderr, "register %s: %s\n", name, strerror(-id));
+	return fd < 0 || id < 0 ? -1 : 0;
+}
+
+static int register_all(const char *dir, int count, char **names, int nr)
+{
+	for (int i = 0; i < nr; i++) {
+		/* names too long to be opened are there to be listed only */
+		if (i < FUSE_SERVER_FILES && strlen(names[i]) < FUSE_SERVER_NAME)
+			fuse_server_add(&server, names[i]);
+		if (register_name(dir, names[i], count / nr + (i < count % nr)))
+			return -1;
+	}
+	return 0;
+}
+
+static int command_open(int id, const char *name)
+{
+	int fd;
+
+	if (clients == CLIENTS)
+		return -EMFILE;
+	fd = fuse_server_open_id(&server, name, O_RDWR, id);
+	if (fd < 0)
+		return fd;
+	client[clients++] = fd;
+	return 0;
+}
+
+static int command_transfer(int bytes, bool to)
+{
+	char *buf = calloc(1, bytes);
+	ssize_t n = -1;
+
+	if (buf && clients)
+		n = to ? write(client[clients - 1], buf, bytes) :
+			 read(client[clients - 1], buf, bytes);
+	free(buf);
+	return n == bytes ? 0 : -EIO;
+}
+
+static int command_release(void)
+{
+	while (clients)
+		close(client[--clients]);
+	return 0;
+}
+
+static int obey(char *line)
+{
+	char name[256];
+	int number;
+
+	if (sscanf(line, "open %d %255[^\n]", &number, name) == 2)
+		return command_open(number, name);
+	if (sscanf(line, "read %d", &number) == 1)
+		return command_transfer(number, false);
+	if (sscanf(line, "write %d", &number) == 1)
+		return command_transfer(number, true);
+	if (sscanf(line, "close %d", &number) == 1)
+		return fuse_backing_close(server.fd, number);
+	if (!strcmp(line, "release\n"))
+		return command_release();
+	return -EINVAL;
+}
+
+int main(int argc, char **argv)
+{
+	struct fuse_server_opts opts = { };
+	char line[512];
+	int count, err;
+
+	if (argc < 5)
+		return 2;
+	opts.mountpoint = argv[1];
+	opts.backing = argv[2];
+	count = atoi(argv[3]);
+	err = raise_limit(count);
+	if (!err)
+		err = fuse_server_start(&server, &opts);
+	if (err) {
+		fprintf(stderr, "%s: %s\n", argv[1], strerror(-err));
+		return 1;
+	}
+	if (register_all(argv[2], count, argv + 4, argc - 4))
+		return 1;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	puts("ready");
+	while (fgets(line, sizeof(line), stdin))
+		printf("%d\n", -obey(line));
+	for (;;)
+		pause();
+}
