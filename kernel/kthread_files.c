@@ -284,6 +284,36 @@ void *kthread_files_find(struct kthread_files *kf, unsigned int nr,
 EXPORT_SYMBOL_GPL(kthread_files_find);
 
 /**
+ * kthread_files_visit - look at a file and at what was installed with it
+ * @kf: the table
+ * @nr: any number
+ * @visit: called for the file, the data, and @arg
+ * @arg: for @visit
+ *
+ * Neither is removed before @visit returns, and no reference is needed that
+ * would keep them for longer.
+ *
+ * Context: any but interrupts.  @visit is called with a spinlock held.
+ * Return: whether @nr is in use.
+ */
+bool kthread_files_visit(struct kthread_files *kf, unsigned int nr,
+			 void (*visit)(struct file *file, void *data, void *arg),
+			 void *arg)
+{
+	struct files_struct *files = kf->files;
+	struct file *file;
+
+	spin_lock(&files->file_lock);
+	file = files_lookup_fd_locked(files, nr);
+	if (file)
+		visit(file, genradix_ptr(&kf->numbers, nr)->data, arg);
+	spin_unlock(&files->file_lock);
+
+	return file;
+}
+EXPORT_SYMBOL_GPL(kthread_files_visit);
+
+/**
  * kthread_files_next - find a number that is in use
  * @kf: the table
  * @nr: the least number to find

@@ -466,13 +466,6 @@ static bool get_to_open(void *data)
 	return true;
 }
 
-static bool get_to_look_at(void *data)
-{
-	struct fuse_backing *fb = data;
-
-	return refcount_inc_not_zero(&fb->count);
-}
-
 /**
  * fuse_backing_lookup - find the mapping to open a FUSE file with
  * @fc: connection of a mounted superblock, which keeps the table
@@ -499,22 +492,33 @@ struct fuse_backing *fuse_backing_lookup(struct fuse_conn *fc, int backing_id)
  * Mappings come and go meanwhile; those that stay are found once.
  *
  * Context: process context; doesn't sleep.
- * Return: the mapping with a reference, which may be closed; %NULL after the
+ * Return: an id in use, live or closed, for fuse_backing_visit(); 0 after the
  *	last one.
  */
-struct fuse_backing *fuse_backing_next(struct fuse_backing_table *table,
-				       unsigned int id)
+unsigned int fuse_backing_next(struct fuse_backing_table *table,
+			       unsigned int id)
 {
-	struct fuse_backing *fb;
+	return kthread_files_next(table->files, id);
+}
 
-	while ((id = kthread_files_next(table->files, id))) {
-		fb = kthread_files_find(table->files, id, get_to_look_at);
-		if (fb)
-			return fb;
-		/* it is being freed */
-		id++;
-	}
-	return NULL;
+/**
+ * fuse_backing_visit - look at a mapping
+ * @table: a table that the caller holds a reference on
+ * @id: from fuse_backing_next()
+ * @visit: called for the registered file, its struct fuse_backing, and @arg
+ * @arg: for @visit
+ *
+ * Whoever only looks must not hold a reference: it could be the last one, and
+ * the file would still be there when BACKING_CLOSE has returned.
+ *
+ * Context: process context; @visit is called with a spinlock held.
+ * Return: whether the mapping is still there.
+ */
+bool fuse_backing_visit(struct fuse_backing_table *table, unsigned int id,
+			void (*visit)(struct file *file, void *fb, void *arg),
+			void *arg)
+{
+	return kthread_files_visit(table->files, id, visit, arg);
 }
 
 /**

@@ -147,8 +147,11 @@ void fuse_backing_status(struct fuse_conn *fc, struct pid_namespace *ns,
 			 struct fuse_backing_status *status);
 struct fuse_backing_table *fuse_backing_table_get(struct fuse_conn *fc);
 void fuse_backing_table_put(struct fuse_backing_table *table);
-struct fuse_backing *fuse_backing_next(struct fuse_backing_table *table,
-				       unsigned int id);
+unsigned int fuse_backing_next(struct fuse_backing_table *table,
+			       unsigned int id);
+bool fuse_backing_visit(struct fuse_backing_table *table, unsigned int id,
+			void (*visit)(struct file *file, void *fb, void *arg),
+			void *arg);
 
 /* backing_access.c: what a server may pass through */
 int fuse_backing_may_call(struct fuse_conn *fc, int backing_id);

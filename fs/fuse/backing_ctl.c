@@ -9,7 +9,7 @@
 
 #include "fuse_i.h"
 
-#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/pid_namespace.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
@@ -92,52 +92,48 @@ static ssize_t limit_read(struct file *file, char __user *buf, size_t len,
 struct files_walk {
 	struct file *file;
 	struct fuse_backing_table *table;
+	unsigned int id;
 };
 
-static void walk_start(struct files_walk *walk)
+/* Returns whether the connection is still mounted */
+static bool walk_start(struct files_walk *walk)
 {
 	struct fuse_conn *fc = fuse_ctl_file_conn_get(walk->file);
 
 	walk->table = NULL;
 	if (!fc)
-		return;
+		return false;
 	/* the table's end waits for our reference, that of @fc for nobody */
 	walk->table = fuse_backing_table_get(fc);
 	fuse_conn_put(fc);
+	return true;
 }
 
 /* The position is the id of the mapping to show, 0 that of the header */
 static void *walk_find(struct files_walk *walk, loff_t *pos)
 {
-	struct fuse_backing *fb = NULL;
-
-	if (walk->table)
-		fb = fuse_backing_next(walk->table, *pos);
-	if (fb)
-		*pos = fb->id;
-	return fb;
+	if (!walk->table)
+		return NULL;
+	walk->id = fuse_backing_next(walk->table, *pos);
+	if (!walk->id)
+		return NULL;
+	*pos = walk->id;
+	return walk;
 }
 
 static void *files_start(struct seq_file *m, loff_t *pos)
 {
 	struct files_walk *walk = m->private;
 
-	walk_start(walk);
+	if (!walk_start(walk))
+		return NULL;
 	if (*pos == 0)
 		return SEQ_START_TOKEN;
 	return walk_find(walk, pos);
 }
 
-/* Not the last reference's usual place: a reader holds a lock of its file */
-static void put_shown(void *shown)
-{
-	if (shown && shown != SEQ_START_TOKEN)
-		fuse_backing_put_deferred(shown);
-}
-
 static void *files_next(struct seq_file *m, void *shown, loff_t *pos)
 {
-	put_shown(shown);
 	++*pos;
 	return walk_find(m->private, pos);
 }
@@ -146,7 +142,6 @@ static void files_stop(struct seq_file *m, void *shown)
 {
 	struct files_walk *walk = m->private;
 
-	put_shown(shown);
 	if (walk->table)
 		fuse_backing_table_put(walk->table);
 }
@@ -178,41 +173,37 @@ static void show_nodes(struct seq_file *m,
 	seq_putc(m, ' ');
 }
 
-static void show_file(struct seq_file *m, const struct fuse_backing *fb,
-		      const struct fuse_backing_users *users,
-		      struct file *file)
+static void show_mapping(struct file *file, void *data, void *arg)
 {
 	const struct inode *inode = file_inode(file);
+	struct fuse_backing_users users;
+	struct fuse_backing *fb = data;
+	struct seq_file *m = arg;
 
+	fuse_backing_get_users(fb, &users);
 	seq_printf(m, "%d id %s %s %u %u ", fb->id, access_of(file),
-		   READ_ONCE(fb->closed) ? "closing" : "live",
-		   users->count[FUSE_BACKING_FILE],
-		   users->count[FUSE_BACKING_MMAP]);
-	show_nodes(m, users);
+		   fb->closed ? "closing" : "live",
+		   users.count[FUSE_BACKING_FILE],
+		   users.count[FUSE_BACKING_MMAP]);
+	show_nodes(m, &users);
 	seq_printf(m, "%u:%u %lu %lld %llu %llu %d ",
 		   MAJOR(inode->i_sb->s_dev), MINOR(inode->i_sb->s_dev),
-		   inode->i_ino, i_size_read(inode), users->read,
-		   users->written, d_unlinked(file->f_path.dentry));
+		   inode->i_ino, i_size_read(inode), users.read, users.written,
+		   d_unlinked(file->f_path.dentry));
 	seq_file_path(m, file, ESCAPED);
 	seq_putc(m, '\n');
 }
 
 static int files_show(struct seq_file *m, void *shown)
 {
-	struct fuse_backing *fb = shown;
-	struct fuse_backing_users users;
-	struct file *file;
+	struct files_walk *walk = shown;
 
 	if (shown == SEQ_START_TOKEN) {
 		seq_puts(m, "backing_files 1 id mode access state files mmaps nodes dev ino size read written deleted path\n");
 		return 0;
 	}
-
-	fuse_backing_get_users(fb, &users);
-	file = fuse_backing_file(fb);
-	show_file(m, fb, &users, file);
-	/* not the last reference: the mapping keeps the file in the table */
-	fput(file);
+	if (!fuse_backing_visit(walk->table, walk->id, show_mapping, m))
+		return SEQ_SKIP;
 	return 0;
 }
 

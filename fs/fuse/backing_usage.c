@@ -10,7 +10,8 @@
  * added to half old and half new.
  *
  * Locking: fuse_backing_usage::lock protects the list and the counts of users.
- * It is taken inside of no lock and no lock is taken inside of it.
+ * It may be taken inside of the lock of the thread's table, and no lock is taken
+ * inside of it.
  */
 
 #include "fuse_i.h"
@@ -202,10 +203,10 @@ static void collect_nodes(struct fuse_backing_usage *usage,
 
 /**
  * fuse_backing_get_users - users of a mapping and what they read and wrote
- * @fb: a mapping that the caller holds a reference on
+ * @fb: a mapping that the caller holds a reference on, or is visiting
  * @users: filled; all 0 if it was never used
  *
- * Context: process context; doesn't sleep.
+ * Context: process context; may hold the lock of the thread's table.
  */
 void fuse_backing_get_users(struct fuse_backing *fb,
 			    struct fuse_backing_users *users)

@@ -34,6 +34,9 @@ void kthread_files_seal(struct kthread_files *kf);
 
 void *kthread_files_find(struct kthread_files *kf, unsigned int nr,
 			 bool (*get)(void *data));
+bool kthread_files_visit(struct kthread_files *kf, unsigned int nr,
+			 void (*visit)(struct file *file, void *data, void *arg),
+			 void *arg);
 unsigned int kthread_files_next(struct kthread_files *kf, unsigned int nr);
 
 unsigned int kthread_files_count(const struct kthread_files *kf);
