@@ -54,6 +54,7 @@ struct number_queue {
 
 struct kthread_files {
 	struct task_struct *task;
+	/* the thread's own, and gone with it */
 	struct files_struct *files;
 	/* for the thread to commit when it starts, not ours afterwards */
 	struct cred *cred;
@@ -529,7 +530,7 @@ static int unshare_table(struct kthread_files *kf)
 	while ((file = close_any(files)))
 		fput(file);
 
-	atomic_inc(&files->count);
+	/* The only reference is the thread's: else growing waits for RCU */
 	kf->files = files;
 
 	task_lock(kf->task);
@@ -573,8 +574,6 @@ static void stop_thread(struct kthread_files *kf)
 {
 	kthread_stop(kf->task);
 	put_task_struct(kf->task);
-	if (kf->files)
-		put_files_struct(kf->files);
 	genradix_free(&kf->numbers);
 	kfree(kf);
 }
