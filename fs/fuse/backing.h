@@ -18,6 +18,7 @@
 struct cred;
 struct dentry;
 struct file;
+struct file_operations;
 struct fuse_backing_map;
 struct fuse_backing_table;
 struct fuse_backing_usage;
@@ -185,6 +186,9 @@ void fuse_backing_get_users(struct fuse_backing *fb,
 /* backing_ctl.c: what userspace sees */
 void fuse_backing_show_fdinfo(struct seq_file *m, struct file *file);
 bool fuse_backing_ctl_add(struct dentry *parent, struct fuse_conn *fc);
+
+/* file.c */
+extern const struct file_operations fuse_passthrough_file_operations;
 
 /* passthrough.c: dispatch */
 int fuse_passthrough_open(struct file *file, int backing_id);

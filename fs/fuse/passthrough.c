@@ -110,6 +110,10 @@ static void end_write(struct file *file, loff_t end, ssize_t res)
 	struct inode *inode = file_inode(file);
 	struct fuse_inode *fi = get_fuse_inode(inode);
 
+	/* it was not even tried */
+	if (res == -EAGAIN)
+		return;
+
 	fuse_backing_count_written(ff->fb, res);
 
 	spin_lock(&fi->lock);
@@ -278,7 +282,9 @@ static const struct cred *start_write(struct file *file, int flags)
 	err = remove_privs(file, flags);
 	if (err)
 		return ERR_PTR(err);
-	return capable(CAP_FSETID) ? ff->fb->cred : ff->fb->write_cred;
+	/* what the client may leave, the server may keep if it can */
+	return is_sxid(file_inode(ff->passthrough)->i_mode) ?
+		       ff->fb->cred : ff->fb->write_cred;
 }
 
 static bool keeps_privs(void)
@@ -286,11 +292,17 @@ static bool keeps_privs(void)
 	return ns_capable_noaudit(&init_user_ns, CAP_FSETID);
 }
 
-/* The mode was changed while data was written: as if it had been before */
-static void clear_new_privs(struct inode *inode)
+/*
+ * The FUSE inode has suid or sgid bits after a write.  Either somebody set them
+ * while data was written: then they go, as if they had been there before.  Or
+ * the client may keep them, but maybe the server couldn't.
+ */
+static void end_privs(struct inode *inode, bool keeps)
 {
-	clear_mode(inode, inode->i_mode & S_IXGRP ? S_ISUID | S_ISGID :
-						    S_ISUID);
+	if (!keeps)
+		clear_mode(inode, inode->i_mode & S_IXGRP ? S_ISUID | S_ISGID :
+							    S_ISUID);
+	invalidate(inode, STATX_MODE);
 }
 
 /* Returns the backing file; to be called with the mapping's credentials */
@@ -364,6 +376,11 @@ int fuse_passthrough_open(struct file *file, int backing_id)
 	if (err)
 		goto out_put;
 
+	/* else the server does I/O, and only mmap(2) is passed through */
+	if (!(ff->open_flags & FOPEN_DIRECT_IO)) {
+		file->f_op = &fuse_passthrough_file_operations;
+		file->f_mode |= backing->f_mode & FMODE_NOWAIT;
+	}
 	ff->passthrough = backing;
 	ff->fb = fb;
 	fuse_backing_use(fb, &ff->backing_use, FUSE_BACKING_FILE, ff->nodeid);
@@ -584,8 +601,8 @@ static void end_write_aio(struct passthrough_aio *aio, long res)
 
 	aio->orig->ki_pos = aio->iocb.ki_pos;
 	end_write(file, aio->iocb.ki_pos, res);
-	if (unlikely(is_sxid(file_inode(file)->i_mode)) && !aio->keeps_privs)
-		clear_new_privs(file_inode(file));
+	if (unlikely(is_sxid(file_inode(file)->i_mode)))
+		end_privs(file_inode(file), aio->keeps_privs);
 	put_aio(aio);
 }
 
@@ -622,11 +639,13 @@ static void complete_write(struct kiocb *iocb, long res)
 }
 
 /* The workqueue for completions; made once for each FUSE superblock */
-static int init_workqueue(struct file *file)
+static int init_workqueue(const struct kiocb *iocb)
 {
-	struct super_block *sb = file_inode(file)->i_sb;
+	struct super_block *sb = file_inode(iocb->ki_filp)->i_sb;
 
-	return sb->s_dio_done_wq ? 0 : sb_init_dio_done_wq(sb);
+	if (sb->s_dio_done_wq)
+		return 0;
+	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN : sb_init_dio_done_wq(sb);
 }
 
 static ssize_t write_async(struct kiocb *iocb, struct iov_iter *iter,
@@ -637,7 +656,7 @@ static ssize_t write_async(struct kiocb *iocb, struct iov_iter *iter,
 	struct passthrough_aio *aio;
 	ssize_t ret;
 
-	ret = init_workqueue(iocb->ki_filp);
+	ret = init_workqueue(iocb);
 	if (ret)
 		return ret;
 	aio = alloc_aio(iocb, ff->passthrough);
@@ -672,8 +691,8 @@ static ssize_t write_sync(struct kiocb *iocb, struct iov_iter *iter,
 
 	iocb->ki_pos = kiocb.ki_pos;
 	end_write(file, kiocb.ki_pos, ret);
-	if (unlikely(is_sxid(file_inode(file)->i_mode)) && !keeps_privs())
-		clear_new_privs(file_inode(file));
+	if (unlikely(is_sxid(file_inode(file)->i_mode)))
+		end_privs(file_inode(file), keeps_privs());
 	return ret;
 }
 
