@@ -237,14 +237,28 @@ static void set_time(struct timespec *ts, bool set, bool now, __u64 sec,
 	ts->tv_nsec = now ? UTIME_NOW : set ? nsec : UTIME_OMIT;
 }
 
-static int setattr_path(const char *path, const struct fuse_setattr_in *in)
+static int setattr_mode(struct fuse_server_file *file, const char *path,
+			__u32 mode)
+{
+	if (file->invent && file->invented_mode) {
+		file->invented_mode = mode & 07777;
+		return 0;
+	}
+	return chmod(path, mode & 07777) < 0 ? -errno : 0;
+}
+
+static int setattr_path(struct fuse_server_file *file, const char *path,
+			const struct fuse_setattr_in *in)
 {
 	struct timespec ts[2];
+	int err = 0;
 
 	if (in->valid & FATTR_SIZE && truncate(path, in->size) < 0)
 		return -errno;
-	if (in->valid & FATTR_MODE && chmod(path, in->mode & 07777) < 0)
-		return -errno;
+	if (in->valid & FATTR_MODE)
+		err = setattr_mode(file, path, in->mode);
+	if (err)
+		return err;
 	if (in->valid & (FATTR_UID | FATTR_GID) &&
 	    chown(path, in->valid & FATTR_UID ? in->uid : (uid_t)-1,
 		  in->valid & FATTR_GID ? in->gid : (gid_t)-1) < 0)
@@ -266,7 +280,7 @@ static void do_setattr(struct server *s, const struct fuse_setattr_in *in)
 
 	if (file) {
 		path_of(s, file, path);
-		err = setattr_path(path, in);
+		err = setattr_path(file, path, in);
 	}
 	if (err)
 		reply_error(s, err);
@@ -811,6 +825,15 @@ struct fuse_server_file *fuse_server_add(struct fuse_server *srv,
 __u32 fuse_server_ops(const struct fuse_server *srv, __u32 opcode)
 {
 	return srv->sh->ops[opcode];
+}
+
+__u32 fuse_server_requests(const struct fuse_server *srv)
+{
+	__u32 n = 0;
+
+	for (int i = 0; i < FUSE_SERVER_OPS; i++)
+		n += srv->sh->ops[i];
+	return n;
 }
 
 /* What a passthrough read or write must never cause. */

@@ -38,7 +38,9 @@ struct fuse_server_file {
 	__u32 open_flags;	/* FOPEN_* */
 	__s32 open_error;	/* an errno, 0 to let the open succeed */
 	bool hold_open;		/* don't answer OPEN before the release */
-	bool invent;		/* the owner, and unless it is 0 the mode */
+	bool invent;		/* the owner, and unless it is 0 the mode, which
+				 * SETATTR then changes, and not the file's
+				 */
 	__u32 invented_uid;
 	__u32 invented_mode;
 
@@ -118,6 +120,9 @@ struct fuse_server_file *fuse_server_add(struct fuse_server *srv,
 					 const char *name);
 __u32 fuse_server_ops(const struct fuse_server *srv, __u32 opcode);
 __u32 fuse_server_data_ops(const struct fuse_server *srv);
+
+/* All requests so far, of whatever kind. */
+__u32 fuse_server_requests(const struct fuse_server *srv);
 
 /* open(2) below the mount point: a descriptor or -errno. */
 int fuse_server_open(const struct fuse_server *srv, const char *name,
