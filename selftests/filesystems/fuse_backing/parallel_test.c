@@ -29,6 +29,7 @@
 #define WRITERS		4
 #define ROUNDS		200
 #define CHUNK		64
+#define PATIENCE	240	/* seconds, emulated and under KASAN */
 
 FIXTURE(parallel) {
 	struct env env;
@@ -169,7 +170,7 @@ static int check_chunks(void)
 	return err;
 }
 
-TEST_F(parallel, overwrite)
+TEST_F_TIMEOUT(parallel, overwrite, PATIENCE)
 {
 	ASSERT_EQ(0, truncate(scratch_path("a"), 2 * ROUNDS * WRITERS * CHUNK));
 	run_all(_metadata, self, O_WRONLY, write_chunks);
@@ -178,7 +179,7 @@ TEST_F(parallel, overwrite)
 	EXPECT_EQ(2 * ROUNDS * WRITERS * CHUNK, scratch_size("a"));
 }
 
-TEST_F(parallel, extend)
+TEST_F_TIMEOUT(parallel, extend, PATIENCE)
 {
 	ASSERT_EQ(0, truncate(SCRATCH_FUSE "/a", 0));
 	run_all(_metadata, self, O_WRONLY, write_chunks);
@@ -222,7 +223,7 @@ static int check_appended(off_t from)
 	return bad;
 }
 
-TEST_F(parallel, append)
+TEST_F_TIMEOUT(parallel, append, PATIENCE)
 {
 	run_all(_metadata, self, O_WRONLY | O_APPEND, append_chunks);
 	EXPECT_SIZE(FILE_SIZE + ROUNDS * WRITERS * CHUNK);
@@ -247,9 +248,9 @@ static void *truncate_or_extend(void *arg)
 	return NULL;
 }
 
-TEST_F(parallel, truncate)
+TEST_F_TIMEOUT(parallel, truncate, PATIENCE)
 {
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 3; i++) {
 		run_all(_metadata, self, O_RDWR, truncate_or_extend);
 		EXPECT_SIZE(scratch_size("a"));
 	}
@@ -270,9 +271,9 @@ static void *truncate_or_append(void *arg)
 	return NULL;
 }
 
-TEST_F(parallel, truncate_and_append)
+TEST_F_TIMEOUT(parallel, truncate_and_append, PATIENCE)
 {
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 3; i++) {
 		run_all(_metadata, self, O_RDWR | O_APPEND, truncate_or_append);
 		EXPECT_SIZE(scratch_size("a"));
 	}
@@ -298,9 +299,9 @@ static void *write_async(void *arg)
 	return NULL;
 }
 
-TEST_F(parallel, truncate_and_async)
+TEST_F_TIMEOUT(parallel, truncate_and_async, PATIENCE)
 {
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 3; i++) {
 		run_all(_metadata, self, O_RDWR | O_DIRECT, write_async);
 		EXPECT_SIZE(scratch_size("a"));
 	}
@@ -331,7 +332,7 @@ static void *store_chunks(void *arg)
 	return NULL;
 }
 
-TEST_F(parallel, mmap)
+TEST_F_TIMEOUT(parallel, mmap, PATIENCE)
 {
 	ASSERT_EQ(0, truncate(SCRATCH_FUSE "/a", ROUNDS * WRITERS * CHUNK));
 	run_all(_metadata, self, O_RDWR, store_chunks);

@@ -29,6 +29,7 @@
 #define STRANGER	2000
 #define ALL_CAPS	(~0ULL)
 #define ALIGN		4096
+#define PATIENCE	240	/* seconds, emulated and under KASAN */
 #define CAPABILITY	"security.capability"
 
 FIXTURE(privileges) {
@@ -336,13 +337,13 @@ static void compare_all(struct __test_metadata *_metadata,
 }
 
 /* The server told of the bits before the write. */
-TEST_F(privileges, known)
+TEST_F_TIMEOUT(privileges, known, PATIENCE)
 {
 	compare_all(_metadata, self, variant, true);
 }
 
 /* They are set from outside, between two writes. */
-TEST_F(privileges, set_from_outside)
+TEST_F_TIMEOUT(privileges, set_from_outside, PATIENCE)
 {
 	int err;
 
@@ -353,7 +354,7 @@ TEST_F(privileges, set_from_outside)
 }
 
 /* Modes that are nowhere but in the server's answers */
-TEST_F(privileges, kept_elsewhere)
+TEST_F_TIMEOUT(privileges, kept_elsewhere, PATIENCE)
 {
 	struct fuse_server *srv = self->srv;
 	int err;
