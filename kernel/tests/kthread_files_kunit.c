@@ -145,6 +145,55 @@ static void test_install_lookup_remove(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, file_count(f->file), 1);
 }
 
+static bool get_any(void *data)
+{
+	return true;
+}
+
+static bool get_none(void *data)
+{
+	return false;
+}
+
+static void test_find_next(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	int data[2] = {}, nr;
+
+	KUNIT_EXPECT_EQ(test, kthread_files_next(f->kf, 0), 0);
+	KUNIT_ASSERT_EQ(test, install(f), 1);
+	nr = kthread_files_install(f->kf, get_file(f->file), &data[0],
+				   &data[1]);
+	KUNIT_ASSERT_EQ(test, nr, 2);
+	KUNIT_EXPECT_EQ(test, data[1], nr);
+
+	KUNIT_EXPECT_PTR_EQ(test, kthread_files_find(f->kf, nr, get_any),
+			    (void *)&data[0]);
+	KUNIT_EXPECT_NULL(test, kthread_files_find(f->kf, nr, get_none));
+	KUNIT_EXPECT_NULL(test, kthread_files_find(f->kf, nr + 1, get_any));
+	KUNIT_EXPECT_NULL(test, kthread_files_find(f->kf, 0, get_any));
+	KUNIT_EXPECT_NULL(test, kthread_files_find(f->kf, UINT_MAX, get_any));
+
+	KUNIT_EXPECT_TRUE(test, remove(f, 1));
+	KUNIT_EXPECT_NULL(test, kthread_files_find(f->kf, 1, get_any));
+	KUNIT_EXPECT_EQ(test, kthread_files_next(f->kf, 1), nr);
+	KUNIT_EXPECT_EQ(test, kthread_files_next(f->kf, nr + 1), 0);
+	KUNIT_EXPECT_EQ(test, kthread_files_next(f->kf, UINT_MAX), 0);
+}
+
+static void test_seal(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_ASSERT_EQ(test, install(f), 1);
+	kthread_files_seal(f->kf);
+	KUNIT_EXPECT_EQ(test, install(f), -ESHUTDOWN);
+	KUNIT_EXPECT_EQ(test, kthread_files_count(f->kf), 1);
+	KUNIT_EXPECT_TRUE(test, remove(f, 1));
+	KUNIT_EXPECT_EQ(test, install(f), -ESHUTDOWN);
+	KUNIT_EXPECT_EQ(test, file_count(f->file), 1);
+}
+
 static void test_remove_unknown(struct kunit *test)
 {
 	static const unsigned int unknown[] = {
@@ -451,6 +500,8 @@ static void test_concurrent(struct kunit *test)
 static struct kunit_case kthread_files_cases[] = {
 	KUNIT_CASE(test_create_destroy),
 	KUNIT_CASE(test_install_lookup_remove),
+	KUNIT_CASE(test_find_next),
+	KUNIT_CASE(test_seal),
 	KUNIT_CASE(test_remove_unknown),
 	KUNIT_CASE(test_limit),
 	KUNIT_CASE(test_limit_lowered),
