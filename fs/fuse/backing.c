@@ -23,6 +23,7 @@
 #include <linux/completion.h>
 #include <linux/cred.h>
 #include <linux/file.h>
+#include <linux/fuse_backing.h>
 #include <linux/kthread_files.h>
 #include <linux/sched/signal.h>
 #include <linux/spinlock.h>
@@ -131,8 +132,17 @@ static bool get_to_close(void *data)
 
 	if (fb->closed)
 		return false;
-	fb->closed = true;
+	/* others may look at it without the lock */
+	WRITE_ONCE(fb->closed, true);
 	return true;
+}
+
+/* The same, if the id is for one open only */
+static bool get_to_claim(void *data)
+{
+	struct fuse_backing *fb = data;
+
+	return fb->per_open && get_to_close(fb);
 }
 
 /* Close an id; the caller gets the reference that the id held */
@@ -315,7 +325,7 @@ static const struct cred *get_write_cred(struct fuse_backing_table *table,
 }
 
 static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
-					  bool brokered)
+					  bool brokered, bool per_open)
 {
 	struct fuse_backing *fb = kmalloc(sizeof(*fb), GFP_KERNEL_ACCOUNT);
 
@@ -330,6 +340,7 @@ static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
 	fb->cred = get_current_cred();
 	fb->closed = false;
 	fb->brokered = brokered;
+	fb->per_open = per_open;
 	fb->table = table;
 	fb->usage = NULL;
 	refcount_set(&fb->count, 1);
@@ -338,12 +349,12 @@ static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
 
 /* Takes over the references on @table and, if it succeeds, on @file */
 static int register_file(struct fuse_backing_table *table, struct file *file,
-			 bool brokered)
+			 bool brokered, bool per_open)
 {
 	struct fuse_backing *fb;
 	int id;
 
-	fb = alloc_mapping(table, brokered);
+	fb = alloc_mapping(table, brokered, per_open);
 	if (!fb) {
 		fuse_backing_table_put(table);
 		return -ENOMEM;
@@ -360,7 +371,8 @@ static int register_file(struct fuse_backing_table *table, struct file *file,
 /**
  * fuse_backing_open - FUSE_DEV_IOC_BACKING_OPEN: register a backing file
  * @fc: the connection
- * @map: the server's descriptor; flags and padding must be 0
+ * @map: the server's descriptor and FUSE_BACKING_MAP_*; other flags and
+ *	padding must be 0
  *
  * The first registration of a connection starts its kernel thread.
  *
@@ -388,7 +400,7 @@ int fuse_backing_open(struct fuse_conn *fc, struct fuse_backing_map *map)
 	res = fuse_backing_may_call(fc, 0);
 	if (res)
 		return res;
-	if (map->flags || map->padding)
+	if ((map->flags & ~FUSE_BACKING_MAP_AUTO_CLOSE) || map->padding)
 		return fuse_backing_reject(fc, 0, -EINVAL,
 					   FUSE_BACKING_BAD_ARGUMENT);
 
@@ -407,7 +419,8 @@ int fuse_backing_open(struct fuse_conn *fc, struct fuse_backing_map *map)
 		goto out_fput;
 	}
 
-	res = register_file(table, file, fuse_backing_is_brokered(fc));
+	res = register_file(table, file, fuse_backing_is_brokered(fc),
+			    map->flags & FUSE_BACKING_MAP_AUTO_CLOSE);
 	if (res > 0)
 		return res;
 	fuse_backing_reject(fc, 0, res, FUSE_BACKING_TABLE);
@@ -460,7 +473,7 @@ static bool get_to_open(void *data)
 	struct fuse_backing *fb = data;
 
 	/* the id's own reference is held as long as it isn't closed */
-	if (fb->closed)
+	if (fb->closed || fb->per_open)
 		return false;
 	refcount_inc(&fb->count);
 	return true;
@@ -470,6 +483,8 @@ static bool get_to_open(void *data)
  * fuse_backing_lookup - find the mapping to open a FUSE file with
  * @fc: connection of a mounted superblock, which keeps the table
  * @backing_id: any number
+ *
+ * Ids that belong to one open are not found: a reply claims them.
  *
  * Context: process context; doesn't sleep.
  * Return: the mapping with a reference, %NULL if the id is closed or unknown.
@@ -482,6 +497,27 @@ struct fuse_backing *fuse_backing_lookup(struct fuse_conn *fc, int backing_id)
 	if (!table)
 		return NULL;
 	return kthread_files_find(table->files, backing_id, get_to_open);
+}
+
+/**
+ * fuse_backing_claim - take an id that belongs to one open
+ * @fc: connection of a mounted superblock, which keeps the table
+ * @backing_id: any number
+ *
+ * Closes the id.  Of several that claim it, one gets it.
+ *
+ * Context: process context; doesn't sleep.
+ * Return: the mapping with the reference that the id held; %NULL if the id is
+ *	closed or unknown, or isn't for one open.
+ */
+struct fuse_backing *fuse_backing_claim(struct fuse_conn *fc, int backing_id)
+{
+	/* pairs with smp_store_release() in table_publish() */
+	struct fuse_backing_table *table = smp_load_acquire(&fc->backing_table);
+
+	if (!table)
+		return NULL;
+	return kthread_files_find(table->files, backing_id, get_to_claim);
 }
 
 /**

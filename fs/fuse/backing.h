@@ -41,6 +41,7 @@ struct vm_area_struct;
  * @closed: the id is not to be used for new opens; protected by the lock of
  *	the thread's table
  * @brokered: good for what the registered descriptor was opened for only
+ * @per_open: the id belongs to the first reply that names it
  * @cred: credentials of the registration
  * @write_cred: the same without CAP_FSETID, for clients that lack it
  * @table: where the file is; the mapping holds a reference
@@ -55,6 +56,7 @@ struct fuse_backing {
 	int id;
 	bool closed;
 	bool brokered;
+	bool per_open;
 	const struct cred *cred;
 	const struct cred *write_cred;
 	struct fuse_backing_table *table;
@@ -141,6 +143,7 @@ void fuse_backing_abort(struct fuse_conn *fc);
 void fuse_backing_destroy(struct fuse_conn *fc);
 
 struct fuse_backing *fuse_backing_lookup(struct fuse_conn *fc, int backing_id);
+struct fuse_backing *fuse_backing_claim(struct fuse_conn *fc, int backing_id);
 struct file *fuse_backing_file(struct fuse_backing *fb);
 void fuse_backing_put(struct fuse_backing *fb);
 void fuse_backing_put_deferred(struct fuse_backing *fb);
@@ -164,6 +167,10 @@ int fuse_backing_open_flags(const struct fuse_backing *fb,
 			    const struct file *registered, int flags);
 int fuse_backing_may_write(struct fuse_file *ff, bool append);
 int fuse_backing_may_mmap(struct fuse_file *ff, struct vm_area_struct *vma);
+
+/* backing_reply.c: ids that belong to one open */
+void fuse_backing_reply(struct fuse_file *ff, bool isdir);
+void fuse_backing_reply_undo(struct fuse_file *ff);
 
 /* backing_inode.c: which mappings an inode uses */
 void fuse_inode_backing_init(struct fuse_inode *fi);
@@ -216,6 +223,14 @@ static inline void fuse_backing_abort(struct fuse_conn *fc)
 }
 
 static inline void fuse_backing_destroy(struct fuse_conn *fc)
+{
+}
+
+static inline void fuse_backing_reply(struct fuse_file *ff, bool isdir)
+{
+}
+
+static inline void fuse_backing_reply_undo(struct fuse_file *ff)
 {
 }
 

@@ -159,6 +159,21 @@ static const char *access_of(const struct file *file)
 	return "-";
 }
 
+static const char *mode_of(const struct fuse_backing *fb)
+{
+	return fb->per_open ? "open" : "id";
+}
+
+/* An id that belongs to one open waits for its reply, then lives with the file */
+static const char *state_of(const struct fuse_backing *fb)
+{
+	bool closed = READ_ONCE(fb->closed);
+
+	if (fb->per_open)
+		return closed ? "live" : "pending";
+	return closed ? "closing" : "live";
+}
+
 static void show_nodes(struct seq_file *m,
 		       const struct fuse_backing_users *users)
 {
@@ -181,8 +196,8 @@ static void show_mapping(struct file *file, void *data, void *arg)
 	struct seq_file *m = arg;
 
 	fuse_backing_get_users(fb, &users);
-	seq_printf(m, "%d id %s %s %u %u ", fb->id, access_of(file),
-		   fb->closed ? "closing" : "live",
+	seq_printf(m, "%d %s %s %s %u %u ", fb->id, mode_of(fb),
+		   access_of(file), state_of(fb),
 		   users.count[FUSE_BACKING_FILE],
 		   users.count[FUSE_BACKING_MMAP]);
 	show_nodes(m, &users);

@@ -345,6 +345,9 @@ static struct file *reopen(struct file *file, struct fuse_backing *fb)
  * @file: the FUSE file, opened by the server
  * @backing_id: from the server's reply
  *
+ * If the reply claimed the id, that mapping is used, and given up when this
+ * fails.
+ *
  * Context: process context; may sleep.
  * Return: 0, to be undone with fuse_passthrough_release(); -EINVAL if
  *	@backing_id is not positive, -ENOENT if it is closed or was never
@@ -362,7 +365,7 @@ int fuse_passthrough_open(struct file *file, int backing_id)
 		return fuse_backing_reject(fc, backing_id, -EINVAL,
 					   FUSE_BACKING_BAD_ARGUMENT);
 
-	fb = fuse_backing_lookup(fc, backing_id);
+	fb = ff->fb ?: fuse_backing_lookup(fc, backing_id);
 	if (!fb)
 		return fuse_backing_reject(fc, backing_id, -ENOENT,
 					   FUSE_BACKING_UNKNOWN_ID);
@@ -387,6 +390,7 @@ int fuse_passthrough_open(struct file *file, int backing_id)
 	return 0;
 
 out_put:
+	ff->fb = NULL;
 	fuse_backing_put(fb);
 	return err;
 }

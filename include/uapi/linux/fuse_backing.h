@@ -5,12 +5,14 @@
  *
  * FUSE_DEV_IOC_BACKING_OPEN (struct fuse_backing_map) returns a backing id, at
  * least 1, which is also the number of the file in the table of the mount's
- * kernel thread. No privilege is needed. It fails with
+ * kernel thread. No privilege is needed. flags is 0 or
+ * FUSE_BACKING_MAP_AUTO_CLOSE.
+ * It fails with
  *
  *   EPERM       passthrough was not negotiated; the caller's user namespace is
  *               not within the mount's; or fuse.unprivileged_passthrough is off
  *               and the caller lacks CAP_SYS_ADMIN
- *   EINVAL      flags or padding are not 0, or it is no regular file
+ *   EINVAL      unknown flags, padding that is not 0, or it is no regular file
  *   EFAULT      the structure is not readable
  *   EBADF       the descriptor is not open
  *   EISDIR      it is a directory
@@ -37,7 +39,8 @@
  *
  *   EINVAL      the id is not positive, or the reply has flags that do not go
  *               with passthrough
- *   ENOENT      the id is closed or was never registered
+ *   ENOENT      the id is closed or was never registered; or it belongs to one open
+ *               and another reply named it before
  *   EACCES      neither the registered descriptor nor the credentials of the
  *               registration allow the access mode; or the file is to be
  *               executed from a mount that forbids it
@@ -62,5 +65,18 @@
 #define _UAPI_LINUX_FUSE_BACKING_H
 
 #include <linux/fuse.h>
+
+/*
+ * fuse_backing_map.flags: the id belongs to the first OPEN, CREATE or TMPFILE
+ * reply with FOPEN_PASSTHROUGH that names it. Nobody has to close it.
+ *
+ * The kernel closes the id when it takes that reply, and drops the mapping when
+ * that open file is released; at once if the open fails in the kernel after
+ * all. If no reply names it, it is dropped by FUSE_DEV_IOC_BACKING_CLOSE, or
+ * when the server is gone. A second reply that names it is refused with ENOENT.
+ * Each open brings an id of its own; the ids of one inode must be of the same
+ * backing inode.
+ */
+#define FUSE_BACKING_MAP_AUTO_CLOSE	(1U << 16)
 
 #endif /* _UAPI_LINUX_FUSE_BACKING_H */

@@ -317,12 +317,27 @@ static void auto_close(struct server *s, struct fuse_server_file *file)
 	file->backing_id = 0;
 }
 
+/* An id for this reply only; the kernel closes it. */
+static void register_per_open(struct server *s, struct fuse_server_file *file)
+{
+	char path[PATH_MAX];
+
+	path_of(s, file, path);
+	file->backing_id = fuse_backing_open_once(s->dev, path, O_RDWR);
+	file->open_flags |= FOPEN_PASSTHROUGH;
+	if (file->backing_id < 0)
+		fprintf(stderr, "# fuse_server: register %s: %s\n", path,
+			strerror(-file->backing_id));
+}
+
 static void fill_open(struct server *s, struct fuse_server_file *file,
 		      struct fuse_open_out *out)
 {
 	memset(out, 0, sizeof(*out));
 	if (s->opts.auto_register)
 		auto_register(s, file);
+	if (file->per_open)
+		register_per_open(s, file);
 	out->fh = ++s->sh->next_fh;
 	out->open_flags = file->open_flags;
 	out->backing_id = file->backing_id;
@@ -400,7 +415,9 @@ static int create_backing(struct server *s, struct fuse_server_file *file,
 
 static void do_create(struct server *s, const struct fuse_create_in *in)
 {
-	const char *name = (const char *)(in + 1);
+	const char *arg = (const char *)(in + 1);
+	/* TMPFILE comes with a name that can't be one. */
+	const char *name = strcmp(arg, "/") ? arg : FUSE_SERVER_TMPFILE;
 	struct fuse_server_file *file = file_by_name(s->sh, name);
 	struct {
 		struct fuse_entry_out entry;
@@ -420,6 +437,8 @@ static void do_create(struct server *s, const struct fuse_create_in *in)
 	}
 	note_open(s, file, in->flags);
 	fill_open(s, file, &out.open);
+	if (file->bad_node)
+		out.entry.nodeid = 0;
 	reply_data(s, &out, sizeof(out));
 }
 
@@ -575,6 +594,7 @@ static void handle(struct server *s)
 	case FUSE_OPEN:
 		return do_open(s, arg);
 	case FUSE_CREATE:
+	case FUSE_TMPFILE:
 		return do_create(s, arg);
 	case FUSE_READ:
 		return do_read(s, arg);
@@ -866,25 +886,42 @@ int fuse_server_open_id(struct fuse_server *srv, const char *name, int flags,
 	return fuse_server_open(srv, name, flags);
 }
 
-int fuse_backing_open(int dev, int fd)
+static int backing_open(int dev, int fd, __u32 flags)
 {
-	struct fuse_backing_map map = { .fd = fd };
+	struct fuse_backing_map map = { .fd = fd, .flags = flags };
 	int id = ioctl(dev, FUSE_DEV_IOC_BACKING_OPEN, &map);
 
 	return id < 0 ? -errno : id;
 }
 
+int fuse_backing_open(int dev, int fd)
+{
+	return backing_open(dev, fd, 0);
+}
+
 /* As servers do: the descriptor is closed once the kernel has the file. */
-int fuse_backing_open_path(int dev, const char *path, int flags)
+static int backing_open_path(int dev, const char *path, int flags,
+			     __u32 map_flags)
 {
 	int fd = open(path, flags | O_CLOEXEC);
 	int id;
 
 	if (fd < 0)
 		return -errno;
-	id = fuse_backing_open(dev, fd);
+	id = backing_open(dev, fd, map_flags);
 	close(fd);
 	return id;
+}
+
+int fuse_backing_open_path(int dev, const char *path, int flags)
+{
+	return backing_open_path(dev, path, flags, 0);
+}
+
+int fuse_backing_open_once(int dev, const char *path, int flags)
+{
+	return backing_open_path(dev, path, flags,
+				 FUSE_BACKING_MAP_AUTO_CLOSE);
 }
 
 int fuse_backing_close(int dev, int id)

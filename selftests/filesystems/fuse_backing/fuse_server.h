@@ -20,13 +20,14 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include <linux/fuse.h>
+#include <linux/fuse_backing.h>
 #include <linux/types.h>
 
 #define FUSE_SERVER_FILES	64
 #define FUSE_SERVER_NAME	32
 #define FUSE_SERVER_OPS		64
 #define FUSE_SERVER_HELD	8
+#define FUSE_SERVER_TMPFILE	"tmpfile"	/* what O_TMPFILE makes */
 
 /* One name of the directory; its node id is its index plus two. */
 struct fuse_server_file {
@@ -38,6 +39,8 @@ struct fuse_server_file {
 	__u32 open_flags;	/* FOPEN_* */
 	__s32 open_error;	/* an errno, 0 to let the open succeed */
 	bool hold_open;		/* don't answer OPEN before the release */
+	bool per_open;		/* register an auto-close id for each reply */
+	bool bad_node;		/* CREATE's reply names a node that can't be */
 	bool invent;		/* the owner, and unless it is 0 the mode, which
 				 * SETATTR then changes, and not the file's
 				 */
@@ -135,6 +138,7 @@ int fuse_server_open_id(struct fuse_server *srv, const char *name, int flags,
 /* The ioctls of /dev/fuse: an id or 0, or -errno. */
 int fuse_backing_open(int dev, int fd);
 int fuse_backing_open_path(int dev, const char *path, int flags);
+int fuse_backing_open_once(int dev, const char *path, int flags);
 int fuse_backing_close(int dev, int id);
 
 #endif /* FUSE_SERVER_H */

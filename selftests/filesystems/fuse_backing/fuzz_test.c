@@ -306,6 +306,8 @@ static void op_register(struct fuzz_mount *mount)
 		return;
 	if (chance(3))
 		map.flags = chance(50) ? 1U << below(32) : random_u32();
+	if (map.flags == FUSE_BACKING_MAP_AUTO_CLOSE)
+		map.flags |= 1;
 	if (chance(3))
 		map.padding = 1ULL << below(64);
 	if (map.flags || map.padding)

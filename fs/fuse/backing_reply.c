@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: ids that belong to one open.
+ *
+ * Whoever waits for the reply claims the id as soon as there is one, whatever
+ * becomes of the open.  From then on fuse_file::fb keeps the mapping: with the
+ * backing file once that is open, without it before and when that fails.
+ */
+
+#include "fuse_i.h"
+
+/**
+ * fuse_backing_reply - a reply to OPEN, CREATE or TMPFILE was delivered
+ * @ff: file data of the FUSE file, with the reply
+ * @isdir: the reply is to OPENDIR, which has no backing file
+ *
+ * Context: process context; doesn't sleep.
+ */
+void fuse_backing_reply(struct fuse_file *ff, bool isdir)
+{
+	const struct fuse_open_out *reply;
+
+	if (isdir)
+		return;
+	reply = &ff->args->open_outarg;
+	if (reply->open_flags & FOPEN_PASSTHROUGH)
+		ff->fb = fuse_backing_claim(ff->fm->fc, reply->backing_id);
+}
+
+/**
+ * fuse_backing_reply_undo - give up what a reply claimed
+ * @ff: file data that is given up, without a backing file
+ *
+ * Context: process context; may sleep, because the last reference closes the
+ *	backing file.
+ */
+void fuse_backing_reply_undo(struct fuse_file *ff)
+{
+	struct fuse_backing *fb = ff->fb;
+
+	ff->fb = NULL;
+	if (fb)
+		fuse_backing_put(fb);
+}
