@@ -23,7 +23,6 @@
 #include <linux/completion.h>
 #include <linux/cred.h>
 #include <linux/file.h>
-#include <linux/fuse_backing.h>
 #include <linux/kthread_files.h>
 #include <linux/sched/signal.h>
 #include <linux/spinlock.h>
@@ -151,11 +150,16 @@ static struct fuse_backing *close_id(struct fuse_backing_table *table, int id)
 	return kthread_files_find(table->files, id, get_to_close);
 }
 
-/* Nothing is installed any more; holds a reference on the table */
-static void empty_table(struct work_struct *work)
+/**
+ * fuse_backing_close_table - close every id of a table
+ * @table: a table that the caller holds a reference on
+ *
+ * Ids that are registered meanwhile may be closed or not.
+ *
+ * Context: process context without locks; may sleep.
+ */
+void fuse_backing_close_table(struct fuse_backing_table *table)
 {
-	struct fuse_backing_table *table =
-		container_of(work, struct fuse_backing_table, empty_work);
 	struct fuse_backing *fb;
 	unsigned int id = 0;
 
@@ -165,6 +169,15 @@ static void empty_table(struct work_struct *work)
 			fuse_backing_put(fb);
 		cond_resched();
 	}
+}
+
+/* Nothing is installed any more; holds a reference on the table */
+static void empty_table(struct work_struct *work)
+{
+	struct fuse_backing_table *table =
+		container_of(work, struct fuse_backing_table, empty_work);
+
+	fuse_backing_close_table(table);
 	fuse_backing_table_put(table);
 }
 

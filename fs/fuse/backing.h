@@ -9,6 +9,7 @@
 #ifndef _FS_FUSE_BACKING_H
 #define _FS_FUSE_BACKING_H
 
+#include <linux/fuse_backing.h>
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/refcount.h>
@@ -19,7 +20,6 @@ struct cred;
 struct dentry;
 struct file;
 struct file_operations;
-struct fuse_backing_map;
 struct fuse_backing_table;
 struct fuse_backing_usage;
 struct fuse_conn;
@@ -139,6 +139,7 @@ struct fuse_backing_status {
 /* backing.c: ids and lifetime */
 int fuse_backing_open(struct fuse_conn *fc, struct fuse_backing_map *map);
 int fuse_backing_close(struct fuse_conn *fc, int backing_id);
+void fuse_backing_close_table(struct fuse_backing_table *table);
 void fuse_backing_abort(struct fuse_conn *fc);
 void fuse_backing_destroy(struct fuse_conn *fc);
 
@@ -189,6 +190,16 @@ void fuse_backing_count_read(struct fuse_backing *fb, ssize_t bytes);
 void fuse_backing_count_written(struct fuse_backing *fb, ssize_t bytes);
 void fuse_backing_get_users(struct fuse_backing *fb,
 			    struct fuse_backing_users *users);
+
+/* backing_list.c: what a server finds, and how it starts afresh */
+enum fuse_backing_mode fuse_backing_mode(const struct fuse_backing *fb);
+enum fuse_backing_state fuse_backing_state(const struct fuse_backing *fb);
+int fuse_backing_list(struct fuse_conn *fc, struct fuse_backing_list *list);
+int fuse_backing_close_all(struct fuse_conn *fc,
+			   const struct fuse_backing_close_all *args);
+
+/* backing_ioctl.c: ioctls of our own */
+long fuse_backing_ioctl(struct file *file, unsigned int cmd, void __user *argp);
 
 /* backing_ctl.c: what userspace sees */
 void fuse_backing_show_fdinfo(struct seq_file *m, struct file *file);
@@ -246,6 +257,12 @@ static inline int fuse_inode_backing_start(struct fuse_inode *fi,
 
 static inline void fuse_inode_backing_evict(struct fuse_inode *fi)
 {
+}
+
+static inline long fuse_backing_ioctl(struct file *file, unsigned int cmd,
+				      void __user *argp)
+{
+	return -ENOTTY;
 }
 
 #define fuse_backing_show_fdinfo NULL

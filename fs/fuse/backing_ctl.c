@@ -161,17 +161,26 @@ static const char *access_of(const struct file *file)
 
 static const char *mode_of(const struct fuse_backing *fb)
 {
-	return fb->per_open ? "open" : "id";
+	switch (fuse_backing_mode(fb)) {
+	case FUSE_BACKING_MODE_ID:
+		return "id";
+	case FUSE_BACKING_MODE_OPEN:
+		return "open";
+	}
+	return "-";
 }
 
-/* An id that belongs to one open waits for its reply, then lives with the file */
 static const char *state_of(const struct fuse_backing *fb)
 {
-	bool closed = READ_ONCE(fb->closed);
-
-	if (fb->per_open)
-		return closed ? "live" : "pending";
-	return closed ? "closing" : "live";
+	switch (fuse_backing_state(fb)) {
+	case FUSE_BACKING_STATE_LIVE:
+		return "live";
+	case FUSE_BACKING_STATE_CLOSING:
+		return "closing";
+	case FUSE_BACKING_STATE_PENDING:
+		return "pending";
+	}
+	return "-";
 }
 
 static void show_nodes(struct seq_file *m,

@@ -79,4 +79,115 @@
  */
 #define FUSE_BACKING_MAP_AUTO_CLOSE	(1U << 16)
 
+/**
+ * enum fuse_backing_mode - how a backing file was mapped
+ * @FUSE_BACKING_MODE_ID: its id may be named until it is closed
+ * @FUSE_BACKING_MODE_OPEN: its id belongs to one open
+ */
+enum fuse_backing_mode {
+	FUSE_BACKING_MODE_ID,
+	FUSE_BACKING_MODE_OPEN,
+};
+
+/**
+ * enum fuse_backing_state - what may become of a mapping
+ * @FUSE_BACKING_STATE_LIVE: its id may be named; or, if that belongs to one open,
+ *	it is that open's
+ * @FUSE_BACKING_STATE_CLOSING: its id is closed, it goes with its last user
+ * @FUSE_BACKING_STATE_PENDING: what it was made for hasn't come yet
+ */
+enum fuse_backing_state {
+	FUSE_BACKING_STATE_LIVE,
+	FUSE_BACKING_STATE_CLOSING,
+	FUSE_BACKING_STATE_PENDING,
+};
+
+/* fuse_backing_entry.access */
+#define FUSE_BACKING_READ		(1U << 0)
+#define FUSE_BACKING_WRITE		(1U << 1)
+
+/* fuse_backing_entry.flags: more FUSE inodes use it than those in nodeid */
+#define FUSE_BACKING_ENTRY_MORE_NODES	(1U << 0)
+
+#define FUSE_BACKING_ENTRY_NODES	8
+
+/**
+ * struct fuse_backing_entry - a mapping, as FUSE_DEV_IOC_BACKING_LIST fills it in
+ * @id: backing id
+ * @mode: enum fuse_backing_mode
+ * @state: enum fuse_backing_state
+ * @access: FUSE_BACKING_READ and _WRITE, what the descriptor was opened for
+ * @files: FUSE files that are open through it
+ * @mmaps: FUSE inodes that keep it because they were mmapped
+ * @dev_major: device of the backing inode's superblock, as in mountinfo
+ * @dev_minor: the same
+ * @ino: number of the backing inode
+ * @flags: FUSE_BACKING_ENTRY_*
+ * @nr_nodes: node ids in @nodeid
+ * @nodeid: of FUSE inodes that use it, each once
+ * @reserved: 0
+ */
+struct fuse_backing_entry {
+	__s32 id;
+	__u32 mode;
+	__u32 state;
+	__u32 access;
+	__u32 files;
+	__u32 mmaps;
+	__u32 dev_major;
+	__u32 dev_minor;
+	__u64 ino;
+	__u32 flags;
+	__u32 nr_nodes;
+	__u64 nodeid[FUSE_BACKING_ENTRY_NODES];
+	__u64 reserved[4];
+};
+
+/**
+ * struct fuse_backing_list - argument of FUSE_DEV_IOC_BACKING_LIST
+ * @start: list ids from this one on; 0 at first.  The kernel sets it to where
+ *	the next call is to go on, and to 0 when there are no more
+ * @count: room in @entries; the kernel sets it to how many it filled in
+ * @entries: address of an array of struct fuse_backing_entry
+ * @reserved: must be 0
+ */
+struct fuse_backing_list {
+	__u32 start;
+	__u32 count;
+	__u64 entries;
+	__u64 reserved[2];
+};
+
+/**
+ * struct fuse_backing_close_all - argument of FUSE_DEV_IOC_BACKING_CLOSE_ALL
+ * @flags: must be 0
+ * @padding: must be 0
+ */
+struct fuse_backing_close_all {
+	__u32 flags;
+	__u32 padding;
+};
+
+/*
+ * FUSE_DEV_IOC_BACKING_LIST lists the mappings of the connection, in the order of
+ * their ids, also those whose id is closed. Mappings come and go between calls;
+ * those that stay are listed once. It is for a server that takes over an open
+ * /dev/fuse: what its predecessor registered is there still. It fails with
+ *
+ *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
+ *   EINVAL      reserved is not 0
+ *   EFAULT      the structure or the array is not accessible
+ *
+ * FUSE_DEV_IOC_BACKING_CLOSE_ALL closes every id there is, as
+ * FUSE_DEV_IOC_BACKING_CLOSE would. It fails with
+ *
+ *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
+ *   EINVAL      flags or padding are not 0
+ *   EFAULT      the structure is not readable
+ */
+#define FUSE_DEV_IOC_BACKING_LIST	_IOWR(FUSE_DEV_IOC_MAGIC, 34, \
+					      struct fuse_backing_list)
+#define FUSE_DEV_IOC_BACKING_CLOSE_ALL	_IOW(FUSE_DEV_IOC_MAGIC, 35, \
+					     struct fuse_backing_close_all)
+
 #endif /* _UAPI_LINUX_FUSE_BACKING_H */

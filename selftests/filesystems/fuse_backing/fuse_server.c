@@ -689,6 +689,9 @@ static void server_process(int dev, const char *backing,
 	server.backing = backing;
 	server.opts = *opts;
 	server.sh = sh;
+	/* who comes after another waits for its end, as long as it takes */
+	while (sh->ready && !sh->restarted)
+		usleep(WAIT_STEP_US);
 	serve(&server);
 	_exit(0);
 }
@@ -709,18 +712,18 @@ static int mount_fuse(int dev, const struct fuse_server_opts *opts)
 	return 0;
 }
 
-static int fork_server(struct fuse_server *srv,
-		       const struct fuse_server_opts *opts)
+static pid_t fork_server(struct fuse_server *srv,
+			 const struct fuse_server_opts *opts)
 {
+	pid_t pid;
+
 	fflush(NULL);
-	srv->pid = fork();
-	if (srv->pid < 0) {
-		srv->pid = 0;
+	pid = fork();
+	if (pid < 0)
 		return -errno;
-	}
-	if (!srv->pid)
+	if (!pid)
 		server_process(srv->fd, srv->backing, opts, srv->sh);
-	return 0;
+	return pid;
 }
 
 static int map_shared(struct fuse_server *srv)
@@ -759,9 +762,12 @@ int fuse_server_start(struct fuse_server *srv,
 		if (err)
 			return err;
 	}
-	err = fork_server(srv, opts);
-	if (err)
+	srv->pid = fork_server(srv, opts);
+	if (srv->pid < 0) {
+		err = srv->pid;
+		srv->pid = 0;
 		return err;
+	}
 	if (!wait_until(srv->sh->ready))
 		return -ETIMEDOUT;
 	if (stat(srv->mountpoint, &st) < 0)
@@ -770,15 +776,53 @@ int fuse_server_start(struct fuse_server *srv,
 	return 0;
 }
 
-int fuse_server_kill(struct fuse_server *srv)
+static int kill_process(pid_t *process)
 {
-	pid_t pid = srv->pid;
+	pid_t pid = *process;
 
-	srv->pid = 0;
+	*process = 0;
 	if (!pid)
 		return 0;
 	kill(pid, SIGKILL);
 	return waitpid(pid, NULL, 0) < 0 ? -errno : 0;
+}
+
+int fuse_server_kill(struct fuse_server *srv)
+{
+	return kill_process(&srv->pid);
+}
+
+int fuse_server_standby(struct fuse_server *srv,
+			const struct fuse_server_opts *opts)
+{
+	pid_t pid = fork_server(srv, opts);
+
+	if (pid < 0)
+		return pid;
+	srv->standby = pid;
+	return 0;
+}
+
+int fuse_server_restart(struct fuse_server *srv)
+{
+	int err = fuse_server_kill(srv);
+
+	srv->sh->held_count = 0;
+	srv->sh->release_held = false;
+	srv->sh->restarted = true;
+	srv->pid = srv->standby;
+	srv->standby = 0;
+	return err;
+}
+
+int fuse_server_resend(struct fuse_server *srv)
+{
+	struct fuse_out_header out = {
+		.len = sizeof(out),
+		.error = FUSE_NOTIFY_RESEND,
+	};
+
+	return write(srv->fd, &out, sizeof(out)) < 0 ? -errno : 0;
 }
 
 void fuse_server_close_dev(struct fuse_server *srv)
@@ -801,6 +845,7 @@ void fuse_server_stop(struct fuse_server *srv)
 	umount2(srv->mountpoint, MNT_DETACH);
 	fuse_server_close_dev(srv);
 	fuse_server_kill(srv);
+	kill_process(&srv->standby);
 	munmap(srv->sh, sizeof(*srv->sh));
 	srv->sh = NULL;
 }
@@ -929,4 +974,28 @@ int fuse_backing_close(int dev, int id)
 	__u32 arg = id;
 
 	return ioctl(dev, FUSE_DEV_IOC_BACKING_CLOSE, &arg) < 0 ? -errno : 0;
+}
+
+int fuse_backing_close_all(int dev)
+{
+	struct fuse_backing_close_all args = {};
+
+	if (ioctl(dev, FUSE_DEV_IOC_BACKING_CLOSE_ALL, &args) < 0)
+		return -errno;
+	return 0;
+}
+
+int fuse_backing_list(int dev, struct fuse_backing_entry *entry, __u32 room)
+{
+	struct fuse_backing_list list = {};
+	int count = 0;
+
+	do {
+		list.entries = (unsigned long)(entry + count);
+		list.count = room - count;
+		if (ioctl(dev, FUSE_DEV_IOC_BACKING_LIST, &list) < 0)
+			return -errno;
+		count += list.count;
+	} while (list.start && list.count);
+	return count;
 }

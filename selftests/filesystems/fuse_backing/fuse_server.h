@@ -68,6 +68,7 @@ struct fuse_server_held {
 
 struct fuse_server_shared {
 	bool ready;		/* INIT is answered */
+	bool restarted;		/* the standby's turn */
 	bool passthrough;	/* and passthrough was on offer */
 	bool release_held;	/* answer what is held, then clear this */
 	__u32 held_count;
@@ -100,6 +101,7 @@ struct fuse_server_opts {
 struct fuse_server {
 	int fd;			/* the test's own copy of /dev/fuse, or -1 */
 	pid_t pid;		/* the server process, or 0 */
+	pid_t standby;		/* who takes its place, or 0 */
 	dev_t dev;		/* of the mount */
 	char mountpoint[PATH_MAX];
 	char backing[PATH_MAX];
@@ -110,6 +112,18 @@ struct fuse_server {
 int fuse_server_start(struct fuse_server *srv,
 		      const struct fuse_server_opts *opts);
 int fuse_server_kill(struct fuse_server *srv);
+
+/*
+ * Another server on the kept /dev/fuse. It is started before the test opens
+ * files, which it would inherit, and waits. fuse_server_restart() kills the
+ * first one and lets it serve. It finds what that one wrote down; what that had
+ * in its hands is lost, unless fuse_server_resend() has the kernel send it
+ * again.
+ */
+int fuse_server_standby(struct fuse_server *srv,
+			const struct fuse_server_opts *opts);
+int fuse_server_restart(struct fuse_server *srv);
+int fuse_server_resend(struct fuse_server *srv);
 void fuse_server_close_dev(struct fuse_server *srv);
 int fuse_server_umount(struct fuse_server *srv);
 void fuse_server_stop(struct fuse_server *srv);
@@ -140,5 +154,9 @@ int fuse_backing_open(int dev, int fd);
 int fuse_backing_open_path(int dev, const char *path, int flags);
 int fuse_backing_open_once(int dev, const char *path, int flags);
 int fuse_backing_close(int dev, int id);
+int fuse_backing_close_all(int dev);
+
+/* What is mapped, at most @room: the number of entries, or -errno. */
+int fuse_backing_list(int dev, struct fuse_backing_entry *entry, __u32 room);
 
 #endif /* FUSE_SERVER_H */

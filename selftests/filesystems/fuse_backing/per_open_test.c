@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
@@ -32,6 +33,7 @@
 #include "reject_trace.h"
 
 #define MAP_SIZE	4096
+#define CONNECTIONS	"/sys/fs/fuse/connections"
 
 FIXTURE(per_open) {
 	struct env env;
@@ -70,14 +72,24 @@ static bool empties(const struct fuse_server *srv)
 static bool is_shown_as(const struct fuse_server *srv, int id,
 			const char *mode, const char *state)
 {
-	char command[256], out[16];
+	char path[64], line[512], words[2][16];
+	bool found = false;
+	FILE *file;
+	int n;
 
-	snprintf(command, sizeof(command),
-		 "mount -t fusectl fusectl /sys/fs/fuse/connections 2>/dev/null;"
-		 " grep -cE '^%d %s [rw-]+ %s '"
-		 " /sys/fs/fuse/connections/%u/backing_files", id, mode, state,
+	/* it may be mounted already */
+	mount("fusectl", CONNECTIONS, "fusectl", 0, NULL);
+	snprintf(path, sizeof(path), CONNECTIONS "/%u/backing_files",
 		 minor(srv->dev));
-	return !command_output(command, out, sizeof(out));
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%d %15s %*s %15s", &n, words[0],
+			   words[1]) == 3 && n == id)
+			found = !strcmp(words[0], mode) &&
+				!strcmp(words[1], state);
+	if (file)
+		fclose(file);
+	return found;
 }
 
 TEST_F(per_open, goes_with_its_file)

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: ioctls on /dev/fuse that Linux 6.12 doesn't have.
+ *
+ * Arguments are copied here and looked at where they are used.
+ */
+
+#include "fuse_i.h"
+
+#include <linux/uaccess.h>
+
+static int ioctl_list(struct fuse_conn *fc,
+		      struct fuse_backing_list __user *argp)
+{
+	struct fuse_backing_list list;
+	int err;
+
+	if (copy_from_user(&list, argp, sizeof(list)))
+		return -EFAULT;
+	err = fuse_backing_list(fc, &list);
+	if (!err && copy_to_user(argp, &list, sizeof(list)))
+		err = -EFAULT;
+	return err;
+}
+
+static int ioctl_close_all(struct fuse_conn *fc,
+			   struct fuse_backing_close_all __user *argp)
+{
+	struct fuse_backing_close_all args;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	return fuse_backing_close_all(fc, &args);
+}
+
+/**
+ * fuse_backing_ioctl - ioctls of our own
+ * @file: the open /dev/fuse
+ * @cmd: any number
+ * @argp: its argument
+ *
+ * Context: process context without locks; may sleep.
+ * Return: 0 or more, -ENOTTY if @cmd is unknown, -EPERM if @file isn't mounted,
+ *	-EFAULT, or the error of the ioctl.
+ */
+long fuse_backing_ioctl(struct file *file, unsigned int cmd, void __user *argp)
+{
+	/* set once, when it is mounted */
+	struct fuse_dev *fud = READ_ONCE(file->private_data);
+
+	switch (cmd) {
+	case FUSE_DEV_IOC_BACKING_LIST:
+		return fud ? ioctl_list(fud->fc, argp) : -EPERM;
+	case FUSE_DEV_IOC_BACKING_CLOSE_ALL:
+		return fud ? ioctl_close_all(fud->fc, argp) : -EPERM;
+	default:
+		return -ENOTTY;
+	}
+}
