@@ -31,6 +31,8 @@
 struct fuse_backing_table {
 	/* backing id -> file and struct fuse_backing */
 	struct kthread_files *files;
+	/* what is attached to inodes */
+	struct fuse_backing_nodes nodes;
 	spinlock_t lock;
 	/* credentials of a registration, and what get_write_cred() made of them */
 	const struct cred *cred;
@@ -151,10 +153,10 @@ static struct fuse_backing *close_id(struct fuse_backing_table *table, int id)
 }
 
 /**
- * fuse_backing_close_table - close every id of a table
+ * fuse_backing_close_table - close every id of a table, and detach all
  * @table: a table that the caller holds a reference on
  *
- * Ids that are registered meanwhile may be closed or not.
+ * What is registered or attached meanwhile may stay or not.
  *
  * Context: process context without locks; may sleep.
  */
@@ -169,6 +171,7 @@ void fuse_backing_close_table(struct fuse_backing_table *table)
 			fuse_backing_put(fb);
 		cond_resched();
 	}
+	fuse_backing_detach_all(&table->nodes);
 }
 
 /* Nothing is installed any more; holds a reference on the table */
@@ -199,6 +202,7 @@ static struct fuse_backing_table *table_create(dev_t dev)
 	}
 
 	spin_lock_init(&table->lock);
+	fuse_backing_nodes_init(&table->nodes);
 	refcount_set(&table->users, 1);
 	init_completion(&table->unused);
 	INIT_WORK(&table->empty_work, empty_table);
@@ -235,6 +239,19 @@ struct fuse_backing_table *fuse_backing_table_get(struct fuse_conn *fc)
 	spin_unlock(&fc->lock);
 
 	return table;
+}
+
+/**
+ * fuse_backing_table_nodes - what is attached through a table
+ * @table: the table
+ *
+ * Context: any.
+ * Return: its attachments.
+ */
+struct fuse_backing_nodes *
+fuse_backing_table_nodes(struct fuse_backing_table *table)
+{
+	return &table->nodes;
 }
 
 /* Make @new the table of @fc, unless there is one or it is too late for one */
@@ -354,6 +371,7 @@ static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
 	fb->closed = false;
 	fb->brokered = brokered;
 	fb->per_open = per_open;
+	fb->per_inode = false;
 	fb->table = table;
 	fb->usage = NULL;
 	refcount_set(&fb->count, 1);
@@ -447,8 +465,9 @@ out_fput:
  * @fc: the connection
  * @backing_id: what fuse_backing_open() returned
  *
- * No file is opened with the id any more.  The backing file stays in the table,
- * visible and counted, until the last FUSE file that uses it is released.
+ * No file is opened with the id any more, and attachments that wait for their
+ * inode are dropped.  The backing file stays in the table, visible and counted,
+ * until the last FUSE file or attachment that uses it is gone.
  *
  * Context: process context without locks; may sleep.
  * Return: 0; -EPERM as for fuse_backing_open(); -EINVAL if @backing_id is not
@@ -471,8 +490,10 @@ int fuse_backing_close(struct fuse_conn *fc, int backing_id)
 	table = fuse_backing_table_get(fc);
 	if (table) {
 		fb = close_id(table, backing_id);
-		if (fb)
+		if (fb) {
+			fuse_backing_drop_pending(&table->nodes, fb);
 			fuse_backing_put(fb);
+		}
 		fuse_backing_table_put(table);
 	}
 	if (!fb)
@@ -600,6 +621,7 @@ void fuse_backing_abort(struct fuse_conn *fc)
 		return;
 
 	kthread_files_seal(table->files);
+	fuse_backing_close_nodes(&table->nodes);
 
 	/* the reference goes to the work */
 	if (!queue_work(system_unbound_wq, &table->empty_work))

@@ -10,9 +10,11 @@
 #define _FS_FUSE_BACKING_H
 
 #include <linux/fuse_backing.h>
+#include <linux/hashtable.h>
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/refcount.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
 
@@ -20,6 +22,8 @@ struct cred;
 struct dentry;
 struct file;
 struct file_operations;
+struct fuse_backing_attachment;
+struct fuse_backing_local;
 struct fuse_backing_table;
 struct fuse_backing_usage;
 struct fuse_conn;
@@ -35,13 +39,15 @@ struct vm_area_struct;
 
 /**
  * struct fuse_backing - a mapping: a backing file under its id
- * @count: one for the id until it is closed, one for each open FUSE file and
- *	one for each inode that keeps the mapping because it was mmapped
+ * @count: one for the id until it is closed, one for each open FUSE file, one
+ *	for each inode that keeps the mapping because it was mmapped, one for
+ *	each attachment
  * @id: backing id, also the number of the file in the table of the thread
  * @closed: the id is not to be used for new opens; protected by the lock of
  *	the thread's table
  * @brokered: good for what the registered descriptor was opened for only
  * @per_open: the id belongs to the first reply that names it
+ * @per_inode: it is, or was, attached to an inode
  * @cred: credentials of the registration
  * @write_cred: the same without CAP_FSETID, for clients that lack it
  * @table: where the file is; the mapping holds a reference
@@ -57,6 +63,7 @@ struct fuse_backing {
 	bool closed;
 	bool brokered;
 	bool per_open;
+	bool per_inode;
 	const struct cred *cred;
 	const struct cred *write_cred;
 	struct fuse_backing_table *table;
@@ -68,11 +75,15 @@ struct fuse_backing {
  * enum fuse_backing_use_kind - what uses a mapping
  * @FUSE_BACKING_FILE: an open FUSE file
  * @FUSE_BACKING_MMAP: an inode that was mmapped through it
+ * @FUSE_BACKING_ATTACH: an inode that it is attached to
+ * @FUSE_BACKING_PENDING: an attachment that waits for its inode
  * @FUSE_BACKING_USES: how many kinds there are
  */
 enum fuse_backing_use_kind {
 	FUSE_BACKING_FILE,
 	FUSE_BACKING_MMAP,
+	FUSE_BACKING_ATTACH,
+	FUSE_BACKING_PENDING,
 	FUSE_BACKING_USES,
 };
 
@@ -111,15 +122,38 @@ struct fuse_backing_users {
  * @inode: backing inode of all files that are open in passthrough mode, to
  *	compare with; the open files keep it alive
  * @files: how many files are open in passthrough mode
+ * @attached: what the kernel opens files on without asking the server
+ * @was_attached: there is, or was, something attached; set once
+ * @remote_locks: the server may keep POSIX locks on it; set once
  * @pins: users that keep mappings which were mmapped, by id, until the FUSE
  *	inode is evicted
  *
- * The first two are protected by fuse_inode::lock.
+ * The first four are protected by fuse_inode::lock.
  */
 struct fuse_inode_backing {
 	struct inode *inode;
 	unsigned int files;
+	struct fuse_backing_attachment *attached;
+	bool was_attached;
+	bool remote_locks;
 	struct xarray pins;
+};
+
+/**
+ * struct fuse_backing_nodes - what is attached to inodes through a table
+ * @lock: protects all of it
+ * @pending: attachments that wait for their inode, by node id
+ * @nr_pending: how many those are
+ * @attached: attachments of inodes
+ * @closed: the connection was aborted
+ */
+struct fuse_backing_nodes {
+	/* protects all of it */
+	spinlock_t lock;
+	DECLARE_HASHTABLE(pending, 6);
+	atomic_t nr_pending;
+	struct list_head attached;
+	bool closed;
 };
 
 /**
@@ -152,6 +186,8 @@ void fuse_backing_status(struct fuse_conn *fc, struct pid_namespace *ns,
 			 struct fuse_backing_status *status);
 struct fuse_backing_table *fuse_backing_table_get(struct fuse_conn *fc);
 void fuse_backing_table_put(struct fuse_backing_table *table);
+struct fuse_backing_nodes *
+fuse_backing_table_nodes(struct fuse_backing_table *table);
 unsigned int fuse_backing_next(struct fuse_backing_table *table,
 			       unsigned int id);
 bool fuse_backing_visit(struct fuse_backing_table *table, unsigned int id,
@@ -171,7 +207,38 @@ int fuse_backing_may_mmap(struct fuse_file *ff, struct vm_area_struct *vma);
 
 /* backing_reply.c: ids that belong to one open */
 void fuse_backing_reply(struct fuse_file *ff, bool isdir);
-void fuse_backing_reply_undo(struct fuse_file *ff);
+void fuse_backing_file_end(struct fuse_file *ff);
+
+/* backing_attach.c: attached to inodes */
+void fuse_backing_nodes_init(struct fuse_backing_nodes *nodes);
+void fuse_backing_inode_made(struct inode *inode);
+int fuse_backing_attach(struct fuse_conn *fc,
+			const struct fuse_backing_attach *args);
+int fuse_backing_detach(struct fuse_conn *fc,
+			const struct fuse_backing_detach *args);
+void fuse_backing_close_nodes(struct fuse_backing_nodes *nodes);
+void fuse_backing_drop_pending(struct fuse_backing_nodes *nodes,
+			       const struct fuse_backing *fb);
+void fuse_backing_detach_all(struct fuse_backing_nodes *nodes);
+void fuse_backing_evict_attached(struct fuse_inode *fi);
+struct fuse_backing *fuse_backing_attached(struct fuse_inode *fi, u32 modes);
+
+/* backing_local.c: FUSE files that the server doesn't know of */
+bool fuse_backing_open_attached(struct inode *inode, struct file *file,
+				int *err);
+struct file *fuse_backing_handle_file(struct file *file);
+int fuse_backing_need_handle(struct file *file);
+int fuse_backing_need_lock(struct file *file);
+int fuse_backing_need_flush(struct file *file);
+int fuse_backing_may_copy(struct file *in, struct file *out);
+bool fuse_backing_fsync(struct file *file, loff_t start, loff_t end,
+			int datasync, int *err);
+bool fuse_backing_lseek(struct file *file, loff_t offset, int whence,
+			loff_t *pos);
+bool fuse_backing_fallocate(struct file *file, int mode, loff_t offset,
+			    loff_t len, int *err);
+int fuse_backing_fadvise(struct file *file, loff_t offset, loff_t len,
+			 int advice);
 
 /* backing_inode.c: which mappings an inode uses */
 void fuse_inode_backing_init(struct fuse_inode *fi);
@@ -190,10 +257,14 @@ void fuse_backing_count_read(struct fuse_backing *fb, ssize_t bytes);
 void fuse_backing_count_written(struct fuse_backing *fb, ssize_t bytes);
 void fuse_backing_get_users(struct fuse_backing *fb,
 			    struct fuse_backing_users *users);
+unsigned int fuse_backing_uses(const struct fuse_backing *fb,
+			       enum fuse_backing_use_kind kind);
 
 /* backing_list.c: what a server finds, and how it starts afresh */
 enum fuse_backing_mode fuse_backing_mode(const struct fuse_backing *fb);
-enum fuse_backing_state fuse_backing_state(const struct fuse_backing *fb);
+enum fuse_backing_state
+fuse_backing_state(const struct fuse_backing *fb,
+		   const struct fuse_backing_users *users);
 int fuse_backing_list(struct fuse_conn *fc, struct fuse_backing_list *list);
 int fuse_backing_close_all(struct fuse_conn *fc,
 			   const struct fuse_backing_close_all *args);
@@ -215,6 +286,8 @@ void fuse_passthrough_open_failed(struct fuse_file *ff, struct fuse_inode *fi,
 				  int err);
 int fuse_passthrough_open_error(const struct fuse_file *ff, int err);
 void fuse_passthrough_release(struct fuse_file *ff, struct fuse_inode *fi);
+int fuse_passthrough_fallocate(struct file *file, int mode, loff_t offset,
+			       loff_t len);
 
 #else
 
@@ -241,7 +314,62 @@ static inline void fuse_backing_reply(struct fuse_file *ff, bool isdir)
 {
 }
 
-static inline void fuse_backing_reply_undo(struct fuse_file *ff)
+static inline void fuse_backing_inode_made(struct inode *inode)
+{
+}
+
+static inline bool fuse_backing_open_attached(struct inode *inode,
+					      struct file *file, int *err)
+{
+	return false;
+}
+
+static inline struct file *fuse_backing_handle_file(struct file *file)
+{
+	return file;
+}
+
+static inline int fuse_backing_need_handle(struct file *file)
+{
+	return 0;
+}
+
+static inline int fuse_backing_need_lock(struct file *file)
+{
+	return 0;
+}
+
+static inline int fuse_backing_need_flush(struct file *file)
+{
+	return 0;
+}
+
+static inline int fuse_backing_may_copy(struct file *in, struct file *out)
+{
+	return 0;
+}
+
+static inline bool fuse_backing_fsync(struct file *file, loff_t start,
+				      loff_t end, int datasync, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_lseek(struct file *file, loff_t offset,
+				      int whence, loff_t *pos)
+{
+	return false;
+}
+
+static inline bool fuse_backing_fallocate(struct file *file, int mode,
+					  loff_t offset, loff_t len, int *err)
+{
+	return false;
+}
+
+#define fuse_backing_fadvise NULL
+
+static inline void fuse_backing_file_end(struct fuse_file *ff)
 {
 }
 

@@ -166,13 +166,16 @@ static const char *mode_of(const struct fuse_backing *fb)
 		return "id";
 	case FUSE_BACKING_MODE_OPEN:
 		return "open";
+	case FUSE_BACKING_MODE_INODE:
+		return "inode";
 	}
 	return "-";
 }
 
-static const char *state_of(const struct fuse_backing *fb)
+static const char *state_of(const struct fuse_backing *fb,
+			    const struct fuse_backing_users *users)
 {
-	switch (fuse_backing_state(fb)) {
+	switch (fuse_backing_state(fb, users)) {
 	case FUSE_BACKING_STATE_LIVE:
 		return "live";
 	case FUSE_BACKING_STATE_CLOSING:
@@ -206,7 +209,7 @@ static void show_mapping(struct file *file, void *data, void *arg)
 
 	fuse_backing_get_users(fb, &users);
 	seq_printf(m, "%d %s %s %s %u %u ", fb->id, mode_of(fb),
-		   access_of(file), state_of(fb),
+		   access_of(file), state_of(fb, &users),
 		   users.count[FUSE_BACKING_FILE],
 		   users.count[FUSE_BACKING_MMAP]);
 	show_nodes(m, &users);

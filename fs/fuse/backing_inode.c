@@ -114,6 +114,7 @@ void fuse_inode_backing_evict(struct fuse_inode *fi)
 	struct backing_pin *pin;
 	unsigned long id;
 
+	fuse_backing_evict_attached(fi);
 	xa_for_each(&fi->backing.pins, id, pin) {
 		fuse_backing_unuse(pin->fb, &pin->use);
 		fuse_backing_put_deferred(pin->fb);

@@ -9,6 +9,26 @@
 
 #include <linux/uaccess.h>
 
+static int ioctl_attach(struct fuse_conn *fc,
+			struct fuse_backing_attach __user *argp)
+{
+	struct fuse_backing_attach args;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	return fuse_backing_attach(fc, &args);
+}
+
+static int ioctl_detach(struct fuse_conn *fc,
+			struct fuse_backing_detach __user *argp)
+{
+	struct fuse_backing_detach args;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	return fuse_backing_detach(fc, &args);
+}
+
 static int ioctl_list(struct fuse_conn *fc,
 		      struct fuse_backing_list __user *argp)
 {
@@ -49,6 +69,10 @@ long fuse_backing_ioctl(struct file *file, unsigned int cmd, void __user *argp)
 	struct fuse_dev *fud = READ_ONCE(file->private_data);
 
 	switch (cmd) {
+	case FUSE_DEV_IOC_BACKING_ATTACH:
+		return fud ? ioctl_attach(fud->fc, argp) : -EPERM;
+	case FUSE_DEV_IOC_BACKING_DETACH:
+		return fud ? ioctl_detach(fud->fc, argp) : -EPERM;
 	case FUSE_DEV_IOC_BACKING_LIST:
 		return fud ? ioctl_list(fud->fc, argp) : -EPERM;
 	case FUSE_DEV_IOC_BACKING_CLOSE_ALL:

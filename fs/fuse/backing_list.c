@@ -22,21 +22,31 @@
  */
 enum fuse_backing_mode fuse_backing_mode(const struct fuse_backing *fb)
 {
+	if (READ_ONCE(fb->per_inode))
+		return FUSE_BACKING_MODE_INODE;
 	return fb->per_open ? FUSE_BACKING_MODE_OPEN : FUSE_BACKING_MODE_ID;
 }
 
 /**
  * fuse_backing_state - what may become of a mapping
  * @fb: a mapping that the caller holds a reference on, or is visiting
+ * @users: its users
  *
  * Context: any.
  * Return: the state of a moment.
  */
-enum fuse_backing_state fuse_backing_state(const struct fuse_backing *fb)
+enum fuse_backing_state
+fuse_backing_state(const struct fuse_backing *fb,
+		   const struct fuse_backing_users *users)
 {
 	bool closed = READ_ONCE(fb->closed);
 
-	if (fb->per_open)
+	if (users->count[FUSE_BACKING_ATTACH])
+		return FUSE_BACKING_STATE_LIVE;
+	if (users->count[FUSE_BACKING_PENDING])
+		return FUSE_BACKING_STATE_PENDING;
+	/* an id that belongs to one open waits for it, then lives with it */
+	if (fb->per_open && !READ_ONCE(fb->per_inode))
 		return closed ? FUSE_BACKING_STATE_LIVE :
 				FUSE_BACKING_STATE_PENDING;
 	return closed ? FUSE_BACKING_STATE_CLOSING : FUSE_BACKING_STATE_LIVE;
@@ -48,8 +58,11 @@ static void fill_users(struct fuse_backing_entry *entry,
 	struct fuse_backing_users users;
 
 	fuse_backing_get_users(fb, &users);
+	entry->state = fuse_backing_state(fb, &users);
 	entry->files = users.count[FUSE_BACKING_FILE];
 	entry->mmaps = users.count[FUSE_BACKING_MMAP];
+	entry->attached = users.count[FUSE_BACKING_ATTACH];
+	entry->pending = users.count[FUSE_BACKING_PENDING];
 	entry->nr_nodes = min_t(u32, users.nr_nodes, FUSE_BACKING_ENTRY_NODES);
 	memcpy(entry->nodeid, users.node,
 	       entry->nr_nodes * sizeof(entry->nodeid[0]));
@@ -79,7 +92,6 @@ static void fill_entry(struct file *file, void *data, void *arg)
 	*entry = (struct fuse_backing_entry) {
 		.id = fb->id,
 		.mode = fuse_backing_mode(fb),
-		.state = fuse_backing_state(fb),
 	};
 	fill_users(entry, fb);
 	fill_file(entry, file);

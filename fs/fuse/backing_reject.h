@@ -30,6 +30,10 @@ enum fuse_backing_reason {
 	FUSE_BACKING_OPEN_FLAGS,
 	FUSE_BACKING_OTHER_INODE,
 	FUSE_BACKING_CACHED_OPEN,
+	FUSE_BACKING_MIXED_OPEN,
+	FUSE_BACKING_NO_INODE,
+	FUSE_BACKING_ATTACHED,
+	FUSE_BACKING_NOT_ATTACHED,
 };
 
 int fuse_backing_reject(struct fuse_conn *fc, int id, int err,

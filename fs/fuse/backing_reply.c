@@ -9,6 +9,8 @@
 
 #include "fuse_i.h"
 
+#include <linux/slab.h>
+
 /**
  * fuse_backing_reply - a reply to OPEN, CREATE or TMPFILE was delivered
  * @ff: file data of the FUSE file, with the reply
@@ -28,17 +30,21 @@ void fuse_backing_reply(struct fuse_file *ff, bool isdir)
 }
 
 /**
- * fuse_backing_reply_undo - give up what a reply claimed
- * @ff: file data that is given up, without a backing file
+ * fuse_backing_file_end - give up what comes with file data
+ * @ff: file data that is given up, without a backing file (any more)
+ *
+ * What a reply claimed, if nothing was opened on it.
  *
  * Context: process context; may sleep, because the last reference closes the
  *	backing file.
  */
-void fuse_backing_reply_undo(struct fuse_file *ff)
+void fuse_backing_file_end(struct fuse_file *ff)
 {
 	struct fuse_backing *fb = ff->fb;
 
 	ff->fb = NULL;
 	if (fb)
 		fuse_backing_put(fb);
+	kfree(ff->local);
+	ff->local = NULL;
 }

@@ -10,8 +10,7 @@
  * added to half old and half new.
  *
  * Locking: fuse_backing_usage::lock protects the list and the counts of users.
- * It may be taken inside of the lock of the thread's table, and no lock is taken
- * inside of it.
+ * It may be taken inside of others, and no lock is taken inside of it.
  */
 
 #include "fuse_i.h"
@@ -222,4 +221,20 @@ void fuse_backing_get_users(struct fuse_backing *fb,
 	memcpy(users->count, usage->count, sizeof(users->count));
 	collect_nodes(usage, users);
 	spin_unlock(&usage->lock);
+}
+
+/**
+ * fuse_backing_uses - how many users of one kind a mapping has
+ * @fb: a mapping that the caller holds a reference on
+ * @kind: which
+ *
+ * Context: any.
+ * Return: the number of a moment.
+ */
+unsigned int fuse_backing_uses(const struct fuse_backing *fb,
+			       enum fuse_backing_use_kind kind)
+{
+	const struct fuse_backing_usage *usage = READ_ONCE(fb->usage);
+
+	return usage ? READ_ONCE(usage->count[kind]) : 0;
 }

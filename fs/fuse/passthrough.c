@@ -443,6 +443,9 @@ void fuse_passthrough_open_failed(struct fuse_file *ff, struct fuse_inode *fi,
  */
 int fuse_passthrough_open_error(const struct fuse_file *ff, int err)
 {
+	if (ff->fm->fc->passthrough && !(ff->open_flags & FOPEN_PASSTHROUGH))
+		fuse_backing_reject(ff->fm->fc, 0, -EIO,
+				    FUSE_BACKING_MIXED_OPEN);
 	if (err == -ENOSYS || !ff->fm->fc->passthrough ||
 	    !(ff->open_flags & FOPEN_PASSTHROUGH))
 		return -EIO;
@@ -463,6 +466,9 @@ void fuse_passthrough_release(struct fuse_file *ff, struct fuse_inode *fi)
 {
 	if (ff->iomode == IOM_UNCACHED)
 		fuse_inode_backing_end(fi);
+	/* no reply to RELEASE is waited for that would do it */
+	if (!ff->args)
+		fuse_file_io_release(ff, &fi->inode);
 
 	__fput_sync(ff->passthrough);
 	ff->passthrough = NULL;
@@ -819,4 +825,43 @@ int fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma)
 	if (err)
 		return err;
 	return backing_file_mmap(ff->passthrough, vma, &ctx);
+}
+
+/**
+ * fuse_passthrough_fallocate - allocate, or free, space of the backing file
+ * @file: a FUSE file open in passthrough mode
+ * @mode: FALLOC_FL_*
+ * @offset: first byte
+ * @len: how many
+ *
+ * Context: process context; may sleep; takes the FUSE inode's lock.
+ * Return: 0, or the error of the backing filesystem.
+ */
+int fuse_passthrough_fallocate(struct file *file, int mode, loff_t offset,
+			       loff_t len)
+{
+	struct fuse_file *ff = file->private_data;
+	struct inode *inode = file_inode(file);
+	struct fuse_inode *fi = get_fuse_inode(inode);
+	const struct cred *cred, *old_cred;
+	int err;
+
+	cred = start_write(file, 0);
+	if (IS_ERR(cred))
+		return PTR_ERR(cred);
+
+	inode_lock(inode);
+	old_cred = override(cred);
+	err = vfs_fallocate(ff->passthrough, mode, offset, len);
+	revert(old_cred);
+
+	spin_lock(&fi->lock);
+	fi->attr_version = atomic64_inc_return(&ff->fm->fc->attr_version);
+	if (!err)
+		i_size_write(inode, i_size_read(file_inode(ff->passthrough)));
+	spin_unlock(&fi->lock);
+	inode_unlock(inode);
+
+	invalidate(inode, FUSE_STATX_MODSIZE);
+	return err;
 }

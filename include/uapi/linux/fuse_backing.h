@@ -83,16 +83,18 @@
  * enum fuse_backing_mode - how a backing file was mapped
  * @FUSE_BACKING_MODE_ID: its id may be named until it is closed
  * @FUSE_BACKING_MODE_OPEN: its id belongs to one open
+ * @FUSE_BACKING_MODE_INODE: it is, or was, attached to an inode
  */
 enum fuse_backing_mode {
 	FUSE_BACKING_MODE_ID,
 	FUSE_BACKING_MODE_OPEN,
+	FUSE_BACKING_MODE_INODE,
 };
 
 /**
  * enum fuse_backing_state - what may become of a mapping
- * @FUSE_BACKING_STATE_LIVE: its id may be named; or, if that belongs to one open,
- *	it is that open's
+ * @FUSE_BACKING_STATE_LIVE: its id may be named, or it is attached; or, if the id
+ *	belongs to one open, it is that open's
  * @FUSE_BACKING_STATE_CLOSING: its id is closed, it goes with its last user
  * @FUSE_BACKING_STATE_PENDING: what it was made for hasn't come yet
  */
@@ -102,7 +104,7 @@ enum fuse_backing_state {
 	FUSE_BACKING_STATE_PENDING,
 };
 
-/* fuse_backing_entry.access */
+/* fuse_backing_entry.access, fuse_backing_attach.flags */
 #define FUSE_BACKING_READ		(1U << 0)
 #define FUSE_BACKING_WRITE		(1U << 1)
 
@@ -119,12 +121,14 @@ enum fuse_backing_state {
  * @access: FUSE_BACKING_READ and _WRITE, what the descriptor was opened for
  * @files: FUSE files that are open through it
  * @mmaps: FUSE inodes that keep it because they were mmapped
+ * @attached: FUSE inodes that it is attached to
+ * @pending: attachments that wait for their inode
  * @dev_major: device of the backing inode's superblock, as in mountinfo
  * @dev_minor: the same
  * @ino: number of the backing inode
  * @flags: FUSE_BACKING_ENTRY_*
  * @nr_nodes: node ids in @nodeid
- * @nodeid: of FUSE inodes that use it, each once
+ * @nodeid: of FUSE inodes that use it or that it waits for, each once
  * @reserved: 0
  */
 struct fuse_backing_entry {
@@ -134,13 +138,51 @@ struct fuse_backing_entry {
 	__u32 access;
 	__u32 files;
 	__u32 mmaps;
+	__u32 attached;
+	__u32 pending;
 	__u32 dev_major;
 	__u32 dev_minor;
 	__u64 ino;
 	__u32 flags;
 	__u32 nr_nodes;
 	__u64 nodeid[FUSE_BACKING_ENTRY_NODES];
-	__u64 reserved[4];
+	__u64 reserved[3];
+};
+
+/* fuse_backing_attach.flags: wait for an inode that isn't there yet */
+#define FUSE_BACKING_ATTACH_PENDING	(1U << 8)
+
+/**
+ * struct fuse_backing_attach - argument of FUSE_DEV_IOC_BACKING_ATTACH
+ * @nodeid: of the FUSE inode
+ * @generation: of the FUSE inode, as in the reply that named it; the low 32 bits
+ * @backing_id: what to attach
+ * @flags: FUSE_BACKING_READ and _WRITE, what it may be opened for, at least one;
+ *	and FUSE_BACKING_ATTACH_PENDING
+ * @reserved: must be 0
+ */
+struct fuse_backing_attach {
+	__u64 nodeid;
+	__u64 generation;
+	__s32 backing_id;
+	__u32 flags;
+	__u64 reserved[2];
+};
+
+/**
+ * struct fuse_backing_detach - argument of FUSE_DEV_IOC_BACKING_DETACH
+ * @nodeid: of the FUSE inode
+ * @generation: of the FUSE inode
+ * @flags: must be 0
+ * @padding: must be 0
+ * @reserved: must be 0
+ */
+struct fuse_backing_detach {
+	__u64 nodeid;
+	__u64 generation;
+	__u32 flags;
+	__u32 padding;
+	__u64 reserved[2];
 };
 
 /**
@@ -169,6 +211,53 @@ struct fuse_backing_close_all {
 };
 
 /*
+ * FUSE_DEV_IOC_BACKING_ATTACH attaches a backing file to a FUSE inode, by its id.
+ * From then on open(2) of that inode doesn't ask the server: there is no OPEN, no
+ * FLUSH and no RELEASE. The server is asked by opens that need more than the
+ * modes given here, by opens with O_TRUNC if it negotiated FUSE_ATOMIC_O_TRUNC,
+ * and as long as the inode is open in cached mode or on another backing inode.
+ * Files that it opens while others are open without it must be in passthrough
+ * mode on the same backing inode.
+ *
+ * With default_permissions the kernel checks whether a client may open the file.
+ * Without, attaching is the server's word that nothing further needs to be
+ * checked. Either way, nobody gets more access to the backing file than the
+ * registration has.
+ *
+ * The attachment goes when the inode is forgotten, with
+ * FUSE_DEV_IOC_BACKING_DETACH, or when the server is gone; closing the id does
+ * not touch it. An id with FUSE_BACKING_MAP_AUTO_CLOSE is consumed, also when this
+ * fails after all.
+ *
+ * A reply reaches the client before the server can attach something to the node
+ * that it names. So it may do that before: with FUSE_BACKING_ATTACH_PENDING, the
+ * attachment waits for the inode if there is none yet. One that waits is dropped
+ * by FUSE_DEV_IOC_BACKING_DETACH, when the id is closed, or when the server is
+ * gone. It fails with
+ *
+ *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
+ *   EINVAL      node or id are 0 or less, no mode, unknown flags, reserved is not
+ *               0, or the inode is neither a regular file nor a directory
+ *   EISDIR      it is a directory
+ *   ENOENT      the id is closed or was never registered; or there is no such
+ *               inode, and it is not to be waited for
+ *   EEXIST      something is attached to the node already, or waits for it
+ *   ETXTBSY     the inode is open in cached mode
+ *   EBUSY       the inode is open on another backing inode
+ *   ENOTCONN    the connection was aborted
+ *   EFAULT      the structure is not readable
+ *   EINTR       the caller was killed
+ *   ENOMEM      out of memory
+ *
+ * FUSE_DEV_IOC_BACKING_DETACH takes an attachment away, or one that waits. Open
+ * files keep the backing file, later opens are the server's. It fails with
+ *
+ *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
+ *   EINVAL      flags, padding or reserved are not 0
+ *   ENOENT      nothing is attached to the node
+ *   EFAULT      the structure is not readable
+ *   EINTR       the caller was killed
+ *
  * FUSE_DEV_IOC_BACKING_LIST lists the mappings of the connection, in the order of
  * their ids, also those whose id is closed. Mappings come and go between calls;
  * those that stay are listed once. It is for a server that takes over an open
@@ -179,12 +268,16 @@ struct fuse_backing_close_all {
  *   EFAULT      the structure or the array is not accessible
  *
  * FUSE_DEV_IOC_BACKING_CLOSE_ALL closes every id there is, as
- * FUSE_DEV_IOC_BACKING_CLOSE would. It fails with
+ * FUSE_DEV_IOC_BACKING_CLOSE would, and takes every attachment away. It fails with
  *
  *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
  *   EINVAL      flags or padding are not 0
  *   EFAULT      the structure is not readable
  */
+#define FUSE_DEV_IOC_BACKING_ATTACH	_IOW(FUSE_DEV_IOC_MAGIC, 32, \
+					     struct fuse_backing_attach)
+#define FUSE_DEV_IOC_BACKING_DETACH	_IOW(FUSE_DEV_IOC_MAGIC, 33, \
+					     struct fuse_backing_detach)
 #define FUSE_DEV_IOC_BACKING_LIST	_IOWR(FUSE_DEV_IOC_MAGIC, 34, \
 					      struct fuse_backing_list)
 #define FUSE_DEV_IOC_BACKING_CLOSE_ALL	_IOW(FUSE_DEV_IOC_MAGIC, 35, \

@@ -170,6 +170,7 @@ static int entry_of(struct server *s, const struct fuse_server_file *file,
 {
 	memset(entry, 0, sizeof(*entry));
 	entry->nodeid = file - s->sh->file + FIRST_NODE;
+	entry->generation = file->generation;
 	entry->entry_valid = s->sh->entry_valid;
 	entry->attr_valid = s->sh->attr_valid;
 	return attr_of_node(s, entry->nodeid, &entry->attr);
@@ -205,6 +206,23 @@ static void do_init(struct server *s, const struct fuse_init_in *in)
 	s->sh->ready = true;
 }
 
+/* The kernel is to know how to open the node before it knows the node. */
+static void attach_before(struct server *s, struct fuse_server_file *file)
+{
+	__u64 node = file - s->sh->file + FIRST_NODE;
+	char path[PATH_MAX];
+	int id, err;
+
+	path_of(s, file, path);
+	id = fuse_backing_open_once(s->dev, path, O_RDWR);
+	err = fuse_backing_attach(s->dev, node, file->generation, id,
+				  file->attach | FUSE_BACKING_ATTACH_PENDING);
+	/* it is attached already as long as the node is known */
+	if (err && err != -EEXIST)
+		fprintf(stderr, "# fuse_server: attach %s, id %d: %s\n", path,
+			id, strerror(-err));
+}
+
 static void do_lookup(struct server *s, const char *name)
 {
 	struct fuse_server_file *file = file_by_name(s->sh, name);
@@ -213,13 +231,28 @@ static void do_lookup(struct server *s, const char *name)
 
 	if (file)
 		err = entry_of(s, file, &entry);
+	if (!err && file->attach)
+		attach_before(s, file);
 	if (err)
 		reply_error(s, err);
 	else
 		reply_data(s, &entry, sizeof(entry));
 }
 
-static void do_getattr(struct server *s)
+/* A handle that we never gave means an operation on a file we never opened. */
+static void note_fh(struct server *s, __u64 fh)
+{
+	struct fuse_server_file *file = file_of_node(s, s->in->nodeid);
+
+	if (!fh || fh > s->sh->next_fh) {
+		s->sh->bad_fh++;
+		s->sh->bad_op = s->in->opcode;
+	}
+	if (file)
+		file->seen_fh = fh;
+}
+
+static void reply_attr(struct server *s)
 {
 	struct fuse_attr_out out = { .attr_valid = s->sh->attr_valid };
 	int err = attr_of_node(s, s->in->nodeid, &out.attr);
@@ -228,6 +261,20 @@ static void do_getattr(struct server *s)
 		reply_error(s, err);
 	else
 		reply_data(s, &out, sizeof(out));
+}
+
+static void do_getattr(struct server *s, const struct fuse_getattr_in *in)
+{
+	if (in->getattr_flags & FUSE_GETATTR_FH)
+		note_fh(s, in->fh);
+	reply_attr(s);
+}
+
+static void do_statx(struct server *s, const struct fuse_statx_in *in)
+{
+	if (in->getattr_flags & FUSE_GETATTR_FH)
+		note_fh(s, in->fh);
+	reply_error(s, -ENOSYS);
 }
 
 static void set_time(struct timespec *ts, bool set, bool now, __u64 sec,
@@ -278,6 +325,8 @@ static void do_setattr(struct server *s, const struct fuse_setattr_in *in)
 	char path[PATH_MAX];
 	int err = -ENOENT;
 
+	if (in->valid & FATTR_FH)
+		note_fh(s, in->fh);
 	if (file) {
 		path_of(s, file, path);
 		err = setattr_path(file, path, in);
@@ -285,7 +334,7 @@ static void do_setattr(struct server *s, const struct fuse_setattr_in *in)
 	if (err)
 		reply_error(s, err);
 	else
-		do_getattr(s);
+		reply_attr(s);
 }
 
 /* What passthrough_hp does: one id for all opens of a file. */
@@ -435,22 +484,13 @@ static void do_create(struct server *s, const struct fuse_create_in *in)
 		reply_error(s, err);
 		return;
 	}
+	if (file->attach)
+		attach_before(s, file);
 	note_open(s, file, in->flags);
 	fill_open(s, file, &out.open);
 	if (file->bad_node)
 		out.entry.nodeid = 0;
 	reply_data(s, &out, sizeof(out));
-}
-
-/* A handle that we never gave means an operation on a file we never opened. */
-static void note_fh(struct server *s, __u64 fh)
-{
-	struct fuse_server_file *file = file_of_node(s, s->in->nodeid);
-
-	if (!fh || fh > s->sh->next_fh)
-		s->sh->bad_fh++;
-	if (file)
-		file->seen_fh = fh;
 }
 
 static void do_read(struct server *s, const struct fuse_read_in *in)
@@ -501,6 +541,74 @@ static void do_write(struct server *s, const struct fuse_write_in *in)
 		reply_data(s, &out, sizeof(out));
 	if (fd >= 0)
 		close(fd);
+}
+
+static void do_fallocate(struct server *s, const struct fuse_fallocate_in *in)
+{
+	struct fuse_server_file *file = file_of_node(s, s->in->nodeid);
+	char path[PATH_MAX];
+	int fd = -1, err = 0;
+
+	note_fh(s, in->fh);
+	if (file) {
+		path_of(s, file, path);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+	}
+	if (fd < 0 || fallocate(fd, in->mode, in->offset, in->length) < 0)
+		err = -errno;
+	if (fd >= 0)
+		close(fd);
+	reply_error(s, err);
+}
+
+static void do_lseek(struct server *s, const struct fuse_lseek_in *in)
+{
+	struct fuse_server_file *file = file_of_node(s, s->in->nodeid);
+	struct fuse_lseek_out out = {};
+	char path[PATH_MAX];
+	off_t to = -1;
+	int fd = -1;
+
+	note_fh(s, in->fh);
+	if (file) {
+		path_of(s, file, path);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (fd >= 0)
+		to = lseek(fd, in->offset, in->whence);
+	out.offset = to;
+	if (to < 0)
+		reply_error(s, -errno);
+	else
+		reply_data(s, &out, sizeof(out));
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Nobody else ever holds a lock. */
+static void do_getlk(struct server *s, const struct fuse_lk_in *in)
+{
+	struct fuse_lk_out out = { .lk = in->lk };
+
+	note_fh(s, in->fh);
+	out.lk.type = F_UNLCK;
+	reply_data(s, &out, sizeof(out));
+}
+
+/* What is answered to an ioctl tells that it was understood. */
+static void do_ioctl(struct server *s, const struct fuse_ioctl_in *in)
+{
+	struct fuse_ioctl_out out = { .result = FUSE_SERVER_IOCTL };
+
+	note_fh(s, in->fh);
+	reply_data(s, &out, sizeof(out));
+}
+
+/* Requests that need nothing but a handle that we gave. */
+static void do_with_fh(struct server *s, __u64 fh, int error)
+{
+	note_fh(s, fh);
+	reply_error(s, error);
 }
 
 static void do_release(struct server *s, const struct fuse_release_in *in)
@@ -588,7 +696,9 @@ static void handle(struct server *s)
 	case FUSE_LOOKUP:
 		return do_lookup(s, arg);
 	case FUSE_GETATTR:
-		return do_getattr(s);
+		return do_getattr(s, arg);
+	case FUSE_STATX:
+		return do_statx(s, arg);
 	case FUSE_SETATTR:
 		return do_setattr(s, arg);
 	case FUSE_OPEN:
@@ -603,7 +713,27 @@ static void handle(struct server *s)
 	case FUSE_GETXATTR:
 		return reply_error(s, -s->sh->getxattr_error);
 	case FUSE_FLUSH:
-		return reply_error(s, -s->sh->flush_error);
+		return do_with_fh(s, ((struct fuse_flush_in *)arg)->fh,
+				  -s->sh->flush_error);
+	case FUSE_FSYNC:
+		return do_with_fh(s, ((struct fuse_fsync_in *)arg)->fh, 0);
+	case FUSE_SETLK:
+	case FUSE_SETLKW:
+		return do_with_fh(s, ((struct fuse_lk_in *)arg)->fh, 0);
+	case FUSE_GETLK:
+		return do_getlk(s, arg);
+	case FUSE_FALLOCATE:
+		return do_fallocate(s, arg);
+	case FUSE_LSEEK:
+		return do_lseek(s, arg);
+	case FUSE_IOCTL:
+		return do_ioctl(s, arg);
+	case FUSE_POLL:
+		return do_with_fh(s, ((struct fuse_poll_in *)arg)->fh, -ENOSYS);
+	case FUSE_COPY_FILE_RANGE:
+		return do_with_fh(s,
+				  ((struct fuse_copy_file_range_in *)arg)->fh_in,
+				  -ENOSYS);
 	case FUSE_RELEASE:
 		return do_release(s, arg);
 	case FUSE_FORGET:
@@ -614,7 +744,6 @@ static void handle(struct server *s)
 		return do_opendir(s);
 	case FUSE_READDIR:
 		return do_readdir(s, arg);
-	case FUSE_FSYNC:
 	case FUSE_RELEASEDIR:
 	case FUSE_DESTROY:
 		return reply_error(s, 0);
@@ -887,6 +1016,12 @@ struct fuse_server_file *fuse_server_add(struct fuse_server *srv,
 	return file_add(srv->sh, name);
 }
 
+__u64 fuse_server_node(const struct fuse_server *srv,
+		       const struct fuse_server_file *file)
+{
+	return file - srv->sh->file + FIRST_NODE;
+}
+
 __u32 fuse_server_ops(const struct fuse_server *srv, __u32 opcode)
 {
 	return srv->sh->ops[opcode];
@@ -983,6 +1118,30 @@ int fuse_backing_close_all(int dev)
 	if (ioctl(dev, FUSE_DEV_IOC_BACKING_CLOSE_ALL, &args) < 0)
 		return -errno;
 	return 0;
+}
+
+int fuse_backing_attach(int dev, __u64 nodeid, __u64 generation, int id,
+			__u32 flags)
+{
+	struct fuse_backing_attach args = {
+		.nodeid = nodeid,
+		.generation = generation,
+		.backing_id = id,
+		.flags = flags,
+	};
+
+	return ioctl(dev, FUSE_DEV_IOC_BACKING_ATTACH, &args) < 0 ? -errno : 0;
+}
+
+int fuse_backing_detach(int dev, __u64 nodeid, __u64 generation, __u32 flags)
+{
+	struct fuse_backing_detach args = {
+		.nodeid = nodeid,
+		.generation = generation,
+		.flags = flags,
+	};
+
+	return ioctl(dev, FUSE_DEV_IOC_BACKING_DETACH, &args) < 0 ? -errno : 0;
 }
 
 int fuse_backing_list(int dev, struct fuse_backing_entry *entry, __u32 room)

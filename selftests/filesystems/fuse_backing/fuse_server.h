@@ -27,6 +27,7 @@
 #define FUSE_SERVER_NAME	32
 #define FUSE_SERVER_OPS		64
 #define FUSE_SERVER_HELD	8
+#define FUSE_SERVER_IOCTL	7	/* the result of every ioctl */
 #define FUSE_SERVER_TMPFILE	"tmpfile"	/* what O_TMPFILE makes */
 
 /* One name of the directory; its node id is its index plus two. */
@@ -41,6 +42,8 @@ struct fuse_server_file {
 	bool hold_open;		/* don't answer OPEN before the release */
 	bool per_open;		/* register an auto-close id for each reply */
 	bool bad_node;		/* CREATE's reply names a node that can't be */
+	__u64 generation;	/* of the node */
+	__u32 attach;		/* flags: attach before the node is named */
 	bool invent;		/* the owner, and unless it is 0 the mode, which
 				 * SETATTR then changes, and not the file's
 				 */
@@ -81,6 +84,7 @@ struct fuse_server_shared {
 
 	__u64 next_fh;
 	__u32 bad_fh;	/* requests with a handle we never gave */
+	__u32 bad_op;	/* the last of them */
 	__u32 ops[FUSE_SERVER_OPS];
 	struct fuse_server_file file[FUSE_SERVER_FILES];
 };
@@ -135,6 +139,8 @@ int fuse_server_control(const struct fuse_server *srv, const char *name,
 
 struct fuse_server_file *fuse_server_add(struct fuse_server *srv,
 					 const char *name);
+__u64 fuse_server_node(const struct fuse_server *srv,
+		       const struct fuse_server_file *file);
 __u32 fuse_server_ops(const struct fuse_server *srv, __u32 opcode);
 __u32 fuse_server_data_ops(const struct fuse_server *srv);
 
@@ -155,6 +161,11 @@ int fuse_backing_open_path(int dev, const char *path, int flags);
 int fuse_backing_open_once(int dev, const char *path, int flags);
 int fuse_backing_close(int dev, int id);
 int fuse_backing_close_all(int dev);
+
+/* Attach to a node, with FUSE_BACKING_*; detach: 0 or -errno. */
+int fuse_backing_attach(int dev, __u64 nodeid, __u64 generation, int id,
+			__u32 flags);
+int fuse_backing_detach(int dev, __u64 nodeid, __u64 generation, __u32 flags);
 
 /* What is mapped, at most @room: the number of entries, or -errno. */
 int fuse_backing_list(int dev, struct fuse_backing_entry *entry, __u32 room);

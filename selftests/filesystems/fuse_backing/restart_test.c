@@ -28,6 +28,10 @@
 #define BLOCK		4096
 #define LOADERS		2
 
+/* What the threads share */
+#define GET(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define SET(x, to)	__atomic_store_n(&(x), to, __ATOMIC_RELAXED)
+
 static const struct fuse_server_opts as_before;
 
 FIXTURE(restart) {
@@ -271,9 +275,9 @@ TEST_F(restart, close_all)
 struct load {
 	int fd;
 	pthread_t thread;
-	_Atomic unsigned long rounds;
-	_Atomic bool stop;
-	_Atomic int error;
+	unsigned long rounds;
+	bool stop;
+	int error;
 };
 
 static int load_once(int fd, unsigned long round)
@@ -292,9 +296,9 @@ static void *load_thread(void *arg)
 {
 	struct load *load = arg;
 
-	while (!load->stop && !load->error) {
-		load->error = load_once(load->fd, load->rounds);
-		load->rounds++;
+	while (!GET(load->stop) && !load->error) {
+		SET(load->error, load_once(load->fd, load->rounds));
+		SET(load->rounds, load->rounds + 1);
 	}
 	return NULL;
 }
@@ -309,14 +313,15 @@ static int load_start(struct load *load, int fd)
 /* It goes on now, not only before. */
 static bool load_runs(struct load *load)
 {
-	unsigned long rounds = load->rounds;
+	unsigned long rounds = GET(load->rounds);
 
-	return wait_until(load->rounds > rounds + 10 || load->error);
+	return wait_until(GET(load->rounds) > rounds + 10 ||
+			  GET(load->error));
 }
 
 static int load_end(struct load *load)
 {
-	load->stop = true;
+	SET(load->stop, true);
 	pthread_join(load->thread, NULL);
 	return load->error;
 }
@@ -393,6 +398,54 @@ TEST_F(restart, per_open_under_load)
 	EXPECT_EQ(0, load_end(&load[1]));
 	for (int i = 0; i < LOADERS; i++)
 		close(load[i].fd);
+	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
+}
+
+TEST_F(restart, per_inode_under_load)
+{
+	struct fuse_server_file *file = &self->srv->sh->file[0];
+	__u64 node = fuse_server_node(self->srv, file);
+	const struct fuse_backing_entry *entry;
+	struct load load;
+	int id, fd;
+
+	file->attach = FUSE_BACKING_READ | FUSE_BACKING_WRITE;
+	fd = fuse_server_open(self->srv, "a", O_RDWR);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, load_start(&load, fd));
+	ASSERT_TRUE(load_runs(&load));
+	id = env_register(&self->env, "b", O_RDWR);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, fuse_backing_attach(self->dev, node + 1, 0, id,
+					 FUSE_BACKING_READ |
+					 FUSE_BACKING_ATTACH_PENDING));
+	ASSERT_EQ(0, fuse_server_kill(self->srv));
+	EXPECT_TRUE(load_runs(&load));
+
+	/* nobody answers, and nobody is asked */
+	fd = fuse_server_open(self->srv, "a", O_RDWR);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(1, pwrite(fd, "x", 1, 50000));
+	close(fd);
+
+	ASSERT_EQ(0, fuse_server_restart(self->srv));
+	entry = entry_of(self->dev, id);
+	ASSERT_NE(NULL, entry);
+	EXPECT_EQ(FUSE_BACKING_MODE_INODE, entry->mode);
+	EXPECT_EQ(FUSE_BACKING_STATE_PENDING, entry->state);
+	EXPECT_EQ(1, entry->pending);
+	EXPECT_EQ(node + 1, entry->nodeid[0]);
+	fd = fuse_server_open(self->srv, "b", O_RDONLY);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_OPEN));
+	close(fd);
+
+	EXPECT_EQ(0, fuse_backing_detach(self->dev, node, 0, 0));
+	EXPECT_EQ(0, load_end(&load));
+	close(load.fd);
+	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(0, fuse_backing_close_all(self->dev));
 	EXPECT_EQ(0, count(self->srv));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
 }

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: FUSE files that the server doesn't know of.
+ *
+ * The kernel opens a file on its own where the inode has a backing file attached
+ * that is good for it.  Such a file has no handle of the server's, so no request
+ * that carries one may be sent for it.  The backing file does what it can; for
+ * the rest the server is asked to open the file after all, once, and to release
+ * it in the end.
+ */
+
+#include "fuse_i.h"
+#include "backing_reject.h"
+
+#include <linux/cred.h>
+#include <linux/fadvise.h>
+#include <linux/falloc.h>
+#include <linux/mutex.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+
+struct fuse_backing_local {
+	/* held by who asks the server to open the file */
+	struct mutex lock;
+	/* fuse_file::fh and ::args are valid; set once */
+	bool has_handle;
+};
+
+static struct fuse_file *local_alloc(struct fuse_mount *fm, u64 nodeid)
+{
+	struct fuse_file *ff = fuse_file_alloc(fm, false);
+
+	if (!ff)
+		return NULL;
+	ff->local = kmalloc(sizeof(*ff->local), GFP_KERNEL_ACCOUNT);
+	if (!ff->local) {
+		fuse_file_free(ff);
+		return NULL;
+	}
+	mutex_init(&ff->local->lock);
+	ff->local->has_handle = false;
+	ff->nodeid = nodeid;
+	ff->open_flags = FOPEN_PASSTHROUGH | FOPEN_NOFLUSH;
+	return ff;
+}
+
+/*
+ * Open a FUSE file on the mapping; takes over the reference on @fb.
+ *
+ * -EBUSY and -ETXTBSY say that the inode is open otherwise.
+ */
+static int open_mapping(struct inode *inode, struct file *file,
+			struct fuse_backing *fb)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+	struct fuse_file *ff;
+	int err;
+
+	ff = local_alloc(get_fuse_mount(inode), get_node_id(inode));
+	if (!ff) {
+		fuse_backing_put(fb);
+		return -ENOMEM;
+	}
+	/* as if a reply had claimed it */
+	ff->fb = fb;
+	file->private_data = ff;
+
+	err = fuse_passthrough_open(file, fb->id);
+	if (err) {
+		err = fuse_passthrough_open_error(ff, err);
+		goto out_free;
+	}
+	err = fuse_inode_uncached_io_start(fi, file_inode(ff->passthrough));
+	if (err)
+		goto out_release;
+	ff->iomode = IOM_UNCACHED;
+	return 0;
+
+out_release:
+	fuse_passthrough_release(ff, fi);
+	/* the server opens it now, in whatever mode */
+	file->f_op = inode->i_fop;
+	file->f_mode &= ~FMODE_NOWAIT;
+out_free:
+	file->private_data = NULL;
+	fuse_file_free(ff);
+	return err;
+}
+
+static u32 modes_of(const struct file *file)
+{
+	/* an access mode of 3 is open for nothing, and needs both */
+	int wanted = ACC_MODE(file->f_flags);
+
+	return (wanted & MAY_READ ? FUSE_BACKING_READ : 0) |
+	       (wanted & MAY_WRITE ? FUSE_BACKING_WRITE : 0);
+}
+
+/* Is this an open that only the server can do? */
+static bool is_for_server(struct inode *inode, const struct file *file)
+{
+	struct fuse_conn *fc = get_fuse_conn(inode);
+
+	return ((file->f_flags & O_TRUNC) && fc->atomic_o_trunc) ||
+	       READ_ONCE(get_fuse_inode(inode)->iocachectr) > 0 ||
+	       !READ_ONCE(fc->connected);
+}
+
+/**
+ * fuse_backing_open_attached - open a file without the server, if possible
+ * @inode: the FUSE inode
+ * @file: the FUSE file that is being opened
+ * @err: set to the result: 0, or a negative errno
+ *
+ * While the inode is open through the server in cached mode, or on another
+ * backing inode, further opens are the server's too.
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_open_attached(struct inode *inode, struct file *file,
+				int *err)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+	struct fuse_backing *fb;
+
+	if (!READ_ONCE(fi->backing.attached) || is_for_server(inode, file))
+		return false;
+	fb = fuse_backing_attached(fi, modes_of(file));
+	if (!fb)
+		return false;
+
+	*err = open_mapping(inode, file, fb);
+	if (*err == -EBUSY || *err == -ETXTBSY)
+		return false;
+	/* what was cached by files that are closed is not seen again */
+	if (!*err)
+		invalidate_inode_pages2(inode->i_mapping);
+	return true;
+}
+
+static bool has_no_handle(const struct fuse_file *ff)
+{
+	/* pairs with smp_store_release() in get_handle_locked() */
+	return ff->local && !smp_load_acquire(&ff->local->has_handle);
+}
+
+/**
+ * fuse_backing_handle_file - a file whose handle may be sent along
+ * @file: an open FUSE file or directory, or %NULL
+ *
+ * Context: any.
+ * Return: @file; %NULL if the server gave no handle for it.
+ */
+struct file *fuse_backing_handle_file(struct file *file)
+{
+	return file && has_no_handle(file->private_data) ? NULL : file;
+}
+
+static int get_handle_locked(struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+	/* what created or emptied the file is done */
+	unsigned int flags = file->f_flags & ~(O_CREAT | O_EXCL | O_NOCTTY |
+					       O_TRUNC);
+	struct fuse_file *opened;
+
+	opened = fuse_file_open(ff->fm, ff->nodeid, flags, false);
+	if (IS_ERR(opened))
+		return PTR_ERR(opened);
+
+	ff->fh = opened->fh;
+	ff->args = opened->args;
+	/* whatever the server says, the file stays as it is */
+	ff->open_flags = FOPEN_PASSTHROUGH |
+			 (opened->open_flags & FOPEN_NOFLUSH);
+	opened->args = NULL;
+	fuse_file_free(opened);
+	/* pairs with smp_load_acquire() in has_no_handle() */
+	smp_store_release(&ff->local->has_handle, true);
+	return 0;
+}
+
+/**
+ * fuse_backing_need_handle - a request needs the server's handle
+ * @file: an open FUSE file or directory
+ *
+ * The server sees an OPEN, and in the end FLUSH and RELEASE.
+ *
+ * Context: process context without locks; may sleep, killable.
+ * Return: 0, -EINTR, or what the server answers to OPEN.
+ */
+int fuse_backing_need_handle(struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+	int err = 0;
+
+	if (!has_no_handle(ff))
+		return 0;
+	if (mutex_lock_killable(&ff->local->lock))
+		return -EINTR;
+	if (has_no_handle(ff))
+		err = get_handle_locked(file);
+	mutex_unlock(&ff->local->lock);
+	return err;
+}
+
+/**
+ * fuse_backing_need_lock - a lock is set, or taken back, at the server
+ * @file: an open FUSE file
+ *
+ * A process's POSIX locks go when it closes any file of the inode, so from now
+ * on the server has to hear of that.
+ *
+ * Context: process context without locks; may sleep, killable.
+ * Return: as fuse_backing_need_handle().
+ */
+int fuse_backing_need_lock(struct file *file)
+{
+	WRITE_ONCE(get_fuse_inode(file_inode(file))->backing.remote_locks, true);
+	return fuse_backing_need_handle(file);
+}
+
+/**
+ * fuse_backing_need_flush - a file is about to be flushed
+ * @file: an open FUSE file
+ *
+ * Context: process context without locks; may sleep, killable.
+ * Return: as fuse_backing_need_handle().
+ */
+int fuse_backing_need_flush(struct file *file)
+{
+	if (!READ_ONCE(get_fuse_inode(file_inode(file))->backing.remote_locks))
+		return 0;
+	return fuse_backing_need_handle(file);
+}
+
+/* Does the backing file do what is not a read or write, too? */
+static bool is_local(const struct fuse_file *ff)
+{
+	return ff->local && fuse_file_passthrough((struct fuse_file *)ff);
+}
+
+/**
+ * fuse_backing_may_copy - may the server be asked to copy
+ * @in: an open FUSE file
+ * @out: another, or the same
+ *
+ * Context: any.
+ * Return: 0, or -EOPNOTSUPP if the bytes must go through the kernel.
+ */
+int fuse_backing_may_copy(struct file *in, struct file *out)
+{
+	return is_local(in->private_data) || is_local(out->private_data) ?
+		-EOPNOTSUPP : 0;
+}
+
+/**
+ * fuse_backing_fsync - fsync(2) by the backing file
+ * @file: an open FUSE file
+ * @start: first byte
+ * @end: last byte
+ * @datasync: data and what is needed to find it only
+ * @err: set to the result
+ *
+ * Context: process context without locks; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_fsync(struct file *file, loff_t start, loff_t end,
+			int datasync, int *err)
+{
+	struct fuse_file *ff = file->private_data;
+	const struct cred *old_cred;
+
+	if (!is_local(ff))
+		return false;
+	old_cred = override_creds(ff->fb->cred);
+	*err = vfs_fsync_range(ff->passthrough, start, end, datasync);
+	revert_creds(old_cred);
+	return true;
+}
+
+/**
+ * fuse_backing_lseek - SEEK_DATA and SEEK_HOLE by the backing file
+ * @file: an open FUSE file
+ * @offset: where from
+ * @whence: which of the two
+ * @pos: set to the result, which is the file's position now, or an error
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_lseek(struct file *file, loff_t offset, int whence,
+			loff_t *pos)
+{
+	struct fuse_file *ff = file->private_data;
+	const struct cred *old_cred;
+
+	if (!is_local(ff))
+		return false;
+	old_cred = override_creds(ff->fb->cred);
+	*pos = vfs_llseek(ff->passthrough, offset, whence);
+	revert_creds(old_cred);
+	if (*pos >= 0)
+		*pos = vfs_setpos(file, *pos, file_inode(file)->i_sb->s_maxbytes);
+	return true;
+}
+
+/**
+ * fuse_backing_fallocate - fallocate(2) by the backing file
+ * @file: an open FUSE file
+ * @mode: FALLOC_FL_*
+ * @offset: first byte
+ * @len: how many
+ * @err: set to the result
+ *
+ * Context: process context without locks; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_fallocate(struct file *file, int mode, loff_t offset,
+			    loff_t len, int *err)
+{
+	struct fuse_file *ff = file->private_data;
+
+	if (!is_local(ff))
+		return false;
+	/* reserving space changes nothing that is there */
+	*err = fuse_backing_may_write(ff, !(mode & ~FALLOC_FL_KEEP_SIZE));
+	if (!*err)
+		*err = fuse_passthrough_fallocate(file, mode, offset, len);
+	return true;
+}
+
+/**
+ * fuse_backing_fadvise - posix_fadvise(2) and readahead(2)
+ * @file: an open FUSE file
+ * @offset: first byte
+ * @len: how many
+ * @advice: POSIX_FADV_*
+ *
+ * What passes through must not be read into the cache of the FUSE inode, and
+ * the server can't be asked for what it has no handle of.
+ *
+ * Context: process context; may sleep.
+ * Return: 0 or a negative errno.
+ */
+int fuse_backing_fadvise(struct file *file, loff_t offset, loff_t len,
+			 int advice)
+{
+	struct fuse_file *ff = file->private_data;
+	const struct cred *old_cred;
+	int err;
+
+	if (!fuse_file_passthrough(ff))
+		return generic_fadvise(file, offset, len, advice);
+	old_cred = override_creds(ff->fb->cred);
+	err = vfs_fadvise(ff->passthrough, offset, len, advice);
+	revert_creds(old_cred);
+	return err;
+}
