@@ -124,18 +124,24 @@ struct fuse_backing_users {
  * @files: how many files are open in passthrough mode
  * @attached: what the kernel opens files on without asking the server
  * @was_attached: there is, or was, something attached; set once
+ * @mmapped: it was mmapped through a backing file; set once
  * @remote_locks: the server may keep POSIX locks on it; set once
+ * @revoked_at: files that are older lost their backing file
+ * @open: files that are open in passthrough mode, fuse_file::backing_link
  * @pins: users that keep mappings which were mmapped, by id, until the FUSE
  *	inode is evicted
  *
- * The first four are protected by fuse_inode::lock.
+ * All but @remote_locks and @pins are protected by fuse_inode::lock.
  */
 struct fuse_inode_backing {
 	struct inode *inode;
 	unsigned int files;
 	struct fuse_backing_attachment *attached;
 	bool was_attached;
+	bool mmapped;
 	bool remote_locks;
+	u64 revoked_at;
+	struct list_head open;
 	struct xarray pins;
 };
 
@@ -240,6 +246,22 @@ bool fuse_backing_fallocate(struct file *file, int mode, loff_t offset,
 int fuse_backing_fadvise(struct file *file, loff_t offset, loff_t len,
 			 int advice);
 
+/* backing_revoke.c: taken away from open files */
+bool fuse_backing_io_start(struct file *file);
+void fuse_backing_io_end(struct file *file);
+int fuse_backing_failover(struct file *file);
+ssize_t fuse_backing_revoked_read(struct kiocb *iocb, struct iov_iter *iter);
+ssize_t fuse_backing_revoked_write(struct kiocb *iocb, struct iov_iter *iter);
+ssize_t fuse_backing_revoked_splice_read(struct file *in, loff_t *ppos,
+					 struct pipe_inode_info *pipe,
+					 size_t len, unsigned int flags);
+int fuse_backing_revoked_mmap(struct file *file, struct vm_area_struct *vma);
+bool fuse_backing_may_pin(struct file *file);
+void fuse_backing_opened(struct fuse_file *ff, struct fuse_inode *fi);
+void fuse_backing_leave(struct fuse_file *ff, struct fuse_inode *fi);
+int fuse_backing_revoke_start(struct fuse_inode *fi);
+int fuse_backing_revoke_finish(struct fuse_inode *fi);
+
 /* backing_inode.c: which mappings an inode uses */
 void fuse_inode_backing_init(struct fuse_inode *fi);
 int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing);
@@ -315,6 +337,11 @@ static inline void fuse_backing_reply(struct fuse_file *ff, bool isdir)
 }
 
 static inline void fuse_backing_inode_made(struct inode *inode)
+{
+}
+
+static inline void fuse_backing_opened(struct fuse_file *ff,
+				       struct fuse_inode *fi)
 {
 }
 

@@ -468,40 +468,89 @@ cancel_pending(struct fuse_backing_nodes *nodes, u64 nodeid, u32 generation)
 	return att;
 }
 
-/* Take what is attached to a node; killsb is held */
-static struct fuse_backing_attachment *
-take_from_node(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
-	       u64 nodeid, u32 generation)
+/*
+ * Take its attachment from an inode, and start to take the backing file from open
+ * files.  Returns how many those are, or -EBUSY and nothing is done.
+ */
+static int revoke_attached(struct fuse_backing_nodes *nodes,
+			   struct fuse_inode *fi,
+			   struct fuse_backing_attachment **att)
 {
-	struct inode *inode = find_inode(fc, nodeid, generation);
-	struct fuse_backing_attachment *att;
+	int files;
+
+	spin_lock(&nodes->lock);
+	spin_lock(&fi->lock);
+	files = fuse_backing_revoke_start(fi);
+	/* at once: who still gets the attachment is old enough to lose it */
+	if (files >= 0) {
+		*att = fi->backing.attached;
+		WRITE_ONCE(fi->backing.attached, NULL);
+	}
+	spin_unlock(&fi->lock);
+	if (*att)
+		list_del(&(*att)->link);
+	spin_unlock(&nodes->lock);
+	return files;
+}
+
+/*
+ * Take what is attached to an inode.  Returns how many files lost their backing
+ * file, or an errno.
+ */
+static int detach_inode(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
+			struct fuse_inode *fi, bool revoke,
+			struct fuse_backing_attachment **att)
+{
+	int files, err;
+
+	if (!revoke) {
+		*att = take_attached(nodes, fi);
+		return 0;
+	}
+	files = revoke_attached(nodes, fi, att);
+	if (files < 0)
+		return fuse_backing_reject(fc, 0, files, FUSE_BACKING_MMAPPED);
+	err = fuse_backing_revoke_finish(fi);
+	return err ?: files;
+}
+
+/* The same for a node; killsb is held */
+static int detach_node(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
+		       const struct fuse_backing_detach *args,
+		       struct fuse_backing_attachment **att)
+{
+	struct inode *inode = find_inode(fc, args->nodeid, args->generation);
+	int files;
 
 	if (!inode)
-		return NULL;
-	att = take_attached(nodes, get_fuse_inode(inode));
+		return 0;
+	files = detach_inode(fc, nodes, get_fuse_inode(inode),
+			     args->flags & FUSE_BACKING_DETACH_REVOKE, att);
 	iput(inode);
-	return att;
+	return files;
 }
 
 static int detach(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		  const struct fuse_backing_detach *args)
 {
-	struct fuse_backing_attachment *pending, *attached;
-	int err;
+	struct fuse_backing_attachment *pending, *attached = NULL;
+	int err, files;
 
 	err = down_read_killable(&fc->killsb);
 	if (err)
 		return err;
 	/* one that waits goes first: it can't be attached behind our back then */
 	pending = cancel_pending(nodes, args->nodeid, args->generation);
-	attached = take_from_node(fc, nodes, args->nodeid, args->generation);
+	files = detach_node(fc, nodes, args, &attached);
 	up_read(&fc->killsb);
 
 	if (pending)
 		drop(pending);
 	if (attached)
 		drop(attached);
-	return pending || attached ? 0 : -ENOENT;
+	if (files < 0)
+		return files;
+	return pending || attached || files ? 0 : -ENOENT;
 }
 
 /**
@@ -509,11 +558,13 @@ static int detach(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
  * @fc: the connection
  * @args: node and flags
  *
- * Open files keep what they were opened with.
+ * Open files keep what they were opened with, unless it is to be taken away.
  *
- * Context: process context without locks; may sleep, killable.
+ * Context: process context without locks; may sleep, killable.  Waits for what
+ *	is in flight, if the backing file is taken away.
  * Return: 0; -EPERM as for fuse_backing_open(); -EINVAL; -ENOENT if nothing is
- *	attached to the node or waits for it; -EINTR.
+ *	attached to the node or waits for it, and nothing is to be taken away;
+ *	-EBUSY if it can't be, because the inode was mmapped; -EINTR.
  */
 int fuse_backing_detach(struct fuse_conn *fc,
 			const struct fuse_backing_detach *args)
@@ -524,8 +575,8 @@ int fuse_backing_detach(struct fuse_conn *fc,
 	err = fuse_backing_may_call(fc, 0);
 	if (err)
 		return err;
-	if (args->flags || args->padding || args->reserved[0] ||
-	    args->reserved[1])
+	if ((args->flags & ~FUSE_BACKING_DETACH_REVOKE) || args->padding ||
+	    args->reserved[0] || args->reserved[1])
 		return fuse_backing_reject(fc, 0, -EINVAL,
 					   FUSE_BACKING_BAD_ARGUMENT);
 

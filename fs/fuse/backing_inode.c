@@ -16,6 +16,7 @@
  */
 void fuse_inode_backing_init(struct fuse_inode *fi)
 {
+	INIT_LIST_HEAD(&fi->backing.open);
 	xa_init_flags(&fi->backing.pins, XA_FLAGS_ACCOUNT);
 }
 
@@ -50,14 +51,14 @@ int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing)
  * fuse_inode_backing_end - a file of @fi leaves passthrough mode
  * @fi: the FUSE inode
  *
- * Context: takes fi->lock.
+ * Context: fi->lock is held.
  */
 void fuse_inode_backing_end(struct fuse_inode *fi)
 {
-	spin_lock(&fi->lock);
+	lockdep_assert_held(&fi->lock);
+
 	if (!--fi->backing.files)
 		WRITE_ONCE(fi->backing.inode, NULL);
-	spin_unlock(&fi->lock);
 }
 
 /* Keeps a mapping in the name of an inode that was mmapped through it */

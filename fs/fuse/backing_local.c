@@ -45,46 +45,32 @@ static struct fuse_file *local_alloc(struct fuse_mount *fm, u64 nodeid)
 }
 
 /*
- * Open a FUSE file on the mapping; takes over the reference on @fb.
+ * Open a FUSE file on the mapping that it has got.
  *
  * -EBUSY and -ETXTBSY say that the inode is open otherwise.
  */
 static int open_mapping(struct inode *inode, struct file *file,
-			struct fuse_backing *fb)
+			struct fuse_file *ff)
 {
 	struct fuse_inode *fi = get_fuse_inode(inode);
-	struct fuse_file *ff;
 	int err;
 
-	ff = local_alloc(get_fuse_mount(inode), get_node_id(inode));
-	if (!ff) {
-		fuse_backing_put(fb);
-		return -ENOMEM;
-	}
-	/* as if a reply had claimed it */
-	ff->fb = fb;
 	file->private_data = ff;
-
-	err = fuse_passthrough_open(file, fb->id);
-	if (err) {
-		err = fuse_passthrough_open_error(ff, err);
-		goto out_free;
-	}
-	err = fuse_inode_uncached_io_start(fi, file_inode(ff->passthrough));
+	err = fuse_passthrough_open(file, ff->fb->id);
 	if (err)
-		goto out_release;
-	ff->iomode = IOM_UNCACHED;
-	return 0;
+		return fuse_passthrough_open_error(ff, err);
 
-out_release:
-	fuse_passthrough_release(ff, fi);
-	/* the server opens it now, in whatever mode */
-	file->f_op = inode->i_fop;
-	file->f_mode &= ~FMODE_NOWAIT;
-out_free:
-	file->private_data = NULL;
-	fuse_file_free(ff);
-	return err;
+	err = fuse_inode_uncached_io_start(fi, file_inode(ff->passthrough));
+	if (err) {
+		fuse_passthrough_release(ff, fi);
+		/* the server opens it now, in whatever mode */
+		file->f_op = inode->i_fop;
+		file->f_mode &= ~FMODE_NOWAIT;
+		return err;
+	}
+	ff->iomode = IOM_UNCACHED;
+	fuse_backing_opened(ff, fi);
+	return 0;
 }
 
 static u32 modes_of(const struct file *file)
@@ -122,21 +108,34 @@ bool fuse_backing_open_attached(struct inode *inode, struct file *file,
 				int *err)
 {
 	struct fuse_inode *fi = get_fuse_inode(inode);
-	struct fuse_backing *fb;
+	struct fuse_file *ff;
 
 	if (!READ_ONCE(fi->backing.attached) || is_for_server(inode, file))
 		return false;
-	fb = fuse_backing_attached(fi, modes_of(file));
-	if (!fb)
-		return false;
 
-	*err = open_mapping(inode, file, fb);
-	if (*err == -EBUSY || *err == -ETXTBSY)
-		return false;
-	/* what was cached by files that are closed is not seen again */
-	if (!*err)
+	*err = -ENOMEM;
+	ff = local_alloc(get_fuse_mount(inode), get_node_id(inode));
+	if (!ff)
+		return true;
+	/* as if a reply had claimed it; the file has its age by now */
+	ff->fb = fuse_backing_attached(fi, modes_of(file));
+	if (!ff->fb)
+		goto out_ask;
+	*err = open_mapping(inode, file, ff);
+	if (!*err) {
+		/* what others cached, who are closed now, is not seen again */
 		invalidate_inode_pages2(inode->i_mapping);
+		return true;
+	}
+	if (*err == -EBUSY || *err == -ETXTBSY)
+		goto out_ask;
+	fuse_file_free(ff);
 	return true;
+
+out_ask:
+	fuse_file_free(ff);
+	file->private_data = NULL;
+	return false;
 }
 
 static bool has_no_handle(const struct fuse_file *ff)
@@ -235,10 +234,19 @@ int fuse_backing_need_flush(struct file *file)
 	return fuse_backing_need_handle(file);
 }
 
-/* Does the backing file do what is not a read or write, too? */
-static bool is_local(const struct fuse_file *ff)
+/*
+ * Does the backing file do what is not a read or write, too?
+ *
+ * Returns 1 if it does, and fuse_backing_io_end() must be called; 0 if the server
+ * is to be asked; or an errno if it can't be asked.
+ */
+static int start_local(struct file *file)
 {
-	return ff->local && fuse_file_passthrough((struct fuse_file *)ff);
+	const struct fuse_file *ff = file->private_data;
+
+	if (!ff->local)
+		return 0;
+	return fuse_backing_io_start(file) ? 1 : fuse_backing_failover(file);
 }
 
 /**
@@ -251,8 +259,10 @@ static bool is_local(const struct fuse_file *ff)
  */
 int fuse_backing_may_copy(struct file *in, struct file *out)
 {
-	return is_local(in->private_data) || is_local(out->private_data) ?
-		-EOPNOTSUPP : 0;
+	const struct fuse_file *ff_in = in->private_data;
+	const struct fuse_file *ff_out = out->private_data;
+
+	return ff_in->local || ff_out->local ? -EOPNOTSUPP : 0;
 }
 
 /**
@@ -272,11 +282,13 @@ bool fuse_backing_fsync(struct file *file, loff_t start, loff_t end,
 	struct fuse_file *ff = file->private_data;
 	const struct cred *old_cred;
 
-	if (!is_local(ff))
-		return false;
+	*err = start_local(file);
+	if (*err <= 0)
+		return *err;
 	old_cred = override_creds(ff->fb->cred);
 	*err = vfs_fsync_range(ff->passthrough, start, end, datasync);
 	revert_creds(old_cred);
+	fuse_backing_io_end(file);
 	return true;
 }
 
@@ -295,12 +307,19 @@ bool fuse_backing_lseek(struct file *file, loff_t offset, int whence,
 {
 	struct fuse_file *ff = file->private_data;
 	const struct cred *old_cred;
+	int err;
 
-	if (!is_local(ff))
+	err = start_local(file);
+	if (!err)
 		return false;
+	if (err < 0) {
+		*pos = err;
+		return true;
+	}
 	old_cred = override_creds(ff->fb->cred);
 	*pos = vfs_llseek(ff->passthrough, offset, whence);
 	revert_creds(old_cred);
+	fuse_backing_io_end(file);
 	if (*pos >= 0)
 		*pos = vfs_setpos(file, *pos, file_inode(file)->i_sb->s_maxbytes);
 	return true;
@@ -322,12 +341,14 @@ bool fuse_backing_fallocate(struct file *file, int mode, loff_t offset,
 {
 	struct fuse_file *ff = file->private_data;
 
-	if (!is_local(ff))
-		return false;
+	*err = start_local(file);
+	if (*err <= 0)
+		return *err;
 	/* reserving space changes nothing that is there */
 	*err = fuse_backing_may_write(ff, !(mode & ~FALLOC_FL_KEEP_SIZE));
 	if (!*err)
 		*err = fuse_passthrough_fallocate(file, mode, offset, len);
+	fuse_backing_io_end(file);
 	return true;
 }
 
@@ -353,8 +374,12 @@ int fuse_backing_fadvise(struct file *file, loff_t offset, loff_t len,
 
 	if (!fuse_file_passthrough(ff))
 		return generic_fadvise(file, offset, len, advice);
+	/* taken away: advice is only that, and nothing to ask the server for */
+	if (!fuse_backing_io_start(file))
+		return 0;
 	old_cred = override_creds(ff->fb->cred);
 	err = vfs_fadvise(ff->passthrough, offset, len, advice);
 	revert_creds(old_cred);
+	fuse_backing_io_end(file);
 	return err;
 }

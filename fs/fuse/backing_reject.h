@@ -34,6 +34,7 @@ enum fuse_backing_reason {
 	FUSE_BACKING_NO_INODE,
 	FUSE_BACKING_ATTACHED,
 	FUSE_BACKING_NOT_ATTACHED,
+	FUSE_BACKING_MMAPPED,
 };
 
 int fuse_backing_reject(struct fuse_conn *fc, int id, int err,

@@ -38,6 +38,7 @@ TRACE_DEFINE_ENUM(FUSE_BACKING_MIXED_OPEN);
 TRACE_DEFINE_ENUM(FUSE_BACKING_NO_INODE);
 TRACE_DEFINE_ENUM(FUSE_BACKING_ATTACHED);
 TRACE_DEFINE_ENUM(FUSE_BACKING_NOT_ATTACHED);
+TRACE_DEFINE_ENUM(FUSE_BACKING_MMAPPED);
 
 #define show_fuse_backing_reason(reason)				\
 	__print_symbolic(reason,					\
@@ -64,7 +65,8 @@ TRACE_DEFINE_ENUM(FUSE_BACKING_NOT_ATTACHED);
 		{ FUSE_BACKING_MIXED_OPEN,	"mixed-open" }, \
 		{ FUSE_BACKING_NO_INODE,	"no-inode" }, \
 		{ FUSE_BACKING_ATTACHED,	"attached" }, \
-		{ FUSE_BACKING_NOT_ATTACHED,	"not-attached" })
+		{ FUSE_BACKING_NOT_ATTACHED,	"not-attached" }, \
+		{ FUSE_BACKING_MMAPPED,	"mmapped" })
 
 /*
  * fuse_backing_reject - something was refused

@@ -386,6 +386,7 @@ int fuse_passthrough_open(struct file *file, int backing_id)
 	}
 	ff->passthrough = backing;
 	ff->fb = fb;
+	INIT_LIST_HEAD(&ff->backing_link);
 	fuse_backing_use(fb, &ff->backing_use, FUSE_BACKING_FILE, ff->nodeid);
 	return 0;
 
@@ -464,17 +465,10 @@ int fuse_passthrough_open_error(const struct fuse_file *ff, int err)
  */
 void fuse_passthrough_release(struct fuse_file *ff, struct fuse_inode *fi)
 {
-	if (ff->iomode == IOM_UNCACHED)
-		fuse_inode_backing_end(fi);
+	fuse_backing_leave(ff, fi);
 	/* no reply to RELEASE is waited for that would do it */
 	if (!ff->args)
 		fuse_file_io_release(ff, &fi->inode);
-
-	__fput_sync(ff->passthrough);
-	ff->passthrough = NULL;
-	fuse_backing_unuse(ff->fb, &ff->backing_use);
-	fuse_backing_put(ff->fb);
-	ff->fb = NULL;
 }
 
 /* An I/O's own kiocb on the backing file */
@@ -550,6 +544,7 @@ static void complete_read(struct kiocb *iocb, long res)
 	struct kiocb *orig = aio->orig;
 
 	end_read_aio(aio, res);
+	fuse_backing_io_end(orig->ki_filp);
 	orig->ki_complete(orig, res);
 }
 
@@ -574,15 +569,7 @@ static ssize_t read_async(struct kiocb *iocb, struct iov_iter *iter)
 	return ret;
 }
 
-/**
- * fuse_passthrough_read_iter - read from the backing file
- * @iocb: position and flags; its file is open in passthrough mode
- * @iter: where to
- *
- * Context: process context; may sleep unless IOCB_NOWAIT is set.
- * Return: bytes read, -EIOCBQUEUED, or the error of the backing filesystem.
- */
-ssize_t fuse_passthrough_read_iter(struct kiocb *iocb, struct iov_iter *iter)
+static ssize_t read_backing(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct file *file = iocb->ki_filp;
 	struct fuse_file *ff = file->private_data;
@@ -605,6 +592,27 @@ ssize_t fuse_passthrough_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 	return ret;
 }
 
+/**
+ * fuse_passthrough_read_iter - read from the backing file
+ * @iocb: position and flags; its file is open in passthrough mode
+ * @iter: where to
+ *
+ * Context: process context; may sleep unless IOCB_NOWAIT is set.
+ * Return: bytes read, -EIOCBQUEUED, or the error of the backing filesystem.
+ */
+ssize_t fuse_passthrough_read_iter(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct file *file = iocb->ki_filp;
+	ssize_t ret;
+
+	if (!fuse_backing_io_start(file))
+		return fuse_backing_revoked_read(iocb, iter);
+	ret = read_backing(iocb, iter);
+	if (ret != -EIOCBQUEUED)
+		fuse_backing_io_end(file);
+	return ret;
+}
+
 static void end_write_aio(struct passthrough_aio *aio, long res)
 {
 	struct file *file = aio->orig->ki_filp;
@@ -623,6 +631,7 @@ static void finish_write(struct passthrough_aio *aio)
 
 	kiocb_end_write(&aio->iocb);
 	end_write_aio(aio, res);
+	fuse_backing_io_end(orig->ki_filp);
 	orig->ki_complete(orig, res);
 }
 
@@ -713,19 +722,7 @@ static bool would_wait(const struct kiocb *iocb, const struct file *backing)
 	       file_inode(backing)->i_sb->s_writers.frozen != SB_UNFROZEN;
 }
 
-/**
- * fuse_passthrough_write_iter - write to the backing file
- * @iocb: position and flags; its file is open in passthrough mode
- * @iter: where from
- *
- * Context: process context; may sleep unless IOCB_NOWAIT is set.  Takes the
- *	FUSE inode's lock if there are suid or sgid bits, on it or on the
- *	backing inode, else none but what the backing filesystem takes.
- * Return: bytes written, -EIOCBQUEUED, -EPERM if the file can only be appended
- *	to, an error if privileges can't be removed, or that of the backing
- *	filesystem.
- */
-ssize_t fuse_passthrough_write_iter(struct kiocb *iocb, struct iov_iter *iter)
+static ssize_t write_backing(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct file *file = iocb->ki_filp;
 	struct fuse_file *ff = file->private_data;
@@ -750,6 +747,31 @@ ssize_t fuse_passthrough_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 }
 
 /**
+ * fuse_passthrough_write_iter - write to the backing file
+ * @iocb: position and flags; its file is open in passthrough mode
+ * @iter: where from
+ *
+ * Context: process context; may sleep unless IOCB_NOWAIT is set.  Takes the
+ *	FUSE inode's lock if there are suid or sgid bits, on it or on the
+ *	backing inode, else none but what the backing filesystem takes.
+ * Return: bytes written, -EIOCBQUEUED, -EPERM if the file can only be appended
+ *	to, an error if privileges can't be removed, or that of the backing
+ *	filesystem.
+ */
+ssize_t fuse_passthrough_write_iter(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct file *file = iocb->ki_filp;
+	ssize_t ret;
+
+	if (!fuse_backing_io_start(file))
+		return fuse_backing_revoked_write(iocb, iter);
+	ret = write_backing(iocb, iter);
+	if (ret != -EIOCBQUEUED)
+		fuse_backing_io_end(file);
+	return ret;
+}
+
+/**
  * fuse_passthrough_splice_read - splice from the backing file to a pipe
  * @in: a FUSE file open in passthrough mode
  * @ppos: position, moved on
@@ -768,11 +790,15 @@ ssize_t fuse_passthrough_splice_read(struct file *in, loff_t *ppos,
 	const struct cred *old_cred;
 	ssize_t ret;
 
+	if (!fuse_backing_io_start(in))
+		return fuse_backing_revoked_splice_read(in, ppos, pipe, len,
+							flags);
 	old_cred = override(ff->fb->cred);
 	ret = vfs_splice_read(ff->passthrough, ppos, pipe, len, flags);
 	revert(old_cred);
 
 	end_read(in, ret);
+	fuse_backing_io_end(in);
 	return ret;
 }
 
@@ -798,16 +824,8 @@ ssize_t fuse_passthrough_splice_write(struct pipe_inode_info *pipe,
 	return iter_file_splice_write(pipe, out, ppos, len, flags);
 }
 
-/**
- * fuse_passthrough_mmap - map the backing file
- * @file: a FUSE file open in passthrough mode
- * @vma: where to; its file becomes the backing file
- *
- * Context: process context with mmap_lock held for writing; may sleep.
- * Return: 0, -ENOMEM, an error of fuse_backing_may_mmap(), or that of the
- *	backing filesystem.
- */
-int fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma)
+/* Returns 1 if the backing file was just taken away */
+static int map_backing(struct file *file, struct vm_area_struct *vma)
 {
 	struct fuse_file *ff = file->private_data;
 	struct backing_file_ctx ctx = {
@@ -820,11 +838,33 @@ int fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma)
 	err = fuse_backing_may_mmap(ff, vma);
 	if (err)
 		return err;
+	if (!fuse_backing_may_pin(file))
+		return 1;
 	/* before, because a mapping that exists can't fail to be pinned */
 	err = fuse_inode_backing_pin(get_fuse_inode(file_inode(file)), ff->fb);
 	if (err)
 		return err;
 	return backing_file_mmap(ff->passthrough, vma, &ctx);
+}
+
+/**
+ * fuse_passthrough_mmap - map the backing file
+ * @file: a FUSE file open in passthrough mode
+ * @vma: where to; its file becomes the backing file
+ *
+ * Context: process context with mmap_lock held for writing; may sleep.
+ * Return: 0, -ENOMEM, an error of fuse_backing_may_mmap(), or that of the
+ *	backing filesystem.
+ */
+int fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	int err = 1;
+
+	if (fuse_backing_io_start(file)) {
+		err = map_backing(file, vma);
+		fuse_backing_io_end(file);
+	}
+	return err > 0 ? fuse_backing_revoked_mmap(file, vma) : err;
 }
 
 /**
@@ -834,7 +874,7 @@ int fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma)
  * @offset: first byte
  * @len: how many
  *
- * Context: process context; may sleep; takes the FUSE inode's lock.
+ * Context: process context; may sleep.
  * Return: 0, or the error of the backing filesystem.
  */
 int fuse_passthrough_fallocate(struct file *file, int mode, loff_t offset,
@@ -850,7 +890,6 @@ int fuse_passthrough_fallocate(struct file *file, int mode, loff_t offset,
 	if (IS_ERR(cred))
 		return PTR_ERR(cred);
 
-	inode_lock(inode);
 	old_cred = override(cred);
 	err = vfs_fallocate(ff->passthrough, mode, offset, len);
 	revert(old_cred);
@@ -860,7 +899,6 @@ int fuse_passthrough_fallocate(struct file *file, int mode, loff_t offset,
 	if (!err)
 		i_size_write(inode, i_size_read(file_inode(ff->passthrough)));
 	spin_unlock(&fi->lock);
-	inode_unlock(inode);
 
 	invalidate(inode, FUSE_STATX_MODSIZE);
 	return err;

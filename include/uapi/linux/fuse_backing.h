@@ -169,11 +169,14 @@ struct fuse_backing_attach {
 	__u64 reserved[2];
 };
 
+/* fuse_backing_detach.flags: take the backing file from open files, too */
+#define FUSE_BACKING_DETACH_REVOKE	(1U << 0)
+
 /**
  * struct fuse_backing_detach - argument of FUSE_DEV_IOC_BACKING_DETACH
  * @nodeid: of the FUSE inode
  * @generation: of the FUSE inode
- * @flags: must be 0
+ * @flags: FUSE_BACKING_DETACH_REVOKE or 0
  * @padding: must be 0
  * @reserved: must be 0
  */
@@ -250,13 +253,24 @@ struct fuse_backing_close_all {
  *   ENOMEM      out of memory
  *
  * FUSE_DEV_IOC_BACKING_DETACH takes an attachment away, or one that waits. Open
- * files keep the backing file, later opens are the server's. It fails with
+ * files keep the backing file, later opens are the server's.
+ *
+ * With FUSE_BACKING_DETACH_REVOKE open files lose it, too, whatever mode it was
+ * mapped in. What is in flight is waited for; when the call returns, the inode
+ * doesn't use the backing file any more and nothing is written there. I/O that
+ * follows goes to the server, as to a file with FOPEN_DIRECT_IO. A file that the
+ * kernel opened by itself is opened at the server then; its I/O fails with EIO if
+ * that fails. The file can't be mapped shared any more (ENODEV). Who calls this
+ * must not be who I/O of the backing filesystem waits for. It fails with
  *
  *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
- *   EINVAL      flags, padding or reserved are not 0
- *   ENOENT      nothing is attached to the node
+ *   EINVAL      unknown flags, or padding or reserved are not 0
+ *   ENOENT      nothing is attached to the node; nor, to be taken away, open
+ *   EBUSY       the inode was mmapped through a backing file, and is kept until it
+ *               is forgotten: nothing was done
  *   EFAULT      the structure is not readable
- *   EINTR       the caller was killed
+ *   EINTR       the caller was killed; open files may have lost the backing file,
+ *               and another call waits for the rest
  *
  * FUSE_DEV_IOC_BACKING_LIST lists the mappings of the connection, in the order of
  * their ids, also those whose id is closed. Mappings come and go between calls;

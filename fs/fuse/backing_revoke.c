@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: taken away from open files.
+ *
+ * A server that migrates a file takes its backing file away from the FUSE inode
+ * and from every file that is open on it.  What is in flight is waited for;
+ * whatever follows goes to the server, which is asked to open the file if the
+ * kernel opened it by itself, and is direct I/O.
+ *
+ * Each FUSE file counts what it has in flight.  The count is negative once the
+ * backing file is taken away, so that one atomic operation both counts and asks.
+ *
+ * A file that was being opened meanwhile is noticed by its age: fuse_file::kh is
+ * given before the server is asked and before an attachment is looked at, from
+ * the counter that a revocation takes its own time from.
+ */
+
+#include "fuse_i.h"
+
+#include <linux/file.h>
+#include <linux/pagemap.h>
+#include <linux/wait_bit.h>
+
+/* What is added to the count */
+#define REVOKED		INT_MIN
+
+/* In place of the backing file: something is there, and it can't be used */
+#define NO_FILE		((struct file *)ERR_PTR(-ESTALE))
+
+static bool is_revoked(const struct fuse_file *ff)
+{
+	return atomic_read(&ff->backing_io) < 0;
+}
+
+/**
+ * fuse_backing_io_start - something is about to be done with the backing file
+ * @file: a FUSE file open in passthrough mode
+ *
+ * Context: any.
+ * Return: whether it may, and fuse_backing_io_end() must be called when it is
+ *	done; false if the backing file was taken away.
+ */
+bool fuse_backing_io_start(struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+
+	if (likely(atomic_inc_return(&ff->backing_io) > 0))
+		return true;
+	fuse_backing_io_end(file);
+	return false;
+}
+
+/**
+ * fuse_backing_io_end - something was done with the backing file
+ * @file: the FUSE file
+ *
+ * Context: any; may be an interrupt.
+ */
+void fuse_backing_io_end(struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+
+	if (unlikely(atomic_dec_return(&ff->backing_io) == REVOKED))
+		wake_up_var(&get_fuse_inode(file_inode(file))->backing);
+}
+
+/**
+ * fuse_backing_failover - have the server do what the backing file can't
+ * @file: a FUSE file whose backing file was taken away
+ *
+ * Context: process context without locks, but maybe mmap_lock; may sleep,
+ *	killable.
+ * Return: 0, and I/O on @file is direct I/O from now on; -EINTR, or -EIO if the
+ *	server doesn't open the file.
+ */
+int fuse_backing_failover(struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+	int err;
+
+	err = fuse_backing_need_handle(file);
+	if (err)
+		return err == -EINTR ? err : -EIO;
+	if (READ_ONCE(ff->open_flags) & FOPEN_DIRECT_IO)
+		return 0;
+
+	spin_lock(&file->f_lock);
+	/* the server takes its time */
+	file->f_mode &= ~FMODE_NOWAIT;
+	WRITE_ONCE(ff->open_flags, (ff->open_flags & FOPEN_NOFLUSH) |
+				   FOPEN_DIRECT_IO);
+	spin_unlock(&file->f_lock);
+	return 0;
+}
+
+static int failover_io(struct kiocb *iocb)
+{
+	/* that asks the server, and waits */
+	if (iocb->ki_flags & IOCB_NOWAIT)
+		return -EAGAIN;
+	return fuse_backing_failover(iocb->ki_filp);
+}
+
+/**
+ * fuse_backing_revoked_read - read a file whose backing file was taken away
+ * @iocb: position and flags
+ * @iter: where to
+ *
+ * Context: process context; may sleep.
+ * Return: as ->read_iter() of a FUSE file, or fuse_backing_failover().
+ */
+ssize_t fuse_backing_revoked_read(struct kiocb *iocb, struct iov_iter *iter)
+{
+	int err = failover_io(iocb);
+
+	/* it is dispatched anew */
+	return err ?: iocb->ki_filp->f_op->read_iter(iocb, iter);
+}
+
+/**
+ * fuse_backing_revoked_write - write a file whose backing file was taken away
+ * @iocb: position and flags
+ * @iter: where from
+ *
+ * Context: process context; may sleep.
+ * Return: as ->write_iter() of a FUSE file, or fuse_backing_failover().
+ */
+ssize_t fuse_backing_revoked_write(struct kiocb *iocb, struct iov_iter *iter)
+{
+	int err = failover_io(iocb);
+
+	return err ?: iocb->ki_filp->f_op->write_iter(iocb, iter);
+}
+
+/**
+ * fuse_backing_revoked_splice_read - splice from such a file
+ * @in: the FUSE file
+ * @ppos: position, moved on
+ * @pipe: where to
+ * @len: bytes at most
+ * @flags: SPLICE_F_*
+ *
+ * Context: process context; may sleep.
+ * Return: as ->splice_read() of a FUSE file, or fuse_backing_failover().
+ */
+ssize_t fuse_backing_revoked_splice_read(struct file *in, loff_t *ppos,
+					 struct pipe_inode_info *pipe,
+					 size_t len, unsigned int flags)
+{
+	int err = fuse_backing_failover(in);
+
+	return err ?: in->f_op->splice_read(in, ppos, pipe, len, flags);
+}
+
+/**
+ * fuse_backing_revoked_mmap - map a file whose backing file was taken away
+ * @file: the FUSE file
+ * @vma: where to
+ *
+ * As files with FOPEN_DIRECT_IO, of servers without
+ * FUSE_DIRECT_IO_ALLOW_MMAP: only privately.
+ *
+ * Context: process context with mmap_lock held for writing; may sleep.
+ * Return: 0, -ENODEV for a shared mapping, or fuse_backing_failover().
+ */
+int fuse_backing_revoked_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	int err;
+
+	if (vma->vm_flags & VM_MAYSHARE)
+		return -ENODEV;
+	err = fuse_backing_failover(file);
+	if (err)
+		return err;
+	invalidate_inode_pages2(file->f_mapping);
+	return generic_file_mmap(file, vma);
+}
+
+/*
+ * Take the backing file from an open FUSE file; fuse_inode::lock is held.  The
+ * caller gets both references.
+ */
+static void take_file_locked(struct fuse_inode *fi, struct fuse_file *ff,
+			     struct file **file, struct fuse_backing **fb)
+{
+	*file = ff->passthrough;
+	*fb = ff->fb;
+	ff->passthrough = NO_FILE;
+	ff->fb = NULL;
+	list_del_init(&ff->backing_link);
+	fuse_backing_unuse(*fb, &ff->backing_use);
+	if (ff->iomode == IOM_UNCACHED)
+		fuse_inode_backing_end(fi);
+}
+
+static void put_taken(struct file *file, struct fuse_backing *fb)
+{
+	__fput_sync(file);
+	fuse_backing_put(fb);
+}
+
+/* Revoked, and nothing in flight */
+static bool is_idle(const struct fuse_file *ff)
+{
+	return atomic_read(&ff->backing_io) == REVOKED;
+}
+
+static struct fuse_file *find_idle_locked(struct fuse_inode *fi)
+{
+	struct fuse_file *ff;
+
+	list_for_each_entry(ff, &fi->backing.open, backing_link)
+		if (is_idle(ff))
+			return ff;
+	return NULL;
+}
+
+/* One file leaves passthrough mode; returns false if none is to (any more) */
+static bool retire_one(struct fuse_inode *fi)
+{
+	struct fuse_backing *fb;
+	struct fuse_file *ff;
+	struct file *file;
+
+	spin_lock(&fi->lock);
+	ff = find_idle_locked(fi);
+	if (ff) {
+		take_file_locked(fi, ff, &file, &fb);
+		if (ff->iomode == IOM_UNCACHED) {
+			ff->iomode = IOM_NONE;
+			if (!++fi->iocachectr)
+				wake_up(&fi->direct_io_waitq);
+		}
+	}
+	spin_unlock(&fi->lock);
+
+	if (ff)
+		put_taken(file, fb);
+	return ff;
+}
+
+/**
+ * fuse_backing_opened - a file was opened in passthrough mode
+ * @ff: file data of the FUSE file
+ * @fi: its inode
+ *
+ * Context: process context; may sleep.
+ */
+void fuse_backing_opened(struct fuse_file *ff, struct fuse_inode *fi)
+{
+	bool late;
+
+	spin_lock(&fi->lock);
+	list_add(&ff->backing_link, &fi->backing.open);
+	late = ff->kh < fi->backing.revoked_at;
+	if (late)
+		atomic_add(REVOKED, &ff->backing_io);
+	spin_unlock(&fi->lock);
+
+	if (late)
+		while (retire_one(fi))
+			;
+}
+
+/**
+ * fuse_backing_leave - a FUSE file gives up its backing file
+ * @ff: file data of the FUSE file, which nobody else uses
+ * @fi: its inode
+ *
+ * The backing file is closed before the mapping is given up, both before this
+ * returns.
+ *
+ * Context: process context; may sleep.
+ */
+void fuse_backing_leave(struct fuse_file *ff, struct fuse_inode *fi)
+{
+	struct fuse_backing *fb = NULL;
+	struct file *file;
+
+	spin_lock(&fi->lock);
+	if (ff->passthrough != NO_FILE)
+		take_file_locked(fi, ff, &file, &fb);
+	spin_unlock(&fi->lock);
+	ff->passthrough = NULL;
+	if (!fb)
+		return;
+
+	put_taken(file, fb);
+	/* it may be the last that somebody waits for */
+	if (unlikely(is_revoked(ff)))
+		wake_up_var(&fi->backing);
+}
+
+/**
+ * fuse_backing_may_pin - may a file be mapped that then stays as it is
+ * @file: a FUSE file between fuse_backing_io_start() and _end()
+ *
+ * Context: process context; doesn't sleep.
+ * Return: false if its backing file was taken away meanwhile; else it can't be
+ *	any more.
+ */
+bool fuse_backing_may_pin(struct file *file)
+{
+	struct fuse_inode *fi = get_fuse_inode(file_inode(file));
+	bool may;
+
+	spin_lock(&fi->lock);
+	may = !is_revoked(file->private_data);
+	if (may)
+		fi->backing.mmapped = true;
+	spin_unlock(&fi->lock);
+	return may;
+}
+
+/**
+ * fuse_backing_revoke_start - take the backing file away from all open files
+ * @fi: the FUSE inode
+ *
+ * Context: fi->lock is held.
+ * Return: how many files are open that have lost it now or before; -EBUSY if the
+ *	inode was mmapped, and nothing is done.
+ */
+int fuse_backing_revoke_start(struct fuse_inode *fi)
+{
+	struct fuse_conn *fc = get_fuse_conn(&fi->inode);
+	struct fuse_file *ff;
+	int files = 0;
+
+	lockdep_assert_held(&fi->lock);
+	if (fi->backing.mmapped)
+		return -EBUSY;
+
+	fi->backing.revoked_at = atomic64_inc_return(&fc->khctr);
+	list_for_each_entry(ff, &fi->backing.open, backing_link) {
+		if (!is_revoked(ff))
+			atomic_add(REVOKED, &ff->backing_io);
+		files++;
+	}
+	return files;
+}
+
+/* Is one of the files that lost it still at it? */
+static bool is_busy(struct fuse_inode *fi)
+{
+	struct fuse_file *ff;
+	bool busy = false;
+
+	spin_lock(&fi->lock);
+	list_for_each_entry(ff, &fi->backing.open, backing_link)
+		if (is_revoked(ff) && !is_idle(ff))
+			busy = true;
+	spin_unlock(&fi->lock);
+	return busy;
+}
+
+/**
+ * fuse_backing_revoke_finish - wait for what is in flight, and let go
+ * @fi: the FUSE inode, that the caller holds a reference on
+ *
+ * Context: process context without locks; may sleep, killable.
+ * Return: 0, and nothing reaches the backing file through @fi any more; -EINTR,
+ *	and this may be called again.
+ */
+int fuse_backing_revoke_finish(struct fuse_inode *fi)
+{
+	do {
+		if (wait_var_event_killable(&fi->backing, !is_busy(fi)))
+			return -EINTR;
+		while (retire_one(fi))
+			cond_resched();
+		/* who comes too late for I/O counts for a moment, too */
+	} while (is_busy(fi));
+	return 0;
+}
