@@ -65,6 +65,7 @@
 #define _UAPI_LINUX_FUSE_BACKING_H
 
 #include <linux/fuse.h>
+#include <linux/types.h>
 
 /*
  * fuse_backing_map.flags: the id belongs to the first OPEN, CREATE or TMPFILE
