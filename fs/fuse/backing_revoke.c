@@ -51,6 +51,21 @@ bool fuse_backing_io_start(struct file *file)
 }
 
 /**
+ * fuse_backing_io_get - something goes on after its submission has returned
+ * @file: a FUSE file between fuse_backing_io_start() and _end()
+ *
+ * Another fuse_backing_io_end() must be called when it is done.
+ *
+ * Context: any.
+ */
+void fuse_backing_io_get(struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+
+	atomic_inc(&ff->backing_io);
+}
+
+/**
  * fuse_backing_io_end - something was done with the backing file
  * @file: the FUSE file
  *

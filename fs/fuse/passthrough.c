@@ -38,6 +38,8 @@ struct passthrough_aio {
 	struct kiocb iocb;
 	/* the submitter's, on the FUSE file, which it keeps until completion */
 	struct kiocb *orig;
+	/* the FUSE file: what is in flight keeps its backing file */
+	struct file *file;
 	/* one of the submission, one of the completion */
 	refcount_t count;
 	/* the client may leave suid and sgid bits where they are */
@@ -499,7 +501,8 @@ static bool can_do(const struct kiocb *iocb, const struct file *backing)
 /*
  * The backing file may be in use until the submission returns, even if the I/O
  * was completed by then.  The submitter keeps the FUSE file for as long, as for
- * any ->read_iter() and ->write_iter(), and that keeps the backing file.
+ * any ->read_iter() and ->write_iter(), and what is counted as in flight keeps
+ * the backing file.
  */
 static struct passthrough_aio *alloc_aio(struct kiocb *iocb,
 					 struct file *backing)
@@ -514,6 +517,8 @@ static struct passthrough_aio *alloc_aio(struct kiocb *iocb,
 	/* nobody is going to poll for it */
 	aio->iocb.ki_flags &= ~IOCB_HIPRI;
 	aio->orig = iocb;
+	aio->file = iocb->ki_filp;
+	fuse_backing_io_get(aio->file);
 	refcount_set(&aio->count, 2);
 	return aio;
 }
@@ -525,8 +530,12 @@ static int no_memory(const struct kiocb *iocb)
 
 static void put_aio(struct passthrough_aio *aio)
 {
-	if (refcount_dec_and_test(&aio->count))
+	struct file *file = aio->file;
+
+	if (refcount_dec_and_test(&aio->count)) {
 		kfree(aio);
+		fuse_backing_io_end(file);
+	}
 }
 
 static void end_read_aio(struct passthrough_aio *aio, long res)
@@ -544,7 +553,6 @@ static void complete_read(struct kiocb *iocb, long res)
 	struct kiocb *orig = aio->orig;
 
 	end_read_aio(aio, res);
-	fuse_backing_io_end(orig->ki_filp);
 	orig->ki_complete(orig, res);
 }
 
@@ -608,8 +616,7 @@ ssize_t fuse_passthrough_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 	if (!fuse_backing_io_start(file))
 		return fuse_backing_revoked_read(iocb, iter);
 	ret = read_backing(iocb, iter);
-	if (ret != -EIOCBQUEUED)
-		fuse_backing_io_end(file);
+	fuse_backing_io_end(file);
 	return ret;
 }
 
@@ -631,7 +638,6 @@ static void finish_write(struct passthrough_aio *aio)
 
 	kiocb_end_write(&aio->iocb);
 	end_write_aio(aio, res);
-	fuse_backing_io_end(orig->ki_filp);
 	orig->ki_complete(orig, res);
 }
 
@@ -766,8 +772,7 @@ ssize_t fuse_passthrough_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 	if (!fuse_backing_io_start(file))
 		return fuse_backing_revoked_write(iocb, iter);
 	ret = write_backing(iocb, iter);
-	if (ret != -EIOCBQUEUED)
-		fuse_backing_io_end(file);
+	fuse_backing_io_end(file);
 	return ret;
 }
 

@@ -631,6 +631,7 @@ static int old_is_clear(void)
 TEST_F_TIMEOUT(revoke, under_load, 120)
 {
 	struct load loads[4];
+	__u32 served;
 
 	for (int round = 0; round < ROUNDS; round++) {
 		close(self->fd);
@@ -649,6 +650,10 @@ TEST_F_TIMEOUT(revoke, under_load, 120)
 						 REVOKE));
 		EXPECT_EQ(0, count(self->srv));
 		ASSERT_EQ(0, migrate());
+		/* the server may have opened the old one for a request */
+		served = fuse_server_data_ops(self->srv);
+		ASSERT_TRUE(wait_until(fuse_server_data_ops(self->srv) >
+				       served + 1));
 		ASSERT_EQ(0, clear_old());
 		EXPECT_TRUE(loads_run(loads));
 		EXPECT_EQ(0, loads_end(loads)) TH_LOG("round %d", round);
