@@ -20,8 +20,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include <linux/fuse_backing.h>
 #include <linux/types.h>
+
+#include <linux/fuse_backing.h>
 
 #define FUSE_SERVER_FILES	64
 #define FUSE_SERVER_NAME	32

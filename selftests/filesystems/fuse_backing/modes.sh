@@ -1,0 +1,292 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The example server of tools/examples in each of its modes, run by root and by
+# an ordinary user.
+#
+# Proves, for mode=id, open and inode: unpacking an archive, building a program
+# and reading everything back gives the same trees as without FUSE; the server's
+# debug log has not one READ or WRITE (the control, mode=none, has both); an open
+# file is in the table, with its mode, and leaves it in time; when the mount is
+# gone, so are the thread and all that pins the backing filesystem. In mode=inode
+# no open, truncation or close of a known file is asked for, and what is attached
+# goes with the inode.
+#
+# Privilege: root, also to become an ordinary user.
+#
+# Output is TAP: `1..N`, then `ok` or `not ok` per test.
+
+set -u
+
+TOP=/mnt
+OWNER=1000
+REPO=${REPO:-/repo}
+SAMPLE="include/fuse3"
+SERVER=$TOP/bin/passthrough_modes
+LSFUSEBACKING=$REPO/build/tools/lsfusebacking/lsfusebacking
+
+# Tests of one user, and those of root that are beside them
+EACH=44
+OF_ROOT=2
+
+. "$(dirname "$0")/passthrough_hp.inc.sh"
+
+# serve MODE: its pid is in $server, which is shown to the tests of a user
+serve()
+{
+	"$SERVER" -f -d -o "mode=$1" "$WORK/tree" "$WORK/fuse" \
+		>"$WORK/server.log" 2>&1 &
+	server=$!
+	poll mountpoint -q "$WORK/fuse"
+}
+
+requests()
+{
+	grep -c "opcode: $1 (" "$WORK/server.log"
+}
+
+# Nobody waits for the answer to RELEASE
+settled_requests()
+{
+	sleep 0.3
+	for opcode in OPEN CREATE FLUSH RELEASE READ WRITE; do
+		requests "$opcode"
+	done
+}
+
+no_data_requests()
+{
+	grep 'opcode: \(READ\|WRITE\) (' "$WORK/server.log" | head -3
+	! grep '^passthrough_modes: ' "$WORK/server.log" &&
+		[ "$(requests CREATE)" -gt 0 ] &&
+		[ "$(requests READ)" = 0 ] && [ "$(requests WRITE)" = 0 ]
+}
+
+some_data_requests()
+{
+	[ "$(requests READ)" -gt 0 ] && [ "$(requests WRITE)" -gt 0 ]
+}
+
+# says FILE TEXT: the mount and the backing filesystem agree on the contents.
+says()
+{
+	[ "$(cat "$WORK/fuse/$1")" = "$2" ] && [ "$(cat "$WORK/tree/$1")" = "$2" ]
+}
+
+# How a file of the backing tree is mapped, nothing if it isn't
+mapped_by()
+{
+	"$LSFUSEBACKING" --noheadings --raw -o MODE,NAME |
+		sed -n "s,^\([a-z]*\) $WORK/tree/$1$,\1,p" | sort -u
+}
+
+is_mapped_by()
+{
+	[ "$(mapped_by "$1")" = "$2" ]
+}
+
+# A file that no other test has opened, for reading and writing
+table_shows()
+{
+	echo "$1" >"$WORK/tree/shown"
+	is_mapped_by shown '' || return
+	exec 7<>"$WORK/fuse/shown" || return
+	seen=$(mapped_by shown)
+	echo "mapped by '$seen'"
+	[ "$(id -u)" != 0 ] || lsof -w +c0 "$WORK/tree/shown" | grep '^fuse/'
+	status=$?
+	exec 7>&-
+	[ "$seen" = "$1" ] && [ "$status" = 0 ]
+}
+
+# By id and per open, a mapping goes with the last open file
+goes_when_closed()
+{
+	poll is_mapped_by shown ''
+}
+
+# Attached, it goes with the inode
+goes_with_inode()
+{
+	is_mapped_by shown inode && rm "$WORK/fuse/shown" &&
+		poll is_mapped_by shown ''
+}
+
+# What a shell does with a file that is there already
+use_file()
+{
+	[ "$(cat "$WORK/fuse/used")" = old ] &&
+		echo more >>"$WORK/fuse/used" && says used "old
+more" &&
+		echo new >"$WORK/fuse/used" && says used new &&
+		printf 'N' | dd of="$WORK/fuse/used" conv=notrunc,fsync \
+			2>/dev/null && says used New
+}
+
+opens_are_asked_for()
+{
+	echo old >"$WORK/tree/used"
+	before=$(requests OPEN)
+	use_file && [ "$(requests OPEN)" -gt "$before" ]
+}
+
+opens_are_not_asked_for()
+{
+	echo old >"$WORK/tree/used"
+	before=$(settled_requests)
+	use_file || return
+	after=$(settled_requests)
+	echo "before: $before, after: $after" | tr '\n' ' '
+	[ "$before" = "$after" ]
+}
+
+# Found in a directory that was read, not by a lookup: the first open asks
+attached_when_opened()
+{
+	mkdir "$WORK/tree/listed" && echo old >"$WORK/tree/listed/file"
+	ls -l "$WORK/fuse/listed" >/dev/null &&
+		is_mapped_by listed/file '' &&
+		[ "$(cat "$WORK/fuse/listed/file")" = old ] &&
+		is_mapped_by listed/file inode || return
+	before=$(settled_requests)
+	[ "$(cat "$WORK/fuse/listed/file")" = old ] &&
+		[ "$before" = "$(settled_requests)" ]
+}
+
+# Descriptors of files that are open, in the backing tree, of the server
+holds()
+{
+	[ "$("$LSFUSEBACKING" --noheadings --raw -o NAME |
+		grep -c " *$WORK/tree/")" = "$1" ]
+}
+
+stop_server()
+{
+	$unmount "$WORK/fuse" && wait "$server" && poll holds 0
+}
+
+# One mode; direct.list is there
+mode_tests()
+{
+	tag=$who-$1
+	check "$tag: server starts" serve "$1"
+	workload "$tag" "$WORK/tree"
+	if [ "$1" = none ]; then
+		check "$tag: control: reads and writes are requests" \
+			some_data_requests
+	else
+		check "$tag: table and lsfusebacking show the mode" \
+			table_shows "$1"
+	fi
+	case $1 in
+	id | open)
+		check "$tag: a mapping goes when the file is closed" \
+			goes_when_closed
+		check "$tag: opens are asked for" opens_are_asked_for
+		;;
+	inode)
+		check "$tag: a mapping goes with the inode" goes_with_inode
+		check "$tag: nobody is asked to open, empty and close" \
+			opens_are_not_asked_for
+		check "$tag: what was listed is attached when it is opened" \
+			attached_when_opened
+		;;
+	esac
+	[ "$1" != inode ] || [ "$who" != root ] || reclaim_tests
+	[ "$1" = none ] || check "$tag: not one READ or WRITE" no_data_requests
+	check "$tag: umount, the server ends, the table is gone" stop_server
+	find "$WORK/tree" -mindepth 1 -delete
+}
+
+# Inodes that memory pressure evicts are forgotten, and attached again
+evict()
+{
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	holds 0
+}
+
+reclaim_tests()
+{
+	check "$tag: memory pressure empties the table" poll evict
+	check "$tag: and the next lookup attaches again" opens_are_not_asked_for
+}
+
+# as WHO UNMOUNT FIRST: number tests from FIRST on, exit with how many failed
+as()
+{
+	who=$1
+	unmount=$2
+	number=$(($3 - 1))
+	umask 022
+	pack_sample
+	workload_directly
+	for mode in none id open inode; do
+		mode_tests "$mode"
+	done
+}
+
+as_user()
+{
+	WORK=$TOP/user
+	cd "$WORK" || exit 1
+	as user "fusermount3 -u" 2
+	exit "$failed"
+}
+
+run_as_user()
+{
+	setpriv --reuid "$OWNER" --regid "$OWNER" --clear-groups \
+		--inh-caps=-all env HOME="$TOP" "$@"
+}
+
+no_thread()
+{
+	! grep -l '^fuse/' /proc/[0-9]*/comm 2>/dev/null
+}
+
+as_root()
+{
+	WORK=$TOP
+	mount -t tmpfs -o mode=755 work "$TOP" || exit 1
+	for who in user root; do
+		mkdir -p "$TOP/$who/tree" "$TOP/$who/direct" "$TOP/$who/fuse"
+		mount -t tmpfs -o mode=755 backing "$TOP/$who/tree" || exit 1
+	done
+	chown -R "$OWNER:$OWNER" "$TOP/user"
+
+	echo "TAP version 13"
+	echo "1..$((2 * EACH + OF_ROOT + 4))"
+	check "the server compiles" build_server
+	run_as_user "$0" user
+	failed=$((failed + $?))
+	WORK=$TOP/root
+	as root umount $((EACH + 2))
+	WORK=$TOP
+	check "umount of the user's backing filesystem" umount "$TOP/user/tree"
+	check "umount of root's backing filesystem" umount "$TOP/root/tree"
+	check "no thread is left" poll no_thread
+	totals
+}
+
+build_server()
+{
+	make -s -C "$REPO/tools/examples" O="$TOP/bin"
+}
+
+case ${1:-} in
+user)
+	as_user
+	;;
+inside)
+	as_root
+	;;
+*)
+	[ "$(id -u)" = 0 ] || skip_all "needs root"
+	need_programs fusermount3 gcc make ar tar unshare setpriv sha256sum lsof
+	pkg-config --exists 'fuse3 >= 3.17' || skip_all "no libfuse 3.17"
+	[ -x "$LSFUSEBACKING" ] || skip_all "no lsfusebacking"
+	# Mounts and their servers go with the namespace.
+	exec unshare --mount --propagation private "$0" inside
+	;;
+esac
