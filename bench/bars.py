@@ -7,6 +7,10 @@ UPSTREAM_PERCENT = 3
 # instructions of passthrough beyond those of the file itself
 OVER_DIRECT = {'read': 200, 'write': 300}
 
+# instructions of opens that don't ask the server, as a multiple of those of the
+# file itself
+TIMES_DIRECT = {'open, close': 1.5, 'open, read, close': 1.3}
+
 # instructions of the cheapest calls, at any size of the table
 AT_MOST = {'register': 1200, 'unregister': 900}
 
@@ -65,6 +69,15 @@ def requests(operation, upstream, ours):
     if operation in SILENT:
         verdict.expect(ours, 0, '> 0')
     verdict.upstream(operation, ours, upstream)
+    return verdict
+
+
+def opens(operation, direct, inode, asked):
+    """An open of what is attached to its inode, and requests that it makes."""
+    verdict = Verdict()
+    limit = TIMES_DIRECT[operation]
+    verdict.expect(inode, direct * limit, f'> {limit} × direct')
+    verdict.expect(asked, 0, 'asks the server')
     return verdict
 
 

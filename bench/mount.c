@@ -16,7 +16,9 @@
 
 #define MOUNT_DIR	"/tmp/fuse"
 
-const char *const way_names[WAYS] = { "direct", "passthrough", "server" };
+const char *const way_names[WAYS] = {
+	"direct", "passthrough", "per open", "per inode", "server",
+};
 
 static const char *const files[] = { "data", "other", "log" };
 
@@ -83,8 +85,8 @@ void mount_start(struct fuse_server *srv)
 	check(fuse_server_start(srv, &opts), "FUSE mount");
 	must(srv->sh->passthrough);
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-		add_file(srv, PASSTHROUGH, files[i]);
-		add_file(srv, SERVER, files[i]);
+		for (enum way way = DIRECT + 1; way < WAYS; way++)
+			add_file(srv, way, files[i]);
 		mount_file(srv, SERVER, files[i])->open_flags = FOPEN_DIRECT_IO;
 	}
 }
@@ -93,6 +95,33 @@ void mount_register(struct fuse_server *srv)
 {
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
 		register_file(srv, files[i]);
+}
+
+static void attach_file(struct fuse_server *srv, const char *name, int id)
+{
+	struct fuse_server_file *file = mount_file(srv, PER_INODE, name);
+
+	check(fuse_backing_attach(srv->fd, fuse_server_node(srv, file),
+				  file->generation, id,
+				  FUSE_BACKING_READ | FUSE_BACKING_WRITE |
+				  FUSE_BACKING_ATTACH_PENDING),
+	      "attach");
+}
+
+bool mount_modes(struct fuse_server *srv)
+{
+	char path[PATH_MAX];
+	int id;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		mount_path(path, DIRECT, files[i]);
+		id = fuse_backing_open_once(srv->fd, path, O_RDWR);
+		if (id == -EINVAL)
+			return false;
+		attach_file(srv, files[i], check(id, "register once"));
+		mount_file(srv, PER_OPEN, files[i])->per_open = true;
+	}
+	return true;
 }
 
 void mount_stop(struct fuse_server *srv)

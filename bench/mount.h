@@ -14,7 +14,9 @@
 
 enum way {
 	DIRECT,		/* the backing file itself */
-	PASSTHROUGH,	/* the mount, in passthrough mode */
+	PASSTHROUGH,	/* the mount, by an id that is there already */
+	PER_OPEN,	/* the mount, an id for each open */
+	PER_INODE,	/* the mount, attached: opens don't ask the server */
 	SERVER,		/* the mount, each operation a request (direct I/O) */
 	WAYS
 };
@@ -26,6 +28,9 @@ void mount_stop(struct fuse_server *srv);
 
 /* A backing id for each file; without it PASSTHROUGH asks the server too. */
 void mount_register(struct fuse_server *srv);
+
+/* Prepare PER_OPEN and PER_INODE; false if the kernel has neither. */
+bool mount_modes(struct fuse_server *srv);
 
 /* Where "data", "other" or "log" is; in a buffer of the caller's. */
 void mount_path(char path[PATH_MAX], enum way way, const char *name);

@@ -79,6 +79,15 @@ static void op_open(struct target *t)
 	must(!close(fd));
 }
 
+static void op_open_read(struct target *t)
+{
+	int fd = open(t->path, O_RDONLY | O_CLOEXEC);
+
+	must(fd >= 0);
+	must(read(fd, t->buffer, t->size) == (ssize_t)t->size);
+	must(!close(fd));
+}
+
 static void op_stat_read(struct target *t)
 {
 	struct stat st;
@@ -109,7 +118,9 @@ static const struct operation operations[] = {
 	{ "splice write", "data", O_WRONLY, ONE_PAGE, op_splice_write },
 	{ "mmap, fault", "data", O_RDONLY, ONE_PAGE, op_mmap },
 	{ "fsync", "data", O_WRONLY, {}, op_fsync },
-	{ "open, close", "data", NO_FD, {}, op_open },
+	{ "open, close", "data", NO_FD, {}, op_open, .modes = true },
+	{ "open, read, close", "data", NO_FD, ONE_PAGE, op_open_read,
+	  .modes = true },
 	{ "read, stat", "data", O_RDONLY, ONE_PAGE, op_stat_read },
 	{ "write, stat", "data", O_WRONLY, ONE_PAGE, op_stat_write },
 };
@@ -290,25 +301,34 @@ static void measure(const char *fs, struct fuse_server *srv,
 }
 
 static void measure_ways(const char *fs, struct fuse_server *srv,
-			 const struct operation *op, size_t size, bool reverse)
+			 const struct operation *op, size_t size, bool modes,
+			 bool reverse)
 {
-	for (int i = 0; i < WAYS; i++)
-		measure(fs, srv, op, size, reverse ? WAYS - 1 - i : i);
+	enum way way;
+
+	for (int i = 0; i < WAYS; i++) {
+		way = reverse ? WAYS - 1 - i : i;
+		if ((way == PER_OPEN || way == PER_INODE) && !modes)
+			continue;
+		measure(fs, srv, op, size, way);
+	}
 }
 
 void operations_measure(const char *fs, bool reverse)
 {
 	struct fuse_server srv;
+	bool modes;
 
 	mount_start(&srv);
 	mount_register(&srv);
+	modes = mount_modes(&srv);
 	for (size_t i = 0; i < OPERATIONS; i++) {
 		const size_t *size = operations[i].sizes;
 
 		/* no sizes at all are one */
 		for (int j = 0; j < OPERATION_SIZES && (!j || size[j]); j++)
 			measure_ways(fs, &srv, &operations[i], size[j],
-				     reverse);
+				     modes && operations[i].modes, reverse);
 	}
 	mount_stop(&srv);
 }

@@ -31,6 +31,7 @@ struct operation {
 	size_t sizes[OPERATION_SIZES];
 	void (*run)(struct target *t);
 	void (*tidy)(struct target *t);	/* after a batch */
+	bool modes;	/* also in each mode: it is about opening */
 };
 
 #define NO_FD	-1

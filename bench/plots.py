@@ -14,6 +14,7 @@ set output '%s'
 set style line 1 lc rgb '#9aa5b1' lw 2 pt 7 ps 0.6
 set style line 2 lc rgb '#1f6feb' lw 2 pt 7 ps 0.6
 set style line 3 lc rgb '#e3b341' lw 2 pt 7 ps 0.6
+set style line 4 lc rgb '#2da44e' lw 2 pt 7 ps 0.6
 set style line 9 lc rgb '#24292f' lw 1 dt 2
 set style line 10 lc rgb '#d8dee4' lw 1
 set border 3 lc rgb '#57606a'
@@ -97,6 +98,32 @@ plot $d using 2:xtic(1) ls 1 title 'upstream', '' using 3 ls 2 \
 ''')
 
 
+def draw_opens(res, path):
+    """How many times the direct file's cost, by mode."""
+    ways = [(UPSTREAM, 'passthrough'), (OURS, 'passthrough'),
+            (OURS, 'per open'), (OURS, 'per inode')]
+    lines = []
+    for fs, operation, size in res.operations('instructions'):
+        rows = [(kernel, Row(fs, way, operation, size))
+                for kernel, way in ways]
+        if (*rows[-1], 'instructions') not in res.values:
+            continue
+        direct = res.get(OURS, rows[0][1]._replace(way='direct'),
+                         'instructions')
+        lines.append([f'{operation}{size_name(size)}, {fs}',
+                      *(res.get(*row, 'instructions') / direct
+                        for row in rows)])
+    gnuplot(path, data('d', lines) + '''
+set title 'Instructions of an open by mode, direct file = 1'
+set xtics norotate center
+set format y '%g×'
+set yrange [0:*]
+plot $d using 2:xtic(1) ls 1 title 'upstream, by id', \
+     '' using 3 ls 2 title 'by id', '' using 4 ls 3 title 'per open', \
+     '' using 5 ls 4 title 'per inode', 1 with lines ls 9 title 'direct file'
+''')
+
+
 def draw_mappings(res, path):
     """Lines over the number of mappings."""
     script = '''
@@ -167,6 +194,7 @@ def draw(res, out):
     """All of them."""
     for name, function in (('instructions', draw_instructions),
                            ('requests', draw_requests),
+                           ('opens', draw_opens),
                            ('mappings', draw_mappings),
                            ('memory', draw_memory),
                            ('parallel', draw_parallel)):

@@ -4,9 +4,9 @@
  *
  *	fs way operation size metric value
  *
- * fs is the backing filesystem, way one of direct, passthrough, server (or "-"
- * where nothing is opened), size what the operation is scaled by: bytes, or
- * mappings in the table.
+ * fs is the backing filesystem, way one of way_names in mount.c (or "-" where
+ * nothing is opened), size what the operation is scaled by: bytes, or mappings in
+ * the table.
  */
 #ifndef RECORD_H
 #define RECORD_H

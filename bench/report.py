@@ -19,6 +19,8 @@ HEADLINE = [
     ('read', 1), ('read', 4096), ('read', 1 << 20),
     ('write', 1), ('write', 4096), ('write', 1 << 20),
     ('splice read', 4096), ('mmap, fault', 4096), ('open, close', 0),
+    ('open, close', 0, 'per inode'),
+    ('open, read, close', 4096, 'per inode'),
 ]
 MARKS = '<!-- make bench: begin -->', '<!-- make bench: end -->'
 
@@ -130,6 +132,43 @@ def write_requests(table, res, usual):
     table.text('')
 
 
+# Ways of opening a file through the mount, and whose they are
+OPENS = [(UPSTREAM, 'passthrough'), (OURS, 'passthrough'), (OURS, 'per open'),
+         (OURS, 'per inode')]
+
+
+def open_rows(res, fs):
+    """Operations that were measured in each mode, without their way."""
+    for known, operation, size in res.operations('instructions'):
+        row = Row(fs, 'per inode', operation, size)
+        if known == fs and (OURS, row, 'instructions') in res.values:
+            yield row
+
+
+def write_opens(table, res):
+    """What an open costs, by how the file is mapped."""
+    table.head('operation', 'direct', 'upstream, by id', 'by id', 'per open',
+               'per inode', 'per inode ÷ direct', 'spread', 'verdict')
+    for fs in 'tmpfs', 'ext4':
+        for row in open_rows(res, fs):
+            direct = res.get(OURS, row._replace(way='direct'), 'instructions')
+            ways = [res.get(kernel, row._replace(way=way), 'instructions')
+                    for kernel, way in OPENS]
+            asked = res.get(OURS, row, 'requests')
+            table.judged(bars.opens(row.operation, direct, ways[-1], asked),
+                         f'{row.operation}{size_name(row.size)} ({fs})',
+                         number(direct), *(number(value) for value in ways),
+                         times(ways[-1], direct),
+                         f'{res.spread(row, "instructions"):.1f} %')
+    table.text('')
+    table.head('requests', 'upstream, by id', 'by id', 'per open', 'per inode')
+    for row in open_rows(res, 'tmpfs'):
+        table.row(row.operation + size_name(row.size),
+                  *(number(res.get(kernel, row._replace(way=way), 'requests'))
+                    for kernel, way in OPENS))
+    table.text('')
+
+
 def mapping_rows(res, metric):
     """Rows about the table of a mount, which have no way or one of two."""
     rows = [row for row in res.rows
@@ -185,16 +224,17 @@ def write_headline(res, verdicts):
     table = Table()
     table.head('', 'direct file', 'upstream', 'this project', 'requests before',
                'and now')
-    for operation, size in HEADLINE:
-        row = Row('tmpfs', 'passthrough', operation, size)
+    for operation, size, *way in HEADLINE:
+        before = Row('tmpfs', 'passthrough', operation, size)
+        row = before._replace(way=way[0]) if way else before
         if (OURS, row, 'instructions') not in res.values:
             continue
-        table.row(operation + size_name(size),
+        table.row(', '.join([operation + size_name(size), *way]),
                   number(res.get(OURS, row._replace(way='direct'),
                                  'instructions')),
-                  number(res.get(UPSTREAM, row, 'instructions')),
+                  number(res.get(UPSTREAM, before, 'instructions')),
                   number(res.get(OURS, row, 'instructions')),
-                  number(res.get(UPSTREAM, row, 'requests')),
+                  number(res.get(UPSTREAM, before, 'requests')),
                   number(res.get(OURS, row, 'requests')))
     for operation, size, metric, unit in (
             ('register', 100000, 'instructions', ''),
@@ -249,6 +289,7 @@ def main():
     part('tmpfs', write_instructions, 'tmpfs')
     part('ext4', write_instructions, 'ext4')
     part('requests', write_requests, 'tmpfs')
+    part('opens', write_opens)
     part('mappings', write_mappings, 'instructions')
     part('waiting', write_waiting)
     part('memory', write_mappings, 'bytes')
