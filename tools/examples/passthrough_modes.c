@@ -876,7 +876,7 @@ static void parse(struct fuse_args *args, struct fuse_cmdline_opts *opts)
 	    fuse_parse_cmdline(args, opts))
 		exit(EXIT_FAILURE);
 	if (!server.source || !opts->mountpoint)
-		errx(EXIT_FAILURE, "usage: passthrough_modes [-f] [-d] [-s] [-o mode=MODE] SOURCE MOUNTPOINT");
+		errx(EXIT_FAILURE, "usage: passthrough_modes [-o mode=MODE] SOURCE MOUNTPOINT");
 	if (server.mode_name)
 		server.mode = mode_by_name(server.mode_name);
 	/* the kernel, not we, decides who may do what */
