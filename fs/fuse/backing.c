@@ -254,6 +254,18 @@ fuse_backing_table_nodes(struct fuse_backing_table *table)
 	return &table->nodes;
 }
 
+/**
+ * fuse_backing_table_limit - RLIMIT_NOFILE of a table's thread
+ * @table: the table
+ *
+ * Context: any.
+ * Return: the limit, at most INT_MAX.
+ */
+int fuse_backing_table_limit(struct fuse_backing_table *table)
+{
+	return min_t(unsigned int, kthread_files_limit(table->files), INT_MAX);
+}
+
 /* Make @new the table of @fc, unless there is one or it is too late for one */
 static int table_publish(struct fuse_conn *fc, struct fuse_backing_table *new)
 {

@@ -124,7 +124,7 @@ struct fuse_backing_users {
  * @files: how many files are open in passthrough mode
  * @attached: what the kernel opens files on without asking the server
  * @was_attached: there is, or was, something attached; set once
- * @mmapped: it was mmapped through a backing file; set once
+ * @mmapped: how often it was, or is being, mmapped through a backing file
  * @remote_locks: the server may keep POSIX locks on it; set once
  * @revoked_at: files that are older lost their backing file
  * @open: files that are open in passthrough mode, fuse_file::backing_link
@@ -138,7 +138,7 @@ struct fuse_inode_backing {
 	unsigned int files;
 	struct fuse_backing_attachment *attached;
 	bool was_attached;
-	bool mmapped;
+	unsigned long mmapped;
 	bool remote_locks;
 	u64 revoked_at;
 	struct list_head open;
@@ -194,6 +194,7 @@ struct fuse_backing_table *fuse_backing_table_get(struct fuse_conn *fc);
 void fuse_backing_table_put(struct fuse_backing_table *table);
 struct fuse_backing_nodes *
 fuse_backing_table_nodes(struct fuse_backing_table *table);
+int fuse_backing_table_limit(struct fuse_backing_table *table);
 unsigned int fuse_backing_next(struct fuse_backing_table *table,
 			       unsigned int id);
 bool fuse_backing_visit(struct fuse_backing_table *table, unsigned int id,
@@ -257,7 +258,9 @@ ssize_t fuse_backing_revoked_splice_read(struct file *in, loff_t *ppos,
 					 struct pipe_inode_info *pipe,
 					 size_t len, unsigned int flags);
 int fuse_backing_revoked_mmap(struct file *file, struct vm_area_struct *vma);
+bool fuse_backing_bypasses_cache(struct file *file);
 bool fuse_backing_may_pin(struct file *file);
+void fuse_backing_not_pinned(struct file *file);
 void fuse_backing_opened(struct fuse_file *ff, struct fuse_inode *fi);
 void fuse_backing_leave(struct fuse_file *ff, struct fuse_inode *fi);
 int fuse_backing_revoke_start(struct fuse_inode *fi);
@@ -348,6 +351,11 @@ static inline void fuse_backing_opened(struct fuse_file *ff,
 
 static inline bool fuse_backing_open_attached(struct inode *inode,
 					      struct file *file, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_bypasses_cache(struct file *file)
 {
 	return false;
 }

@@ -264,6 +264,11 @@ static int add_pending(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		err = -EEXIST;
 		reason = FUSE_BACKING_ATTACHED;
 	}
+	if (!err && atomic_read(&nodes->nr_pending) >=
+		    fuse_backing_table_limit(att->fb->table)) {
+		err = -EMFILE;
+		reason = FUSE_BACKING_TABLE;
+	}
 	if (!err) {
 		hash_add(nodes->pending, &att->hash, att->nodeid);
 		atomic_inc(&nodes->nr_pending);
@@ -405,7 +410,7 @@ static bool is_attach_valid(const struct fuse_backing_attach *args)
  *	inode are dirty, waits for the server to write them.
  * Return: 0; -EPERM as for fuse_backing_open(); -EINVAL, -EISDIR; -ENOENT if the
  *	id is closed or unknown, or there is no such inode; -EEXIST, -ETXTBSY,
- *	-EBUSY, -ENOTCONN, -EINTR, -ENOMEM.
+ *	-EBUSY, -EMFILE, -ENOTCONN, -EINTR, -ENOMEM.
  */
 int fuse_backing_attach(struct fuse_conn *fc,
 			const struct fuse_backing_attach *args)

@@ -97,20 +97,36 @@ static void fill_entry(struct file *file, void *data, void *arg)
 	fill_file(entry, file);
 }
 
+/*
+ * Find the mapping with the least id from *@id on, and fill in @entry: not if it
+ * is gone meanwhile.  The table is not held while memory of the caller's is
+ * accessed, which may take forever: its end would wait.
+ */
+static bool next_entry(struct fuse_conn *fc, u32 *id,
+		       struct fuse_backing_entry *entry, bool *filled)
+{
+	struct fuse_backing_table *table = fuse_backing_table_get(fc);
+
+	*id = table ? fuse_backing_next(table, *id) : 0;
+	*filled = *id && fuse_backing_visit(table, *id, fill_entry, entry);
+	if (table)
+		fuse_backing_table_put(table);
+	return *id;
+}
+
 /* Fills in @list what there is room for */
-static int list_table(struct fuse_backing_table *table,
-		      struct fuse_backing_list *list)
+static int list_table(struct fuse_conn *fc, struct fuse_backing_list *list)
 {
 	struct fuse_backing_entry __user *to = u64_to_user_ptr(list->entries);
 	struct fuse_backing_entry entry;
 	u32 room = list->count;
+	bool filled;
 
 	list->count = 0;
-	while ((list->start = fuse_backing_next(table, list->start))) {
+	while (next_entry(fc, &list->start, &entry, &filled)) {
 		if (list->count == room)
 			return 0;
-		/* one that is gone meanwhile is passed over */
-		if (fuse_backing_visit(table, list->start, fill_entry, &entry)) {
+		if (filled) {
 			if (copy_to_user(to + list->count, &entry,
 					 sizeof(entry)))
 				return -EFAULT;
@@ -132,7 +148,6 @@ static int list_table(struct fuse_backing_table *table,
  */
 int fuse_backing_list(struct fuse_conn *fc, struct fuse_backing_list *list)
 {
-	struct fuse_backing_table *table;
 	int err;
 
 	err = fuse_backing_may_call(fc, 0);
@@ -141,16 +156,7 @@ int fuse_backing_list(struct fuse_conn *fc, struct fuse_backing_list *list)
 	if (list->reserved[0] || list->reserved[1])
 		return fuse_backing_reject(fc, 0, -EINVAL,
 					   FUSE_BACKING_BAD_ARGUMENT);
-
-	table = fuse_backing_table_get(fc);
-	if (!table) {
-		list->start = 0;
-		list->count = 0;
-		return 0;
-	}
-	err = list_table(table, list);
-	fuse_backing_table_put(table);
-	return err;
+	return list_table(fc, list);
 }
 
 /**

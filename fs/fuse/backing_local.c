@@ -162,9 +162,13 @@ static int get_handle_locked(struct file *file)
 	/* what created or emptied the file is done */
 	unsigned int flags = file->f_flags & ~(O_CREAT | O_EXCL | O_NOCTTY |
 					       O_TRUNC);
+	const struct cred *old_cred;
 	struct fuse_file *opened;
 
+	/* whoever needs the handle now, the file is whose it was */
+	old_cred = override_creds(file->f_cred);
 	opened = fuse_file_open(ff->fm, ff->nodeid, flags, false);
+	revert_creds(old_cred);
 	if (IS_ERR(opened))
 		return PTR_ERR(opened);
 
@@ -246,6 +250,8 @@ static int start_local(struct file *file)
 
 	if (!ff->local)
 		return 0;
+	if (fuse_is_bad(file_inode(file)))
+		return -EIO;
 	return fuse_backing_io_start(file) ? 1 : fuse_backing_failover(file);
 }
 
@@ -374,6 +380,8 @@ int fuse_backing_fadvise(struct file *file, loff_t offset, loff_t len,
 
 	if (!fuse_file_passthrough(ff))
 		return generic_fadvise(file, offset, len, advice);
+	if (fuse_is_bad(file_inode(file)))
+		return -EIO;
 	/* taken away: advice is only that, and nothing to ask the server for */
 	if (!fuse_backing_io_start(file))
 		return 0;

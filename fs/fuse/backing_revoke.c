@@ -156,7 +156,7 @@ ssize_t fuse_backing_revoked_write(struct kiocb *iocb, struct iov_iter *iter)
  * @flags: SPLICE_F_*
  *
  * Context: process context; may sleep.
- * Return: as ->splice_read() of a FUSE file, or fuse_backing_failover().
+ * Return: bytes spliced, what the server says, or fuse_backing_failover().
  */
 ssize_t fuse_backing_revoked_splice_read(struct file *in, loff_t *ppos,
 					 struct pipe_inode_info *pipe,
@@ -164,7 +164,23 @@ ssize_t fuse_backing_revoked_splice_read(struct file *in, loff_t *ppos,
 {
 	int err = fuse_backing_failover(in);
 
-	return err ?: in->f_op->splice_read(in, ppos, pipe, len, flags);
+	return err ?: copy_splice_read(in, ppos, pipe, len, flags);
+}
+
+/**
+ * fuse_backing_bypasses_cache - must a splice not be served from the cache
+ * @file: an open FUSE file
+ *
+ * Context: any.
+ * Return: whether it is direct I/O beside a backing file, or after one.
+ */
+bool fuse_backing_bypasses_cache(struct file *file)
+{
+	struct fuse_inode *fi = get_fuse_inode(file_inode(file));
+	struct fuse_file *ff = file->private_data;
+
+	return (READ_ONCE(ff->open_flags) & FOPEN_DIRECT_IO) &&
+	       (fuse_file_passthrough(ff) || fuse_inode_backing(fi));
 }
 
 /**
@@ -173,16 +189,24 @@ ssize_t fuse_backing_revoked_splice_read(struct file *in, loff_t *ppos,
  * @vma: where to
  *
  * As files with FOPEN_DIRECT_IO, of servers without
- * FUSE_DIRECT_IO_ALLOW_MMAP: only privately.
+ * FUSE_DIRECT_IO_ALLOW_MMAP: only privately.  The server is not asked here: a file
+ * that it hasn't opened must have been read or written before.
  *
  * Context: process context with mmap_lock held for writing; may sleep.
- * Return: 0, -ENODEV for a shared mapping, or fuse_backing_failover().
+ * Return: 0, or -ENODEV.
  */
 int fuse_backing_revoked_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	struct fuse_inode *fi = get_fuse_inode(file_inode(file));
 	int err;
 
 	if (vma->vm_flags & VM_MAYSHARE)
+		return -ENODEV;
+	/* whatever waits for mmap_lock would wait for the server, too */
+	if (!fuse_backing_handle_file(file))
+		return -ENODEV;
+	/* what is written to a backing file is not seen in the cache */
+	if (fuse_inode_backing(fi))
 		return -ENODEV;
 	err = fuse_backing_failover(file);
 	if (err)
@@ -322,9 +346,24 @@ bool fuse_backing_may_pin(struct file *file)
 	spin_lock(&fi->lock);
 	may = !is_revoked(file->private_data);
 	if (may)
-		fi->backing.mmapped = true;
+		fi->backing.mmapped++;
 	spin_unlock(&fi->lock);
 	return may;
+}
+
+/**
+ * fuse_backing_not_pinned - a file couldn't be mapped after all
+ * @file: a FUSE file, after fuse_backing_may_pin()
+ *
+ * Context: process context; doesn't sleep.
+ */
+void fuse_backing_not_pinned(struct file *file)
+{
+	struct fuse_inode *fi = get_fuse_inode(file_inode(file));
+
+	spin_lock(&fi->lock);
+	fi->backing.mmapped--;
+	spin_unlock(&fi->lock);
 }
 
 /**
@@ -372,14 +411,16 @@ static bool is_busy(struct fuse_inode *fi)
  * fuse_backing_revoke_finish - wait for what is in flight, and let go
  * @fi: the FUSE inode, that the caller holds a reference on
  *
- * Context: process context without locks; may sleep, killable.
+ * Clients may make it wait for as long as they like: so any signal ends that.
+ *
+ * Context: process context without locks; may sleep, interruptible.
  * Return: 0, and nothing reaches the backing file through @fi any more; -EINTR,
  *	and this may be called again.
  */
 int fuse_backing_revoke_finish(struct fuse_inode *fi)
 {
 	do {
-		if (wait_var_event_killable(&fi->backing, !is_busy(fi)))
+		if (wait_var_event_interruptible(&fi->backing, !is_busy(fi)))
 			return -EINTR;
 		while (retire_one(fi))
 			cond_resched();

@@ -266,6 +266,11 @@ static bool has_privs(struct inode *inode, struct file *backing)
 	return is_sxid(inode->i_mode | file_inode(backing)->i_mode);
 }
 
+static bool keeps_privs(void)
+{
+	return ns_capable_noaudit(&init_user_ns, CAP_FSETID);
+}
+
 /*
  * What has to be done before a write, which is nothing for most files.
  *
@@ -284,14 +289,13 @@ static const struct cred *start_write(struct file *file, int flags)
 	err = remove_privs(file, flags);
 	if (err)
 		return ERR_PTR(err);
-	/* what the client may leave, the server may keep if it can */
-	return is_sxid(file_inode(ff->passthrough)->i_mode) ?
+	/*
+	 * What the client may leave, the server may keep if it can.  The client's
+	 * own power counts: that nothing is to be removed now doesn't mean that
+	 * nothing is when the data is written.
+	 */
+	return is_sxid(file_inode(ff->passthrough)->i_mode) && keeps_privs() ?
 		       ff->fb->cred : ff->fb->write_cred;
-}
-
-static bool keeps_privs(void)
-{
-	return ns_capable_noaudit(&init_user_ns, CAP_FSETID);
 }
 
 /*
@@ -847,9 +851,11 @@ static int map_backing(struct file *file, struct vm_area_struct *vma)
 		return 1;
 	/* before, because a mapping that exists can't fail to be pinned */
 	err = fuse_inode_backing_pin(get_fuse_inode(file_inode(file)), ff->fb);
+	if (!err)
+		err = backing_file_mmap(ff->passthrough, vma, &ctx);
 	if (err)
-		return err;
-	return backing_file_mmap(ff->passthrough, vma, &ctx);
+		fuse_backing_not_pinned(file);
+	return err;
 }
 
 /**

@@ -248,6 +248,7 @@ struct fuse_backing_close_all {
  *   EEXIST      something is attached to the node already, or waits for it
  *   ETXTBSY     the inode is open in cached mode
  *   EBUSY       the inode is open on another backing inode
+ *   EMFILE      as many attachments wait as RLIMIT_NOFILE of the thread allows
  *   ENOTCONN    the connection was aborted
  *   EFAULT      the structure is not readable
  *   EINTR       the caller was killed
@@ -261,8 +262,12 @@ struct fuse_backing_close_all {
  * doesn't use the backing file any more and nothing is written there. I/O that
  * follows goes to the server, as to a file with FOPEN_DIRECT_IO. A file that the
  * kernel opened by itself is opened at the server then; its I/O fails with EIO if
- * that fails. The file can't be mapped shared any more (ENODEV). Who calls this
- * must not be who I/O of the backing filesystem waits for. It fails with
+ * that fails. The file can't be mapped shared any more, nor at all before the
+ * server has opened it (ENODEV).
+ *
+ * Clients may have this wait for as long as they like, and what is in flight may
+ * wait for the server: so don't call it from the thread that answers requests, and
+ * set an alarm. It fails with
  *
  *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
  *   EINVAL      unknown flags, or padding or reserved are not 0
@@ -270,7 +275,7 @@ struct fuse_backing_close_all {
  *   EBUSY       the inode was mmapped through a backing file, and is kept until it
  *               is forgotten: nothing was done
  *   EFAULT      the structure is not readable
- *   EINTR       the caller was killed; open files may have lost the backing file,
+ *   EINTR       a signal came; open files may have lost the backing file,
  *               and another call waits for the rest
  *
  * FUSE_DEV_IOC_BACKING_LIST lists the mappings of the connection, in the order of
