@@ -550,6 +550,10 @@ static void do_fallocate(struct server *s, const struct fuse_fallocate_in *in)
 	int fd = -1, err = 0;
 
 	note_fh(s, in->fh);
+	if (!s->sh->fallocates) {
+		reply_error(s, -ENOSYS);
+		return;
+	}
 	if (file) {
 		path_of(s, file, path);
 		fd = open(path, O_RDWR | O_CLOEXEC);

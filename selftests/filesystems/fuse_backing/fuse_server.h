@@ -80,6 +80,7 @@ struct fuse_server_shared {
 
 	__s32 getxattr_error;	/* an errno: ENODATA or ENOSYS */
 	__s32 flush_error;
+	bool fallocates;	/* else FALLOCATE is ENOSYS */
 	__u32 entry_valid;	/* seconds */
 	__u32 attr_valid;
 

@@ -37,7 +37,7 @@
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define REVOKE		FUSE_BACKING_DETACH_REVOKE
 #define BLOCK		4096
-#define ROUNDS		20
+#define ROUNDS		10
 
 /* What threads share */
 #define GET(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
@@ -259,6 +259,7 @@ TEST_F(revoke, other_requests)
 	struct fuse_server *srv = self->srv;
 	struct stat st;
 
+	srv->sh->fallocates = true;
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
 	ASSERT_EQ(0, migrate());
 	EXPECT_EQ(0, fallocate(self->fd, 0, 0, FILE_SIZE + BLOCK));
@@ -628,7 +629,7 @@ static int old_is_clear(void)
 	return scratch_compare("a.old", zeros, sizeof(zeros), 0);
 }
 
-TEST_F_TIMEOUT(revoke, under_load, 120)
+TEST_F_TIMEOUT(revoke, under_load, 400)
 {
 	struct load loads[4];
 	__u32 served;
