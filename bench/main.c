@@ -2,11 +2,12 @@
 /*
  * Measure FUSE passthrough, in a guest.
  *
- *	fuse_bench [-q] [-r] instructions|parallel
+ *	fuse_bench [-q] [-r] instructions|parallel|workload
  *
  * "instructions" expects a guest whose clock counts them (QEMU -icount, one
- * CPU), "parallel" one with two CPUs. -q: fewer batches, smaller tables.
- * -r: the ways to a file in reverse order. See record.h for what comes out.
+ * CPU), and so does "workload"; "parallel" one with two CPUs. -q: fewer batches,
+ * smaller tables. -r: the ways to a file in reverse order. See record.h for what
+ * comes out.
  */
 
 #define _GNU_SOURCE
@@ -20,6 +21,7 @@
 #include "operations.h"
 #include "parallel.h"
 #include "record.h"
+#include "workload.h"
 
 /*
  * On one CPU, whether a woken server runs before or after what the client does
@@ -55,6 +57,14 @@ static void parallel(bool quick, bool reverse)
 	backing_umount();
 }
 
+static void workload(bool quick, bool reverse)
+{
+	be_batch();
+	backing_mount("tmpfs");
+	workload_measure("tmpfs", quick, reverse);
+	backing_umount();
+}
+
 int main(int argc, char **argv)
 {
 	bool quick = false, reverse = false;
@@ -76,7 +86,10 @@ int main(int argc, char **argv)
 		instructions(quick, reverse);
 	else if (optind < argc && !strcmp(argv[optind], "parallel"))
 		parallel(quick, reverse);
+	else if (optind < argc && !strcmp(argv[optind], "workload"))
+		workload(quick, reverse);
 	else
-		fprintf(stderr, "fuse_bench: instructions or parallel?\n");
+		fprintf(stderr,
+			"fuse_bench: instructions, parallel or workload?\n");
 	return 0;
 }

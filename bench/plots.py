@@ -115,7 +115,6 @@ def draw_opens(res, path):
                         for row in rows)])
     gnuplot(path, data('d', lines) + '''
 set title 'Instructions of an open by mode, direct file = 1'
-set xtics norotate center
 set format y '%g×'
 set yrange [0:*]
 plot $d using 2:xtic(1) ls 1 title 'upstream, by id', \

@@ -169,6 +169,29 @@ def write_opens(table, res):
     table.text('')
 
 
+def write_workload(table, res):
+    """A tree that is walked through, for each of its files."""
+    known = [(kernel, way) for kernel, way in OPENS if way != 'per open']
+    table.head('walk', 'files', 'direct', 'upstream, by id', 'by id',
+               'per inode', 'per inode ÷ direct')
+    for fs, operation, size in res.operations('per file'):
+        row = Row(fs, 'direct', operation, size)
+        direct = res.get(OURS, row, 'per file')
+        ways = [res.get(kernel, row._replace(way=way), 'per file')
+                for kernel, way in known]
+        table.row(operation, number(size), number(direct),
+                  *(number(value) for value in ways), times(ways[-1], direct))
+    table.text('')
+    table.head('requests for each file', 'upstream, by id', 'by id',
+               'per inode')
+    for fs, operation, size in res.operations('requests per file'):
+        row = Row(fs, 'direct', operation, size)
+        table.row(operation, *(number(res.get(kernel, row._replace(way=way),
+                                              'requests per file'))
+                               for kernel, way in known))
+    table.text('')
+
+
 def mapping_rows(res, metric):
     """Rows about the table of a mount, which have no way or one of two."""
     rows = [row for row in res.rows
@@ -290,6 +313,7 @@ def main():
     part('ext4', write_instructions, 'ext4')
     part('requests', write_requests, 'tmpfs')
     part('opens', write_opens)
+    part('workload', write_workload)
     part('mappings', write_mappings, 'instructions')
     part('waiting', write_waiting)
     part('memory', write_mappings, 'bytes')
