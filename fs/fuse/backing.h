@@ -248,9 +248,6 @@ int fuse_backing_fadvise(struct file *file, loff_t offset, loff_t len,
 			 int advice);
 
 /* backing_revoke.c: taken away from open files */
-bool fuse_backing_io_start(struct file *file);
-void fuse_backing_io_get(struct file *file);
-void fuse_backing_io_end(struct file *file);
 int fuse_backing_failover(struct file *file);
 ssize_t fuse_backing_revoked_read(struct kiocb *iocb, struct iov_iter *iter);
 ssize_t fuse_backing_revoked_write(struct kiocb *iocb, struct iov_iter *iter);

@@ -10,6 +10,7 @@
  */
 
 #include "fuse_i.h"
+#include "backing_io.h"
 #include "backing_reject.h"
 
 #include <linux/cred.h>

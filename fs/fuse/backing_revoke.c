@@ -16,13 +16,11 @@
  */
 
 #include "fuse_i.h"
+#include "backing_io.h"
 
 #include <linux/file.h>
 #include <linux/pagemap.h>
 #include <linux/wait_bit.h>
-
-/* What is added to the count */
-#define REVOKED		INT_MIN
 
 /* In place of the backing file: something is there, and it can't be used */
 #define NO_FILE		((struct file *)ERR_PTR(-ESTALE))
@@ -33,50 +31,14 @@ static bool is_revoked(const struct fuse_file *ff)
 }
 
 /**
- * fuse_backing_io_start - something is about to be done with the backing file
- * @file: a FUSE file open in passthrough mode
- *
- * Context: any.
- * Return: whether it may, and fuse_backing_io_end() must be called when it is
- *	done; false if the backing file was taken away.
- */
-bool fuse_backing_io_start(struct file *file)
-{
-	struct fuse_file *ff = file->private_data;
-
-	if (likely(atomic_inc_return(&ff->backing_io) > 0))
-		return true;
-	fuse_backing_io_end(file);
-	return false;
-}
-
-/**
- * fuse_backing_io_get - something goes on after its submission has returned
- * @file: a FUSE file between fuse_backing_io_start() and _end()
- *
- * Another fuse_backing_io_end() must be called when it is done.
- *
- * Context: any.
- */
-void fuse_backing_io_get(struct file *file)
-{
-	struct fuse_file *ff = file->private_data;
-
-	atomic_inc(&ff->backing_io);
-}
-
-/**
- * fuse_backing_io_end - something was done with the backing file
+ * fuse_backing_io_idle - a file that lost its backing file has done its last I/O
  * @file: the FUSE file
  *
  * Context: any; may be an interrupt.
  */
-void fuse_backing_io_end(struct file *file)
+void fuse_backing_io_idle(struct file *file)
 {
-	struct fuse_file *ff = file->private_data;
-
-	if (unlikely(atomic_dec_return(&ff->backing_io) == REVOKED))
-		wake_up_var(&get_fuse_inode(file_inode(file))->backing);
+	wake_up_var(&get_fuse_inode(file_inode(file))->backing);
 }
 
 /**
@@ -241,7 +203,7 @@ static void put_taken(struct file *file, struct fuse_backing *fb)
 /* Revoked, and nothing in flight */
 static bool is_idle(const struct fuse_file *ff)
 {
-	return atomic_read(&ff->backing_io) == REVOKED;
+	return atomic_read(&ff->backing_io) == FUSE_BACKING_REVOKED;
 }
 
 static struct fuse_file *find_idle_locked(struct fuse_inode *fi)
@@ -293,7 +255,7 @@ void fuse_backing_opened(struct fuse_file *ff, struct fuse_inode *fi)
 	list_add(&ff->backing_link, &fi->backing.open);
 	late = ff->kh < fi->backing.revoked_at;
 	if (late)
-		atomic_add(REVOKED, &ff->backing_io);
+		atomic_add(FUSE_BACKING_REVOKED, &ff->backing_io);
 	spin_unlock(&fi->lock);
 
 	if (late)
@@ -387,7 +349,7 @@ int fuse_backing_revoke_start(struct fuse_inode *fi)
 	fi->backing.revoked_at = atomic64_inc_return(&fc->khctr);
 	list_for_each_entry(ff, &fi->backing.open, backing_link) {
 		if (!is_revoked(ff))
-			atomic_add(REVOKED, &ff->backing_io);
+			atomic_add(FUSE_BACKING_REVOKED, &ff->backing_io);
 		files++;
 	}
 	return files;

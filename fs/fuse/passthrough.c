@@ -12,6 +12,7 @@
  */
 
 #include "fuse_i.h"
+#include "backing_io.h"
 #include "backing_reject.h"
 
 #include <linux/backing-file.h>
