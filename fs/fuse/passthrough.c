@@ -726,6 +726,29 @@ static ssize_t write_sync(struct kiocb *iocb, struct iov_iter *iter,
 	return ret;
 }
 
+/*
+ * The caller keeps our superblock from being frozen, the backing filesystem
+ * will keep itself.  To lockdep all FUSE superblocks are the same, but those of
+ * backing files are below ours: don't tell it that ours is held.  Returns
+ * whether it was.
+ */
+static bool hide_superblock(struct super_block *sb, const struct file *backing)
+{
+	const struct super_block *below = file_inode(backing)->i_sb;
+
+	if (!IS_ENABLED(CONFIG_LOCKDEP) || !sb_write_started(sb) ||
+	    (below->s_type != sb->s_type && !below->s_stack_depth))
+		return false;
+	__sb_writers_release(sb, SB_FREEZE_WRITE);
+	return true;
+}
+
+static void show_superblock(struct super_block *sb, bool hidden)
+{
+	if (hidden)
+		__sb_writers_acquired(sb, SB_FREEZE_WRITE);
+}
+
 /* Waiting for a frozen filesystem to thaw is waiting, too */
 static bool would_wait(const struct kiocb *iocb, const struct file *backing)
 {
@@ -772,11 +795,16 @@ static ssize_t write_backing(struct kiocb *iocb, struct iov_iter *iter)
 ssize_t fuse_passthrough_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct file *file = iocb->ki_filp;
+	struct fuse_file *ff = file->private_data;
+	struct super_block *sb = file_inode(file)->i_sb;
 	ssize_t ret;
+	bool hidden;
 
 	if (!fuse_backing_io_start(file))
 		return fuse_backing_revoked_write(iocb, iter);
+	hidden = hide_superblock(sb, ff->passthrough);
 	ret = write_backing(iocb, iter);
+	show_superblock(sb, hidden);
 	fuse_backing_io_end(file);
 	return ret;
 }
