@@ -17,6 +17,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 
 #include "kselftest_harness.h"
@@ -24,6 +26,7 @@
 #include "async_io.h"
 #include "creds.h"
 #include "env.h"
+#include "held_page.h"
 
 #define OWNER		1000	/* of the file and, maybe, of the server */
 #define STRANGER	2000
@@ -122,6 +125,7 @@ static const struct client {
 	{ "root without capabilities", { 0, 0, 0 } },
 };
 
+static const struct client * const member = &clients[1];
 static const struct client * const stranger = &clients[2];
 
 /* sgid without group execution is another bit, which members may keep. */
@@ -383,6 +387,89 @@ TEST_F_TIMEOUT(privileges, kept_elsewhere, PATIENCE)
 	EXPECT_EQ(0, requests_of_write(self, &clients[4], by_write, &err));
 	EXPECT_EQ(0, err);
 	EXPECT_EQ(06777, mode_by_mount(AT_STATX_FORCE_SYNC));
+}
+
+/* A bit that is set while a write waits for the backing file's lock */
+
+/* Hold that lock until the page is there. */
+static int write_from_page(const struct held_page *page)
+{
+	int fd = open(scratch_path("file"), O_WRONLY | O_CLOEXEC);
+
+	return pwrite(fd, page->addr, 1, 0) == 1 ? 0 : errno;
+}
+
+static int chmod_file(const struct held_page *page)
+{
+	(void)page;
+	return chmod(scratch_path("file"), 06777) ? errno : 0;
+}
+
+static int write_as_member(const struct held_page *page)
+{
+	int fd;
+
+	(void)page;
+	if (creds_set(&member->creds))
+		return EPERM;
+	fd = open(SCRATCH_FUSE "/file", O_WRONLY | O_CLOEXEC);
+	return pwrite(fd, "x", 1, 0) == 1 ? 0 : errno;
+}
+
+static pid_t in_child(int (*fn)(const struct held_page *page),
+		      const struct held_page *page)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		_exit(fn(page));
+	return pid;
+}
+
+static int end_of(pid_t pid)
+{
+	int status;
+
+	return waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
+static void set_meanwhile(struct __test_metadata *_metadata, mode_t mode)
+{
+	const struct bits first = { mode, false };
+	struct held_page page;
+	pid_t pid[3];
+
+	ASSERT_EQ(0, give("file", &first));
+	ASSERT_EQ(mode, mode_by_mount(AT_STATX_FORCE_SYNC));
+	ASSERT_EQ(0, held_page_start(&page, "twin"));
+	pid[0] = in_child(write_from_page, &page);
+	EXPECT_TRUE(wait_until(held_page_is_wanted(&page)));
+	pid[1] = in_child(chmod_file, &page);
+	EXPECT_TRUE(wait_until(sleeps_in(pid[1], SYS_chmod)));
+	pid[2] = in_child(write_as_member, &page);
+	EXPECT_TRUE(wait_until(sleeps_in(pid[2], SYS_pwrite64)));
+	EXPECT_EQ(mode, mode_of("file"));
+	held_page_release(&page);
+	for (int i = 0; i < 3; i++) {
+		EXPECT_EQ(0, end_of(pid[i]))
+			TH_LOG("process %d", i);
+	}
+	held_page_stop(&page);
+	EXPECT_EQ(0777, mode_of("file"));
+	EXPECT_EQ(0777, mode_by_mount(AT_STATX_FORCE_SYNC));
+}
+
+TEST_F(privileges, set_while_a_write_waits)
+{
+	set_meanwhile(_metadata, 0666);
+}
+
+/* What members of the group may keep doesn't bring another one along. */
+TEST_F(privileges, set_beside_one_that_stays)
+{
+	set_meanwhile(_metadata, 02666);
 }
 
 TEST_HARNESS_MAIN

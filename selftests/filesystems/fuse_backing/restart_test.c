@@ -17,12 +17,16 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 #include "kselftest_harness.h"
 
 #include "env.h"
+#include "held_page.h"
 
 #define ENTRIES		64
 #define BLOCK		4096
@@ -206,6 +210,39 @@ TEST_F(restart, list_goes_on_where_it_stopped)
 	ASSERT_EQ(0, ioctl(self->dev, FUSE_DEV_IOC_BACKING_LIST, &list));
 	EXPECT_EQ(1, list.start);
 	EXPECT_EQ(0, list.count);
+}
+
+/* Whoever asks may take forever to take it. */
+TEST_F(restart, list_into_memory_that_waits)
+{
+	struct fuse_backing_list list = { .count = 1 };
+	struct held_page page;
+	pid_t lister, umounter;
+	int status;
+
+	ASSERT_LT(0, env_register(&self->env, "a", O_RDWR));
+	ASSERT_EQ(0, held_page_start(&page, "b"));
+	list.entries = (unsigned long)page.addr;
+	fflush(NULL);
+	lister = fork();
+	if (!lister)
+		_exit(ioctl(self->dev, FUSE_DEV_IOC_BACKING_LIST, &list) < 0);
+	EXPECT_TRUE(wait_until(held_page_is_wanted(&page)));
+	umounter = fork();
+	if (!umounter)
+		_exit(-fuse_server_umount(self->srv));
+	EXPECT_TRUE(wait_until(waitpid(umounter, &status, WNOHANG) ==
+			       umounter)) {
+		held_page_release(&page);
+		waitpid(umounter, &status, 0);
+	}
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(sleeps_in(lister, SYS_ioctl));
+	held_page_release(&page);
+	/* it was there when it was looked at */
+	EXPECT_EQ(lister, waitpid(lister, &status, 0));
+	EXPECT_EQ(0, status);
+	held_page_stop(&page);
 }
 
 TEST_F(restart, bad_arguments)

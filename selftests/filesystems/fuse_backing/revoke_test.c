@@ -7,7 +7,7 @@
  * more, whatever was in flight; files that are open go on through the server,
  * with a handle that it gave out, or fail with EIO if it gives none; an inode
  * that was mmapped keeps its backing file (EBUSY); waiting can be interrupted by
- * killing the caller; a file that is opened meanwhile is the server's.
+ * a signal to the caller; a file that is opened meanwhile is the server's.
  *
  * "Migrating" a file below means to put another one in its place.
  *
@@ -21,7 +21,9 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -32,12 +34,14 @@
 
 #include "async_io.h"
 #include "env.h"
+#include "held_page.h"
 #include "reject_trace.h"
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define REVOKE		FUSE_BACKING_DETACH_REVOKE
 #define BLOCK		4096
 #define ROUNDS		10
+#define EXT4_SHUTDOWN	_IOR('X', 125, __u32)
 
 /* What threads share */
 #define GET(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
@@ -253,6 +257,41 @@ TEST_F(revoke, all_kinds_of_io)
 	close(p[1]);
 }
 
+/* What the pages of the FUSE inode hold, if anything, is not what is read. */
+TEST_F(revoke, splice_reads_what_read_does)
+{
+	char in[BLOCK], out[BLOCK];
+	off_t at;
+	int p[2], fd;
+
+	ASSERT_EQ(0, pipe(p));
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	ASSERT_EQ(0, migrate());
+	at = 0;
+	EXPECT_EQ(BLOCK, splice(self->fd, &at, p[1], NULL, BLOCK, 0));
+	EXPECT_EQ(BLOCK, read(p[0], out, BLOCK));
+	fd = open_a(self->srv, self->file, false);
+	ASSERT_LE(0, fd);
+	for (int i = 0; i < 2; i++) {
+		memset(in, 'p' + i, BLOCK);
+		EXPECT_EQ(BLOCK, pwrite(fd, in, BLOCK, 0));
+		EXPECT_EQ(BLOCK, pread(self->fd, out, BLOCK, 0));
+		EXPECT_EQ(0, memcmp(in, out, BLOCK));
+		at = 0;
+		EXPECT_EQ(BLOCK, splice(self->fd, &at, p[1], NULL, BLOCK, 0));
+		EXPECT_EQ(BLOCK, read(p[0], out, BLOCK));
+		EXPECT_EQ(0, memcmp(in, out, BLOCK));
+		at = 0;
+		EXPECT_EQ(BLOCK, sendfile(p[1], self->fd, &at, BLOCK));
+		EXPECT_EQ(BLOCK, read(p[0], out, BLOCK));
+		EXPECT_EQ(0, memcmp(in, out, BLOCK));
+	}
+	serve_directly(self->file);
+	close(fd);
+	close(p[0]);
+	close(p[1]);
+}
+
 /* What else carries a handle goes to the server now, with one. */
 TEST_F(revoke, other_requests)
 {
@@ -331,12 +370,39 @@ TEST_F(revoke, mmapped)
 	EXPECT_TRUE(is_served(self->fd));
 }
 
+/* Nothing was mapped, so it can be taken away. */
+TEST_F(revoke, mmap_fails)
+{
+	__u32 how = 2;	/* EXT4_GOING_FLAGS_NOLOGFLUSH */
+	int fs = open(SCRATCH_BACKING, O_RDONLY | O_CLOEXEC);
+
+	ASSERT_LE(0, fs);
+	ASSERT_EQ(0, ioctl(fs, EXT4_SHUTDOWN, &how));
+	close(fs);
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, BLOCK, PROT_READ, MAP_PRIVATE,
+				   self->fd, 0));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+}
+
+/* mmap(2) holds a lock that readers of /proc wait for: it asks nobody. */
 TEST_F(revoke, mmap_afterwards)
 {
-	char *map;
+	__u32 before;
+	char *map, c;
 
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
 	ASSERT_EQ(0, migrate());
+	before = fuse_server_requests(self->srv);
+	if (variant->attached) {
+		map = mmap(NULL, BLOCK, PROT_READ, MAP_PRIVATE, self->fd, 0);
+		EXPECT_EQ(MAP_FAILED, map);
+		EXPECT_EQ(ENODEV, errno);
+		EXPECT_EQ(before, fuse_server_requests(self->srv));
+		/* somebody else does, so there is a handle then */
+		EXPECT_EQ(1, pread(self->fd, &c, 1, 0));
+		EXPECT_EQ(1, self->file->opens);
+	}
 	map = mmap(NULL, BLOCK, PROT_READ, MAP_SHARED, self->fd, 0);
 	EXPECT_EQ(MAP_FAILED, map);
 	EXPECT_EQ(ENODEV, errno);
@@ -530,6 +596,80 @@ TEST_F(revoke, waiting_can_be_killed)
 	EXPECT_EQ(2, fuse_server_data_ops(self->srv));
 	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
 	EXPECT_EQ(0, count(self->srv));
+}
+
+static void do_nothing(int sig)
+{
+	(void)sig;
+}
+
+static int revoke_twice(int dev, __u64 node, int ready)
+{
+	const struct sigaction action = { .sa_handler = do_nothing };
+	char c;
+
+	if (sigaction(SIGALRM, &action, NULL) < 0)
+		return errno;
+	if (fuse_backing_detach(dev, node, 0, REVOKE) != -EINTR)
+		return ENODATA;
+	if (read(ready, &c, 1) != 1)
+		return errno;
+	return -fuse_backing_detach(dev, node, 0, REVOKE);
+}
+
+static pid_t revoke_twice_in_child(int dev, __u64 node, int ready)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		_exit(revoke_twice(dev, node, ready));
+	return pid;
+}
+
+static pid_t write_in_child(int fd, const char *buf)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		_exit(pwrite(fd, buf, 1, 9) == 1 ? 0 : errno);
+	return pid;
+}
+
+/* A client takes its time for its own memory; who waits for it need not. */
+TEST_F(revoke, waiting_can_be_interrupted)
+{
+	struct held_page page;
+	pid_t writer, revoker;
+	int status, ready[2];
+
+	ASSERT_EQ(0, pipe(ready));
+	ASSERT_EQ(0, held_page_start(&page, "b"));
+	writer = write_in_child(self->fd, page.addr);
+	EXPECT_TRUE(wait_until(held_page_is_wanted(&page)));
+	revoker = revoke_twice_in_child(self->dev, self->node, ready[0]);
+	EXPECT_TRUE(wait_until(sleeps_in(revoker, SYS_ioctl)));
+	EXPECT_EQ(0, kill(revoker, SIGALRM));
+	EXPECT_TRUE(wait_until(sleeps_in(revoker, SYS_read))) {
+		kill(revoker, SIGKILL);
+	}
+	EXPECT_TRUE(sleeps_in(writer, SYS_pwrite64));
+	EXPECT_EQ(1, count(self->srv));
+	held_page_release(&page);
+	EXPECT_EQ(1, write(ready[1], "", 1));
+	EXPECT_EQ(revoker, waitpid(revoker, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(writer, waitpid(writer, &status, 0));
+	EXPECT_EQ(0, status);
+	held_page_stop(&page);
+	ASSERT_EQ(0, migrate());
+	EXPECT_TRUE(is_served(self->fd));
+	close(ready[0]);
+	close(ready[1]);
 }
 
 /* Reads and writes of all kinds while the file is migrated under them. */
