@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -34,6 +35,7 @@
 #define PENDING		FUSE_BACKING_ATTACH_PENDING
 #define MAP_SIZE	4096
 #define ENTRIES		8
+#define LIMIT		32
 
 FIXTURE(per_inode) {
 	struct env env;
@@ -567,6 +569,35 @@ TEST_F(per_inode, pending_dropped)
 	EXPECT_EQ(1, count(self->srv));
 	EXPECT_EQ(0, fuse_backing_detach(self->dev, 40, 0, 0));
 	EXPECT_EQ(0, count(self->srv));
+}
+
+/* They cost memory: as many as the thread may have files. */
+TEST_F(per_inode, pending_limit)
+{
+	const struct rlimit limit = { LIMIT, LIMIT };
+	int id = env_register(&self->env, "a", O_RDWR);
+	__u64 node = 1000;
+	int err;
+
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, prlimit(thread_find(self->srv->dev), RLIMIT_NOFILE,
+			     &limit, NULL));
+	do {
+		err = fuse_backing_attach(self->dev, node, 0, id,
+					  BOTH | PENDING);
+	} while (!err && ++node <= 1000 + LIMIT);
+	EXPECT_EQ(-EMFILE, err);
+	EXPECT_EQ(1000 + LIMIT, node);
+
+	/* what is there already needs no room among them */
+	ASSERT_EQ(0, look_up("a"));
+	EXPECT_EQ(0, fuse_backing_attach(self->dev, self->node, 0, id, BOTH));
+	/* each that is gone makes room for one */
+	EXPECT_EQ(0, fuse_backing_detach(self->dev, 1000, 0, 0));
+	EXPECT_EQ(0, fuse_backing_attach(self->dev, node, 0, id,
+					 BOTH | PENDING));
+	EXPECT_EQ(-EMFILE, fuse_backing_attach(self->dev, node + 1, 0, id,
+					       BOTH | PENDING));
 }
 
 /* A directory is named by what waited for a file. */
