@@ -30,11 +30,13 @@
 
 #include "kselftest_harness.h"
 
+#include "creds.h"
 #include "env.h"
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define IOCTL		_IO('t', 1)
 #define BLOCK		4096
+#define OTHER		1000
 #define HOLE		(16 * BLOCK)
 
 FIXTURE(no_handle) {
@@ -373,6 +375,40 @@ TEST_F(no_handle, open_flags)
 	EXPECT_EQ(O_APPEND, self->srv->sh->file[1].seen_flags & O_APPEND);
 	EXPECT_EQ(1, scratch_size("b"));
 	close(fd);
+}
+
+static int ioctl_of(void *fd)
+{
+	return ioctl(*(int *)fd, IOCTL);
+}
+
+/* A file is its opener's, whoever needs the handle. */
+TEST_F(no_handle, open_as_the_opener)
+{
+	const struct creds other = { .uid = OTHER, .gid = OTHER + 1 };
+	struct fuse_server_file *b = &self->srv->sh->file[1];
+	int fd;
+
+	self->file->seen_uid = ~0U;
+	self->file->seen_gid = ~0U;
+	EXPECT_EQ(FUSE_SERVER_IOCTL, creds_call(&other, ioctl_of, &self->fd));
+	EXPECT_EQ(1, self->file->opens);
+	EXPECT_EQ(0, self->file->seen_uid);
+	EXPECT_EQ(0, self->file->seen_gid);
+
+	ASSERT_EQ(0, setegid(OTHER + 1));
+	ASSERT_EQ(0, seteuid(OTHER));
+	fd = fuse_server_open(self->srv, "b", O_RDWR);
+	ASSERT_EQ(0, seteuid(0));
+	ASSERT_EQ(0, setegid(0));
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, b->opens);
+	EXPECT_EQ(FUSE_SERVER_IOCTL, ioctl(fd, IOCTL));
+	EXPECT_EQ(1, b->opens);
+	EXPECT_EQ(OTHER, b->seen_uid);
+	EXPECT_EQ(OTHER + 1, b->seen_gid);
+	close(fd);
+	EXPECT_TRUE(wait_until(b->releases));
 }
 
 /* An id that the reply to such an OPEN brings is taken, and not used. */
