@@ -396,13 +396,13 @@ static int write_from_page(const struct held_page *page)
 {
 	int fd = open(scratch_path("file"), O_WRONLY | O_CLOEXEC);
 
-	return pwrite(fd, page->addr, 1, 0) == 1 ? 0 : errno;
+	return pwrite(fd, page->addr, 1, 0) == 1 ? 0 : -errno;
 }
 
 static int chmod_file(const struct held_page *page)
 {
 	(void)page;
-	return chmod(scratch_path("file"), 06777) ? errno : 0;
+	return chmod(scratch_path("file"), 06777) ? -errno : 0;
 }
 
 static int write_as_member(const struct held_page *page)
@@ -411,9 +411,9 @@ static int write_as_member(const struct held_page *page)
 
 	(void)page;
 	if (creds_set(&member->creds))
-		return EPERM;
+		return -EPERM;
 	fd = open(SCRATCH_FUSE "/file", O_WRONLY | O_CLOEXEC);
-	return pwrite(fd, "x", 1, 0) == 1 ? 0 : errno;
+	return pwrite(fd, "x", 1, 0) == 1 ? 0 : -errno;
 }
 
 static pid_t in_child(int (*fn)(const struct held_page *page),
@@ -424,7 +424,7 @@ static pid_t in_child(int (*fn)(const struct held_page *page),
 	fflush(NULL);
 	pid = fork();
 	if (!pid)
-		_exit(fn(page));
+		_exit(-fn(page));
 	return pid;
 }
 

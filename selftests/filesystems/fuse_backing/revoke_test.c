@@ -609,12 +609,12 @@ static int revoke_twice(int dev, __u64 node, int ready)
 	char c;
 
 	if (sigaction(SIGALRM, &action, NULL) < 0)
-		return errno;
+		return -errno;
 	if (fuse_backing_detach(dev, node, 0, REVOKE) != -EINTR)
-		return ENODATA;
+		return -ENODATA;
 	if (read(ready, &c, 1) != 1)
-		return errno;
-	return -fuse_backing_detach(dev, node, 0, REVOKE);
+		return -errno;
+	return fuse_backing_detach(dev, node, 0, REVOKE);
 }
 
 static pid_t revoke_twice_in_child(int dev, __u64 node, int ready)
@@ -624,7 +624,7 @@ static pid_t revoke_twice_in_child(int dev, __u64 node, int ready)
 	fflush(NULL);
 	pid = fork();
 	if (!pid)
-		_exit(revoke_twice(dev, node, ready));
+		_exit(-revoke_twice(dev, node, ready));
 	return pid;
 }
 
