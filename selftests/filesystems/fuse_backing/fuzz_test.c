@@ -359,6 +359,9 @@ static void op_odd_ioctl(struct fuzz_mount *mount)
 		return;
 	if (chance(50)) {
 		cmd = _IOW(FUSE_DEV_IOC_MAGIC, nr, __u64);
+		/* the only one of this size that there is */
+		if (cmd == FUSE_DEV_IOC_BACKING_CLOSE_ALL)
+			cmd = _IOW(FUSE_DEV_IOC_MAGIC, nr + 1, __u64);
 		want = ENOTTY;
 		got = ioctl(dev, cmd, arg);
 	} else {
