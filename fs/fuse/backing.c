@@ -277,7 +277,7 @@ static int table_publish(struct fuse_conn *fc, struct fuse_backing_table *new)
 	else if (fc->backing_table)
 		err = -EEXIST;
 	else
-		/* pairs with smp_load_acquire() in fuse_backing_lookup() */
+		/* pairs with smp_load_acquire() in find_mapping() */
 		smp_store_release(&fc->backing_table, new);
 	spin_unlock(&fc->lock);
 
@@ -525,6 +525,17 @@ static bool get_to_open(void *data)
 	return true;
 }
 
+static struct fuse_backing *find_mapping(struct fuse_conn *fc, int backing_id,
+					 bool (*get)(void *data))
+{
+	/* pairs with smp_store_release() in table_publish() */
+	struct fuse_backing_table *table = smp_load_acquire(&fc->backing_table);
+
+	if (!table)
+		return NULL;
+	return kthread_files_find(table->files, backing_id, get);
+}
+
 /**
  * fuse_backing_lookup - find the mapping to open a FUSE file with
  * @fc: connection of a mounted superblock, which keeps the table
@@ -537,12 +548,7 @@ static bool get_to_open(void *data)
  */
 struct fuse_backing *fuse_backing_lookup(struct fuse_conn *fc, int backing_id)
 {
-	/* pairs with smp_store_release() in table_publish() */
-	struct fuse_backing_table *table = smp_load_acquire(&fc->backing_table);
-
-	if (!table)
-		return NULL;
-	return kthread_files_find(table->files, backing_id, get_to_open);
+	return find_mapping(fc, backing_id, get_to_open);
 }
 
 /**
@@ -558,12 +564,7 @@ struct fuse_backing *fuse_backing_lookup(struct fuse_conn *fc, int backing_id)
  */
 struct fuse_backing *fuse_backing_claim(struct fuse_conn *fc, int backing_id)
 {
-	/* pairs with smp_store_release() in table_publish() */
-	struct fuse_backing_table *table = smp_load_acquire(&fc->backing_table);
-
-	if (!table)
-		return NULL;
-	return kthread_files_find(table->files, backing_id, get_to_claim);
+	return find_mapping(fc, backing_id, get_to_claim);
 }
 
 /**
