@@ -18,7 +18,9 @@
  */
 
 #include "fuse_i.h"
+#include "backing_extents.h"
 #include "backing_reject.h"
+#include "backing_trace.h"
 
 #include <linux/completion.h>
 #include <linux/cred.h>
@@ -29,10 +31,13 @@
 #include <linux/workqueue.h>
 
 struct fuse_backing_table {
+	/* there as long as the table */
+	const struct fuse_conn *fc;
 	/* backing id -> file and struct fuse_backing */
 	struct kthread_files *files;
 	/* what is attached to inodes */
 	struct fuse_backing_nodes nodes;
+	/* protects the two of them */
 	spinlock_t lock;
 	/* credentials of a registration, and what get_write_cred() made of them */
 	const struct cred *cred;
@@ -41,7 +46,10 @@ struct fuse_backing_table {
 	struct completion unused;
 	struct work_struct empty_work;
 	struct llist_head dead;
+	/* maps of extents that a worker is to free */
+	struct llist_head dead_maps;
 	struct work_struct reap_work;
+	struct work_struct reap_maps_work;
 };
 
 /**
@@ -80,6 +88,9 @@ static void free_mapping(struct fuse_backing *fb)
 {
 	struct fuse_backing_table *table = fb->table;
 
+	/* before somebody else gets the number */
+	fuse_backing_trace(fuse_backing_remove, table->fc, fb->id,
+			   table->files);
 	__fput_sync(kthread_files_remove(table->files, fb->id));
 	free_removed(fb);
 }
@@ -112,6 +123,28 @@ void fuse_backing_put_deferred(struct fuse_backing *fb)
 	/* the mapping's own reference keeps the table until it is freed */
 	if (llist_add(&fb->dead, &table->dead))
 		queue_work(system_unbound_wq, &table->reap_work);
+}
+
+/**
+ * fuse_backing_reap_map - have a worker free a map of extents
+ * @table: the table, on which the map has a reference
+ * @dead: fuse_extents_map::dead
+ *
+ * Context: any.
+ */
+void fuse_backing_reap_map(struct fuse_backing_table *table,
+			   struct llist_node *dead)
+{
+	if (llist_add(dead, &table->dead_maps))
+		queue_work(system_unbound_wq, &table->reap_maps_work);
+}
+
+static void reap_maps(struct work_struct *work)
+{
+	struct fuse_backing_table *table =
+		container_of(work, struct fuse_backing_table, reap_maps_work);
+
+	fuse_extents_map_reap(llist_del_all(&table->dead_maps));
 }
 
 static void reap_mappings(struct work_struct *work)
@@ -167,8 +200,11 @@ void fuse_backing_close_table(struct fuse_backing_table *table)
 
 	while ((id = kthread_files_next(table->files, id + 1))) {
 		fb = close_id(table, id);
-		if (fb)
+		if (fb) {
+			trace_fuse_backing_close(table->fc, id,
+						 FUSE_BACKING_CLOSED_WITH_ALL);
 			fuse_backing_put(fb);
+		}
 		cond_resched();
 	}
 	fuse_backing_detach_all(&table->nodes);
@@ -184,7 +220,12 @@ static void empty_table(struct work_struct *work)
 	fuse_backing_table_put(table);
 }
 
-static struct fuse_backing_table *table_create(dev_t dev)
+static pid_t thread_of(const struct fuse_backing_table *table)
+{
+	return kthread_files_pid(table->files, &init_pid_ns);
+}
+
+static struct fuse_backing_table *table_create(const struct fuse_conn *fc)
 {
 	struct fuse_backing_table *table;
 
@@ -192,8 +233,8 @@ static struct fuse_backing_table *table_create(dev_t dev)
 	if (!table)
 		return ERR_PTR(-ENOMEM);
 
-	table->files = kthread_files_create("fuse/%u:%u", MAJOR(dev),
-					    MINOR(dev));
+	table->files = kthread_files_create("fuse/%u:%u", MAJOR(fc->dev),
+					    MINOR(fc->dev));
 	if (IS_ERR(table->files)) {
 		void *err = table->files;
 
@@ -201,18 +242,23 @@ static struct fuse_backing_table *table_create(dev_t dev)
 		return err;
 	}
 
+	table->fc = fc;
 	spin_lock_init(&table->lock);
-	fuse_backing_nodes_init(&table->nodes);
+	fuse_backing_nodes_init(&table->nodes, fc);
 	refcount_set(&table->users, 1);
 	init_completion(&table->unused);
 	INIT_WORK(&table->empty_work, empty_table);
 	INIT_WORK(&table->reap_work, reap_mappings);
+	INIT_WORK(&table->reap_maps_work, reap_maps);
+	fuse_backing_trace(fuse_backing_thread_start, fc, thread_of(table));
 	return table;
 }
 
 /* The table has no users left */
 static void table_destroy(struct fuse_backing_table *table)
 {
+	fuse_backing_trace(fuse_backing_thread_exit, table->fc,
+			   thread_of(table));
 	kthread_files_destroy(table->files);
 	put_cred(table->cred);
 	put_cred(table->write_cred);
@@ -255,14 +301,17 @@ fuse_backing_table_nodes(struct fuse_backing_table *table)
 }
 
 /**
- * fuse_backing_table_limit - RLIMIT_NOFILE of a table's thread
- * @table: the table
+ * fuse_backing_nodes_limit - RLIMIT_NOFILE of a table's thread
+ * @nodes: attachments of the table
  *
  * Context: any.
  * Return: the limit, at most INT_MAX.
  */
-int fuse_backing_table_limit(struct fuse_backing_table *table)
+int fuse_backing_nodes_limit(struct fuse_backing_nodes *nodes)
 {
+	struct fuse_backing_table *table =
+		container_of(nodes, struct fuse_backing_table, nodes);
+
 	return min_t(unsigned int, kthread_files_limit(table->files), INT_MAX);
 }
 
@@ -290,7 +339,7 @@ static int table_start(struct fuse_conn *fc)
 	struct fuse_backing_table *new;
 	int err;
 
-	new = table_create(fc->dev);
+	new = table_create(fc);
 	if (IS_ERR(new))
 		return PTR_ERR(new);
 
@@ -367,7 +416,8 @@ static const struct cred *get_write_cred(struct fuse_backing_table *table,
 }
 
 static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
-					  bool brokered, bool per_open)
+					  struct file *file, bool brokered,
+					  bool per_open)
 {
 	struct fuse_backing *fb = kmalloc(sizeof(*fb), GFP_KERNEL_ACCOUNT);
 
@@ -379,14 +429,17 @@ static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
 		kfree(fb);
 		return NULL;
 	}
+	fb->file = file;
 	fb->cred = get_current_cred();
 	fb->closed = false;
 	fb->brokered = brokered;
 	fb->per_open = per_open;
 	fb->per_inode = false;
+	fb->block = false;
 	fb->table = table;
 	fb->usage = NULL;
-	refcount_set(&fb->count, 1);
+	/* the id's, and the caller's */
+	refcount_set(&fb->count, 2);
 	return fb;
 }
 
@@ -397,16 +450,22 @@ static int register_file(struct fuse_backing_table *table, struct file *file,
 	struct fuse_backing *fb;
 	int id;
 
-	fb = alloc_mapping(table, brokered, per_open);
+	fb = alloc_mapping(table, file, brokered, per_open);
 	if (!fb) {
 		fuse_backing_table_put(table);
 		return -ENOMEM;
 	}
 
-	/* once installed, the mapping may be closed and freed at any time */
+	/* once installed, it may be closed at any time, but not be removed */
 	id = kthread_files_install(table->files, file, fb, &fb->id);
-	if (id > 0)
+	if (id > 0) {
+		fuse_backing_trace(fuse_backing_install, table->fc, id,
+				   table->files);
+		fuse_backing_trace(fuse_backing_open, table->fc, id, file,
+				   per_open);
+		fuse_backing_put(fb);
 		return id;
+	}
 	free_removed(fb);
 	return id == -ESHUTDOWN ? -ENOTCONN : id;
 }
@@ -503,6 +562,8 @@ int fuse_backing_close(struct fuse_conn *fc, int backing_id)
 	if (table) {
 		fb = close_id(table, backing_id);
 		if (fb) {
+			trace_fuse_backing_close(fc, backing_id,
+						 FUSE_BACKING_CLOSED_BY_ID);
 			fuse_backing_drop_pending(&table->nodes, fb);
 			fuse_backing_put(fb);
 		}
@@ -564,7 +625,13 @@ struct fuse_backing *fuse_backing_lookup(struct fuse_conn *fc, int backing_id)
  */
 struct fuse_backing *fuse_backing_claim(struct fuse_conn *fc, int backing_id)
 {
-	return find_mapping(fc, backing_id, get_to_claim);
+	struct fuse_backing *fb;
+
+	fb = find_mapping(fc, backing_id, get_to_claim);
+	if (fb)
+		trace_fuse_backing_close(fc, backing_id,
+					 FUSE_BACKING_CLOSED_BY_CLAIM);
+	return fb;
 }
 
 /**
@@ -602,18 +669,6 @@ bool fuse_backing_visit(struct fuse_backing_table *table, unsigned int id,
 			void *arg)
 {
 	return kthread_files_visit(table->files, id, visit, arg);
-}
-
-/**
- * fuse_backing_file - the registered file of a mapping
- * @fb: a mapping that the caller holds a reference on
- *
- * Context: any but interrupts.
- * Return: the file in the thread's table, with a reference for the caller.
- */
-struct file *fuse_backing_file(struct fuse_backing *fb)
-{
-	return kthread_files_lookup(fb->table->files, fb->id);
 }
 
 /**
@@ -670,6 +725,7 @@ void fuse_backing_destroy(struct fuse_conn *fc)
 	wait_for_completion(&table->unused);
 	/* the last reference may be a work's, which returns after dropping it */
 	flush_work(&table->empty_work);
+	flush_work(&table->reap_maps_work);
 	flush_work(&table->reap_work);
 	table_destroy(table);
 }

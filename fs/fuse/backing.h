@@ -21,12 +21,12 @@
 struct cred;
 struct dentry;
 struct file;
-struct file_operations;
+struct folio;
 struct fuse_backing_attachment;
-struct fuse_backing_local;
 struct fuse_backing_table;
 struct fuse_backing_usage;
 struct fuse_conn;
+struct fuse_extents;
 struct fuse_file;
 struct fuse_inode;
 struct inode;
@@ -34,6 +34,7 @@ struct kiocb;
 struct iov_iter;
 struct pid_namespace;
 struct pipe_inode_info;
+struct readahead_control;
 struct seq_file;
 struct vm_area_struct;
 
@@ -48,14 +49,14 @@ struct vm_area_struct;
  * @brokered: good for what the registered descriptor was opened for only
  * @per_open: the id belongs to the first reply that names it
  * @per_inode: it is, or was, attached to an inode
+ * @block: extents of inodes are, or were, in it
+ * @file: the registered file; the thread's table holds the reference, for as
+ *	long as the mapping has one
  * @cred: credentials of the registration
  * @write_cred: the same without CAP_FSETID, for clients that lack it
  * @table: where the file is; the mapping holds a reference
  * @usage: who uses it, %NULL if it was never used
  * @dead: entry on the list of mappings that a worker is to free
- *
- * The file itself is in the table only.  It stays there as long as the mapping
- * has a reference.
  */
 struct fuse_backing {
 	refcount_t count;
@@ -64,6 +65,8 @@ struct fuse_backing {
 	bool brokered;
 	bool per_open;
 	bool per_inode;
+	bool block;
+	struct file *file;
 	const struct cred *cred;
 	const struct cred *write_cred;
 	struct fuse_backing_table *table;
@@ -88,6 +91,19 @@ enum fuse_backing_use_kind {
 };
 
 /**
+ * enum fuse_backing_closed_by - what closed an id
+ * @FUSE_BACKING_CLOSED_BY_ID: FUSE_DEV_IOC_BACKING_CLOSE
+ * @FUSE_BACKING_CLOSED_BY_CLAIM: the one open, or the attachment, it was for
+ * @FUSE_BACKING_CLOSED_WITH_ALL: FUSE_DEV_IOC_BACKING_CLOSE_ALL, or the end of
+ *	the server
+ */
+enum fuse_backing_closed_by {
+	FUSE_BACKING_CLOSED_BY_ID,
+	FUSE_BACKING_CLOSED_BY_CLAIM,
+	FUSE_BACKING_CLOSED_WITH_ALL,
+};
+
+/**
  * struct fuse_backing_use - a user of a mapping, one for each reference
  * @link: in the mapping's list of users
  * @nodeid: of the FUSE inode
@@ -104,6 +120,8 @@ struct fuse_backing_use {
  * @count: how many of each kind
  * @read: bytes read through the mapping, those of mmap excepted
  * @written: bytes written through it, the same
+ * @extents: extents of FUSE inodes that are in it
+ * @extent_bytes: bytes in those
  * @nr_nodes: number of node ids in @node
  * @more_nodes: there may be more than those
  * @node: node ids of FUSE inodes that use the mapping
@@ -112,6 +130,8 @@ struct fuse_backing_users {
 	unsigned int count[FUSE_BACKING_USES];
 	u64 read;
 	u64 written;
+	u64 extents;
+	u64 extent_bytes;
 	unsigned int nr_nodes;
 	bool more_nodes;
 	u64 node[16];
@@ -126,12 +146,14 @@ struct fuse_backing_users {
  * @was_attached: there is, or was, something attached; set once
  * @mmapped: how often it was, or is being, mmapped through a backing file
  * @remote_locks: the server may keep POSIX locks on it; set once
+ * @remote_data: the server may have data of a file with extents that isn't on its
+ *	disk yet; set once
  * @revoked_at: files that are older lost their backing file
  * @open: files that are open in passthrough mode, fuse_file::backing_link
  * @pins: users that keep mappings which were mmapped, by id, until the FUSE
  *	inode is evicted
  *
- * All but @remote_locks and @pins are protected by fuse_inode::lock.
+ * All but @remote_locks, @remote_data and @pins are protected by fuse_inode::lock.
  */
 struct fuse_inode_backing {
 	struct inode *inode;
@@ -140,6 +162,7 @@ struct fuse_inode_backing {
 	bool was_attached;
 	unsigned long mmapped;
 	bool remote_locks;
+	bool remote_data;
 	u64 revoked_at;
 	struct list_head open;
 	struct xarray pins;
@@ -147,14 +170,16 @@ struct fuse_inode_backing {
 
 /**
  * struct fuse_backing_nodes - what is attached to inodes through a table
- * @lock: protects all of it
+ * @fc: the connection, which is there as long as the table
+ * @lock: protects all below
  * @pending: attachments that wait for their inode, by node id
  * @nr_pending: how many those are
  * @attached: attachments of inodes
  * @closed: the connection was aborted
  */
 struct fuse_backing_nodes {
-	/* protects all of it */
+	const struct fuse_conn *fc;
+	/* protects all below */
 	spinlock_t lock;
 	DECLARE_HASHTABLE(pending, 6);
 	atomic_t nr_pending;
@@ -185,16 +210,17 @@ void fuse_backing_destroy(struct fuse_conn *fc);
 
 struct fuse_backing *fuse_backing_lookup(struct fuse_conn *fc, int backing_id);
 struct fuse_backing *fuse_backing_claim(struct fuse_conn *fc, int backing_id);
-struct file *fuse_backing_file(struct fuse_backing *fb);
 void fuse_backing_put(struct fuse_backing *fb);
 void fuse_backing_put_deferred(struct fuse_backing *fb);
+void fuse_backing_reap_map(struct fuse_backing_table *table,
+			   struct llist_node *dead);
 void fuse_backing_status(struct fuse_conn *fc, struct pid_namespace *ns,
 			 struct fuse_backing_status *status);
 struct fuse_backing_table *fuse_backing_table_get(struct fuse_conn *fc);
 void fuse_backing_table_put(struct fuse_backing_table *table);
 struct fuse_backing_nodes *
 fuse_backing_table_nodes(struct fuse_backing_table *table);
-int fuse_backing_table_limit(struct fuse_backing_table *table);
+int fuse_backing_nodes_limit(struct fuse_backing_nodes *nodes);
 unsigned int fuse_backing_next(struct fuse_backing_table *table,
 			       unsigned int id);
 bool fuse_backing_visit(struct fuse_backing_table *table, unsigned int id,
@@ -205,19 +231,25 @@ bool fuse_backing_visit(struct fuse_backing_table *table, unsigned int id,
 int fuse_backing_may_call(struct fuse_conn *fc, int backing_id);
 int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file);
 bool fuse_backing_is_brokered(struct fuse_conn *fc);
-int fuse_backing_may_open(struct fuse_backing *fb,
-			  const struct file *registered, struct file *file);
-int fuse_backing_open_flags(const struct fuse_backing *fb,
-			    const struct file *registered, int flags);
+bool fuse_backing_is_noexec(const struct file *file);
+int fuse_backing_may_open(struct fuse_backing *fb, struct file *file);
+int fuse_backing_open_flags(const struct fuse_backing *fb, int flags);
 int fuse_backing_may_write(struct fuse_file *ff, bool append);
 int fuse_backing_may_mmap(struct fuse_file *ff, struct vm_area_struct *vma);
+
+/* backing_privs.c: suid and sgid bits that a write removes */
+bool fuse_backing_keeps_privs(void);
+const struct cred *fuse_backing_remove_privs(struct file *file, int flags);
+int fuse_backing_clear_privs(struct file *file, int flags);
+void fuse_backing_end_privs(struct inode *inode, bool keeps);
 
 /* backing_reply.c: ids that belong to one open */
 void fuse_backing_reply(struct fuse_file *ff, bool isdir);
 void fuse_backing_file_end(struct fuse_file *ff);
 
 /* backing_attach.c: attached to inodes */
-void fuse_backing_nodes_init(struct fuse_backing_nodes *nodes);
+void fuse_backing_nodes_init(struct fuse_backing_nodes *nodes,
+			     const struct fuse_conn *fc);
 void fuse_backing_inode_made(struct inode *inode);
 int fuse_backing_attach(struct fuse_conn *fc,
 			const struct fuse_backing_attach *args);
@@ -228,7 +260,10 @@ void fuse_backing_drop_pending(struct fuse_backing_nodes *nodes,
 			       const struct fuse_backing *fb);
 void fuse_backing_detach_all(struct fuse_backing_nodes *nodes);
 void fuse_backing_evict_attached(struct fuse_inode *fi);
-struct fuse_backing *fuse_backing_attached(struct fuse_inode *fi, u32 modes);
+bool fuse_backing_take_attached(struct fuse_inode *fi, u32 modes,
+				struct fuse_file *ff);
+int fuse_backing_set_extents(struct fuse_conn *fc,
+			     const struct fuse_backing_extents *args);
 
 /* backing_local.c: FUSE files that the server doesn't know of */
 bool fuse_backing_open_attached(struct inode *inode, struct file *file,
@@ -236,7 +271,8 @@ bool fuse_backing_open_attached(struct inode *inode, struct file *file,
 struct file *fuse_backing_handle_file(struct file *file);
 int fuse_backing_need_handle(struct file *file);
 int fuse_backing_need_lock(struct file *file);
-int fuse_backing_need_flush(struct file *file);
+int fuse_backing_flush(struct file *file, fl_owner_t id);
+int fuse_backing_release(struct inode *inode, struct file *file);
 int fuse_backing_may_copy(struct file *in, struct file *out);
 bool fuse_backing_fsync(struct file *file, loff_t start, loff_t end,
 			int datasync, int *err);
@@ -258,7 +294,7 @@ int fuse_backing_revoked_mmap(struct file *file, struct vm_area_struct *vma);
 bool fuse_backing_bypasses_cache(struct file *file);
 bool fuse_backing_may_pin(struct file *file);
 void fuse_backing_not_pinned(struct file *file);
-void fuse_backing_opened(struct fuse_file *ff, struct fuse_inode *fi);
+int fuse_backing_enter(struct fuse_file *ff, struct fuse_inode *fi);
 void fuse_backing_leave(struct fuse_file *ff, struct fuse_inode *fi);
 int fuse_backing_revoke_start(struct fuse_inode *fi);
 int fuse_backing_revoke_finish(struct fuse_inode *fi);
@@ -268,20 +304,33 @@ void fuse_inode_backing_init(struct fuse_inode *fi);
 int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing);
 void fuse_inode_backing_end(struct fuse_inode *fi);
 int fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb);
+void fuse_inode_backing_unpin(struct fuse_inode *fi, struct fuse_backing *fb);
 void fuse_inode_backing_evict(struct fuse_inode *fi);
 
 /* backing_usage.c: who uses a mapping, and how much */
-int fuse_backing_usage_start(struct fuse_backing *fb);
+int fuse_backing_first_use(struct fuse_backing *fb);
 void fuse_backing_usage_free(struct fuse_backing *fb);
 void fuse_backing_use(struct fuse_backing *fb, struct fuse_backing_use *use,
 		      enum fuse_backing_use_kind kind, u64 nodeid);
 void fuse_backing_unuse(struct fuse_backing *fb, struct fuse_backing_use *use);
+void fuse_backing_count_extents(struct fuse_backing *fb, long extents,
+				s64 bytes);
 void fuse_backing_count_read(struct fuse_backing *fb, ssize_t bytes);
 void fuse_backing_count_written(struct fuse_backing *fb, ssize_t bytes);
 void fuse_backing_get_users(struct fuse_backing *fb,
 			    struct fuse_backing_users *users);
-unsigned int fuse_backing_uses(const struct fuse_backing *fb,
-			       enum fuse_backing_use_kind kind);
+
+/**
+ * fuse_backing_usage_start - a mapping is about to have another user
+ * @fb: a mapping that the caller holds a reference on
+ *
+ * Context: process context; may sleep.
+ * Return: as fuse_backing_first_use().
+ */
+static inline int fuse_backing_usage_start(struct fuse_backing *fb)
+{
+	return READ_ONCE(fb->usage) ? 0 : fuse_backing_first_use(fb);
+}
 
 /* backing_list.c: what a server finds, and how it starts afresh */
 enum fuse_backing_mode fuse_backing_mode(const struct fuse_backing *fb);
@@ -299,8 +348,29 @@ long fuse_backing_ioctl(struct file *file, unsigned int cmd, void __user *argp);
 void fuse_backing_show_fdinfo(struct seq_file *m, struct file *file);
 bool fuse_backing_ctl_add(struct dentry *parent, struct fuse_conn *fc);
 
+/* backing_extents_*.c: files whose bytes are ranges of backing files */
+int fuse_extents_open(struct file *file);
+ssize_t fuse_extents_read_iter(struct kiocb *iocb, struct iov_iter *iter);
+ssize_t fuse_extents_write_iter(struct kiocb *iocb, struct iov_iter *iter);
+void fuse_extents_note_server(struct inode *inode);
+int fuse_extents_mmap(struct file *file, struct vm_area_struct *vma);
+int fuse_extents_fsync_file(struct file *file, loff_t start, loff_t end,
+			    int datasync);
+loff_t fuse_extents_llseek(struct file *file, loff_t offset, int whence);
+long fuse_extents_fallocate(struct file *file, int mode, loff_t offset,
+			    loff_t len);
+int fuse_extents_fadvise(struct file *file, loff_t offset, loff_t len,
+			 int advice);
+bool fuse_extents_read_folio(struct file *file, struct folio *folio, int *err);
+bool fuse_extents_readahead(struct readahead_control *rac);
+bool fuse_extents_exclude(struct fuse_inode *fi, struct fuse_file *ff);
+
 /* file.c */
 extern const struct file_operations fuse_passthrough_file_operations;
+extern const struct file_operations fuse_extents_file_operations;
+
+/* In place of the backing file of an open FUSE file: there is none to use */
+#define FUSE_BACKING_NO_FILE	((struct file *)ERR_PTR(-ESTALE))
 
 /* passthrough.c: dispatch */
 int fuse_passthrough_open(struct file *file, int backing_id);
@@ -341,13 +411,31 @@ static inline void fuse_backing_inode_made(struct inode *inode)
 {
 }
 
-static inline void fuse_backing_opened(struct fuse_file *ff,
-				       struct fuse_inode *fi)
+static inline int fuse_backing_enter(struct fuse_file *ff,
+				     struct fuse_inode *fi)
 {
+	return 0;
 }
 
 static inline bool fuse_backing_open_attached(struct inode *inode,
 					      struct file *file, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_extents_read_folio(struct file *file,
+					   struct folio *folio, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_extents_readahead(struct readahead_control *rac)
+{
+	return false;
+}
+
+static inline bool fuse_extents_exclude(struct fuse_inode *fi,
+					struct fuse_file *ff)
 {
 	return false;
 }
@@ -368,11 +456,6 @@ static inline int fuse_backing_need_handle(struct file *file)
 }
 
 static inline int fuse_backing_need_lock(struct file *file)
-{
-	return 0;
-}
-
-static inline int fuse_backing_need_flush(struct file *file)
 {
 	return 0;
 }
@@ -408,12 +491,6 @@ static inline void fuse_backing_file_end(struct fuse_file *ff)
 
 static inline void fuse_inode_backing_init(struct fuse_inode *fi)
 {
-}
-
-static inline int fuse_inode_backing_start(struct fuse_inode *fi,
-					   struct inode *backing)
-{
-	return 0;
 }
 
 static inline void fuse_inode_backing_evict(struct fuse_inode *fi)

@@ -183,12 +183,11 @@ int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file)
 	return 0;
 }
 
-static int may_access(struct fuse_backing *fb, const struct path *path,
-		      int mask)
+static int may_access(struct fuse_backing *fb, int mask)
 {
 	if (fb->brokered)
 		return -EACCES;
-	return inode_permission(mnt_idmap(path->mnt), d_inode(path->dentry),
+	return inode_permission(file_mnt_idmap(fb->file), file_inode(fb->file),
 				MAY_OPEN | mask);
 }
 
@@ -196,15 +195,14 @@ static int may_access(struct fuse_backing *fb, const struct path *path,
  * May @fb be opened for writing?  *append_only is set if the right to write
  * comes from a descriptor that can only append.
  */
-static int may_write(struct fuse_backing *fb, const struct file *registered,
-		     bool *append_only)
+static int may_write(struct fuse_backing *fb, bool *append_only)
 {
-	bool writable = registered->f_mode & FMODE_WRITE;
+	bool writable = fb->file->f_mode & FMODE_WRITE;
 	int err;
 
-	if (writable && !(registered->f_flags & O_APPEND))
+	if (writable && !(fb->file->f_flags & O_APPEND))
 		return 0;
-	err = may_access(fb, &registered->f_path, MAY_WRITE);
+	err = may_access(fb, MAY_WRITE);
 	if (err && writable) {
 		*append_only = true;
 		return 0;
@@ -218,24 +216,35 @@ static bool is_noexec(const struct path *path)
 	       (path->mnt->mnt_sb->s_iflags & SB_I_NOEXEC);
 }
 
-/* Returns an errno, and why in @reason */
-static int check_open(struct fuse_backing *fb, const struct file *registered,
-		      const struct file *file, bool *append_only,
-		      enum fuse_backing_reason *reason)
+/**
+ * fuse_backing_is_noexec - must nothing of a file be executed
+ * @file: a backing file
+ *
+ * Context: any.
+ * Return: whether its mount, or its filesystem, forbids it.
+ */
+bool fuse_backing_is_noexec(const struct file *file)
 {
-	const struct inode *inode = file_inode(registered);
+	return is_noexec(&file->f_path);
+}
+
+/* Returns an errno, and why in @reason */
+static int check_open(struct fuse_backing *fb, const struct file *file,
+		      bool *append_only, enum fuse_backing_reason *reason)
+{
+	const struct inode *inode = file_inode(fb->file);
 	/* not f_mode: an access mode of 3 is open for nothing, and needs both */
 	int wanted = ACC_MODE(file->f_flags);
 	int err;
 
 	*reason = FUSE_BACKING_PERMISSION;
-	if ((wanted & MAY_READ) && !(registered->f_mode & FMODE_READ)) {
-		err = may_access(fb, &registered->f_path, MAY_READ);
+	if ((wanted & MAY_READ) && !(fb->file->f_mode & FMODE_READ)) {
+		err = may_access(fb, MAY_READ);
 		if (err)
 			return err;
 	}
 	if (wanted & MAY_WRITE) {
-		err = may_write(fb, registered, append_only);
+		err = may_write(fb, append_only);
 		if (err)
 			return err;
 		*reason = FUSE_BACKING_IMMUTABLE;
@@ -247,7 +256,7 @@ static int check_open(struct fuse_backing *fb, const struct file *registered,
 			return -EPERM;
 	}
 	*reason = FUSE_BACKING_NOEXEC;
-	if ((file->f_flags & __FMODE_EXEC) && is_noexec(&registered->f_path))
+	if ((file->f_flags & __FMODE_EXEC) && is_noexec(&fb->file->f_path))
 		return -EACCES;
 	return 0;
 }
@@ -255,7 +264,6 @@ static int check_open(struct fuse_backing *fb, const struct file *registered,
 /**
  * fuse_backing_may_open - may a mapping be opened as a FUSE file was
  * @fb: the mapping
- * @registered: the file in the thread's table
  * @file: the FUSE file
  *
  * The access modes must be within those of the registered descriptor, or the
@@ -266,15 +274,14 @@ static int check_open(struct fuse_backing *fb, const struct file *registered,
  * Return: 0 or a negative errno; fuse_file::append_only is set if nothing but
  *	appending is allowed as long as the FUSE file is open.
  */
-int fuse_backing_may_open(struct fuse_backing *fb,
-			  const struct file *registered, struct file *file)
+int fuse_backing_may_open(struct fuse_backing *fb, struct file *file)
 {
 	struct fuse_file *ff = file->private_data;
 	enum fuse_backing_reason reason;
 	bool append_only = false;
 	int err;
 
-	err = check_open(fb, registered, file, &append_only, &reason);
+	err = check_open(fb, file, &append_only, &reason);
 	if (err)
 		return fuse_backing_reject(ff->fm->fc, fb->id, err, reason);
 	ff->append_only = append_only;
@@ -284,7 +291,6 @@ int fuse_backing_may_open(struct fuse_backing *fb,
 /**
  * fuse_backing_open_flags - flags to open a backing file with
  * @fb: the mapping
- * @registered: the file in the thread's table
  * @flags: flags of the FUSE file
  *
  * Flags that create or empty a file were for the server, and some filesystems
@@ -294,15 +300,14 @@ int fuse_backing_may_open(struct fuse_backing *fb,
  * Context: process context with the registration's credentials; doesn't sleep.
  * Return: the flags.
  */
-int fuse_backing_open_flags(const struct fuse_backing *fb,
-			    const struct file *registered, int flags)
+int fuse_backing_open_flags(const struct fuse_backing *fb, int flags)
 {
 	flags &= ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_TMPFILE);
-	if (!(flags & O_NOATIME) || (registered->f_flags & O_NOATIME))
+	if (!(flags & O_NOATIME) || (fb->file->f_flags & O_NOATIME))
 		return flags;
 	if (fb->brokered ||
-	    !inode_owner_or_capable(file_mnt_idmap(registered),
-				    file_inode(registered)))
+	    !inode_owner_or_capable(file_mnt_idmap(fb->file),
+				    file_inode(fb->file)))
 		flags &= ~O_NOATIME;
 	return flags;
 }

@@ -16,17 +16,27 @@
  */
 
 #include "fuse_i.h"
+#include "backing_extents.h"
 #include "backing_reject.h"
+#include "backing_trace.h"
 
-#include <linux/file.h>
 #include <linux/hashtable.h>
 #include <linux/pagemap.h>
+#include <linux/uaccess.h>
+
+/* Extents took the place of others */
+#define REPLACED	1
+
+/* Who drops attachments that wait doesn't hold the lock for more than that many */
+#define TAKEN_AT_ONCE	256
 
 #define ATTACH_MODES	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define ATTACH_FLAGS	(ATTACH_MODES | FUSE_BACKING_ATTACH_PENDING)
 
 /*
- * @fb: the mapping, with a reference
+ * @extents: where the inode's bytes are, with a reference; %NULL if a whole file is
+ *	attached
+ * @fb: the mapping of that file, with a reference
  * @use: as a user of it
  * @backing: its inode, to compare with
  * @fi: the inode it is attached to, which takes it along when it goes; %NULL if
@@ -35,6 +45,7 @@
  * @link: among the attached
  */
 struct fuse_backing_attachment {
+	struct fuse_extents *extents;
 	struct fuse_backing *fb;
 	struct fuse_backing_use use;
 	const struct inode *backing;
@@ -51,11 +62,14 @@ struct fuse_backing_attachment {
 /**
  * fuse_backing_nodes_init - attachments of a table
  * @nodes: of the table
+ * @fc: the connection
  *
  * Context: any.
  */
-void fuse_backing_nodes_init(struct fuse_backing_nodes *nodes)
+void fuse_backing_nodes_init(struct fuse_backing_nodes *nodes,
+			     const struct fuse_conn *fc)
 {
+	nodes->fc = fc;
 	spin_lock_init(&nodes->lock);
 	hash_init(nodes->pending);
 	atomic_set(&nodes->nr_pending, 0);
@@ -63,20 +77,82 @@ void fuse_backing_nodes_init(struct fuse_backing_nodes *nodes)
 	nodes->closed = false;
 }
 
-/* An attachment that is nobody's any more */
-static void drop(struct fuse_backing_attachment *att)
+/* The id of what is attached, for the tracepoint */
+static int id_of(const struct fuse_backing_attachment *att)
 {
-	fuse_backing_unuse(att->fb, &att->use);
-	fuse_backing_put(att->fb);
+	return att->extents ? fuse_extents_id(att->extents) : att->fb->id;
+}
+
+static void use(struct fuse_backing_attachment *att,
+		enum fuse_backing_use_kind kind)
+{
+	if (att->extents)
+		fuse_extents_use(att->extents, kind);
+	else
+		fuse_backing_use(att->fb, &att->use, kind, att->nodeid);
+}
+
+/*
+ * It is nobody's any more; fuse_backing_nodes::lock is held.  Open files that keep
+ * extents are what uses them from now on.
+ */
+static void unuse(struct fuse_backing_attachment *att)
+{
+	if (att->extents)
+		fuse_extents_use(att->extents, FUSE_BACKING_FILE);
+	else
+		fuse_backing_unuse(att->fb, &att->use);
+}
+
+static void free_attachment(struct fuse_backing_attachment *att)
+{
+	if (att->extents)
+		fuse_extents_put(att->extents);
+	else
+		fuse_backing_put(att->fb);
 	kfree(att);
 }
 
 /* The same where a file can't be closed */
-static void drop_deferred(struct fuse_backing_attachment *att)
+static void free_deferred(struct fuse_backing_attachment *att)
 {
-	fuse_backing_unuse(att->fb, &att->use);
-	fuse_backing_put_deferred(att->fb);
+	if (att->extents)
+		fuse_extents_put_deferred(att->extents);
+	else
+		fuse_backing_put_deferred(att->fb);
 	kfree(att);
+}
+
+/* Extents may name many ids, and aren't known by any */
+static void report_attach(const struct fuse_backing_nodes *nodes,
+			  const struct fuse_backing_attachment *att,
+			  unsigned int pending)
+{
+	fuse_backing_trace(fuse_backing_attach, nodes->fc, att->nodeid,
+			   att->extents ? 0 : att->fb->id,
+			   att->modes | pending);
+}
+
+static void report_detach(const struct fuse_backing_nodes *nodes,
+			  const struct fuse_backing_attachment *att)
+{
+	fuse_backing_trace(fuse_backing_detach, nodes->fc, att->nodeid,
+			   att->extents ? 0 : att->fb->id, att->modes);
+}
+
+/* What was attached, or waited, is to go */
+static void drop(const struct fuse_backing_nodes *nodes,
+		 struct fuse_backing_attachment *att)
+{
+	report_detach(nodes, att);
+	free_attachment(att);
+}
+
+static void drop_deferred(const struct fuse_backing_nodes *nodes,
+			  struct fuse_backing_attachment *att)
+{
+	report_detach(nodes, att);
+	free_deferred(att);
 }
 
 static struct fuse_backing_attachment *
@@ -96,12 +172,15 @@ static void remove_pending_locked(struct fuse_backing_nodes *nodes,
 {
 	hash_del(&att->hash);
 	atomic_dec(&nodes->nr_pending);
+	unuse(att);
 }
 
-/* Its id may have been closed since it was looked up */
-static bool is_closed(const struct fuse_backing *fb)
+/* An id may have been closed since it was looked up */
+static bool is_closed(const struct fuse_backing_attachment *att)
 {
-	return !fb->per_open && READ_ONCE(fb->closed);
+	if (att->extents)
+		return fuse_extents_are_closed(att->extents);
+	return !att->fb->per_open && READ_ONCE(att->fb->closed);
 }
 
 /* May @att be the attachment of @fi?  Returns an errno, and why in @reason */
@@ -109,6 +188,9 @@ static int check_inode(const struct fuse_inode *fi,
 		       const struct fuse_backing_attachment *att,
 		       enum fuse_backing_reason *reason)
 {
+	/* open files with extents that were detached would share their pages */
+	const struct inode *backing = att->extents ? NULL : att->backing;
+
 	*reason = FUSE_BACKING_ATTACHED;
 	if (fi->backing.attached)
 		return -EEXIST;
@@ -116,21 +198,31 @@ static int check_inode(const struct fuse_inode *fi,
 	if (fi->iocachectr > 0)
 		return -ETXTBSY;
 	*reason = FUSE_BACKING_OTHER_INODE;
-	if (fi->backing.inode && fi->backing.inode != att->backing)
+	if (fi->backing.inode && fi->backing.inode != backing)
 		return -EBUSY;
 	return 0;
 }
 
 /* Is there still something to attach? */
 static int check_mapping(const struct fuse_backing_nodes *nodes,
-			 const struct fuse_backing *fb,
+			 const struct fuse_backing_attachment *att,
 			 enum fuse_backing_reason *reason)
 {
 	*reason = FUSE_BACKING_TABLE;
 	if (nodes->closed)
 		return -ENOTCONN;
 	*reason = FUSE_BACKING_UNKNOWN_ID;
-	return is_closed(fb) ? -ENOENT : 0;
+	return is_closed(att) ? -ENOENT : 0;
+}
+
+/*
+ * A page is filled with its mapping's lock held, from a backing file that may be
+ * on another FUSE filesystem: to lockdep the same lock, without this.
+ */
+static void stack_pages(struct inode *inode)
+{
+	lockdep_set_subclass(&inode->i_mapping->invalidate_lock,
+			     inode->i_sb->s_stack_depth);
 }
 
 /* Takes over @att if it succeeds */
@@ -141,7 +233,7 @@ static int attach_locked(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 	enum fuse_backing_reason reason;
 	int err;
 
-	err = check_mapping(nodes, att->fb, &reason);
+	err = check_mapping(nodes, att, &reason);
 	if (!err) {
 		spin_lock(&fi->lock);
 		err = check_inode(fi, att, &reason);
@@ -152,12 +244,50 @@ static int attach_locked(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		spin_unlock(&fi->lock);
 	}
 	if (err)
-		return fuse_backing_reject(fc, att->fb->id, err, reason);
+		return fuse_backing_reject(fc, id_of(att), err, reason);
 
+	if (att->extents)
+		stack_pages(&fi->inode);
 	att->fi = fi;
 	list_add_tail(&att->link, &nodes->attached);
-	fuse_backing_use(att->fb, &att->use, FUSE_BACKING_ATTACH, att->nodeid);
+	use(att, FUSE_BACKING_ATTACH);
+	report_attach(nodes, att, 0);
 	return 0;
+}
+
+/*
+ * Have an attachment of extents take those of @att, which gets what there was.
+ * Returns whether both are extents.
+ */
+static bool replace(const struct fuse_backing_nodes *nodes,
+		    struct fuse_backing_attachment *there,
+		    struct fuse_backing_attachment *att,
+		    enum fuse_backing_use_kind kind)
+{
+	if (!there || !there->extents || !att->extents)
+		return false;
+	fuse_extents_swap(there->extents, att->extents, kind);
+	swap(there->modes, att->modes);
+	report_attach(nodes, there, kind == FUSE_BACKING_PENDING ?
+				    FUSE_BACKING_ATTACH_PENDING : 0);
+	return true;
+}
+
+/* The same for what is attached to an inode; what can't be is refused later */
+static bool replace_attached(struct fuse_backing_nodes *nodes,
+			     struct fuse_inode *fi,
+			     struct fuse_backing_attachment *att)
+{
+	enum fuse_backing_reason reason;
+	bool replaced;
+
+	if (check_mapping(nodes, att, &reason))
+		return false;
+	spin_lock(&fi->lock);
+	replaced = replace(nodes, fi->backing.attached, att,
+			   FUSE_BACKING_ATTACH);
+	spin_unlock(&fi->lock);
+	return replaced;
 }
 
 static int check_type(struct fuse_conn *fc, struct inode *inode, int id)
@@ -181,16 +311,40 @@ static int forget_cache(struct fuse_conn *fc, struct inode *inode, int id)
 	return fuse_backing_reject(fc, id, -ETXTBSY, FUSE_BACKING_CACHED_OPEN);
 }
 
+/* Returns whether there were extents, and what used them is over, or REPLACED */
+static int replace_extents(struct fuse_backing_nodes *nodes,
+			   struct inode *inode,
+			   struct fuse_backing_attachment *att)
+{
+	bool replaced;
+
+	if (!att->extents)
+		return 0;
+	spin_lock(&nodes->lock);
+	replaced = replace_attached(nodes, get_fuse_inode(inode), att);
+	spin_unlock(&nodes->lock);
+	if (!replaced)
+		return 0;
+
+	/* pages that were filled from the old ones */
+	invalidate_inode_pages2(inode->i_mapping);
+	return fuse_extents_retire(att->extents) ?: REPLACED;
+}
+
+/* As attach_node() for an inode that is there */
 static int attach_inode(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 			struct inode *inode,
 			struct fuse_backing_attachment *att)
 {
-	int err;
+	int err, id = id_of(att);
 
-	err = check_type(fc, inode, att->fb->id);
+	err = replace_extents(nodes, inode, att);
 	if (err)
 		return err;
-	err = forget_cache(fc, inode, att->fb->id);
+	err = check_type(fc, inode, id);
+	if (err)
+		return err;
+	err = forget_cache(fc, inode, id);
 	if (err)
 		return err;
 
@@ -198,6 +352,19 @@ static int attach_inode(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 	err = attach_locked(fc, nodes, get_fuse_inode(inode), att);
 	spin_unlock(&nodes->lock);
 	return err;
+}
+
+/*
+ * May what waits for an inode be attached by whoever made it?  What is to replace
+ * extents is left to who has it wait, and then for what uses them.
+ */
+static bool is_to_be_taken(const struct fuse_inode *fi,
+			   const struct fuse_backing_attachment *att)
+{
+	const struct fuse_backing_attachment *there;
+
+	there = READ_ONCE(fi->backing.attached);
+	return !there || !there->extents || !att->extents;
 }
 
 /* Attach what waits for @inode */
@@ -210,20 +377,17 @@ static void take_pending(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 	spin_lock(&nodes->lock);
 	att = find_pending_locked(nodes, get_node_id(inode),
 				  inode->i_generation);
-	if (att) {
+	if (att && is_to_be_taken(get_fuse_inode(inode), att)) {
 		remove_pending_locked(nodes, att);
-		fuse_backing_unuse(att->fb, &att->use);
-		err = check_type(fc, inode, att->fb->id);
+		err = check_type(fc, inode, id_of(att));
 		if (!err)
 			err = attach_locked(fc, nodes, get_fuse_inode(inode),
 					    att);
 	}
 	spin_unlock(&nodes->lock);
 
-	if (err) {
-		fuse_backing_put_deferred(att->fb);
-		kfree(att);
-	}
+	if (err)
+		drop_deferred(nodes, att);
 }
 
 /**
@@ -251,32 +415,37 @@ void fuse_backing_inode_made(struct inode *inode)
 		take_pending(fc, nodes, inode);
 }
 
-/* Takes over @att if it succeeds */
+/* As attach_node() for an inode that isn't there yet */
 static int add_pending(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		       struct fuse_backing_attachment *att)
 {
+	struct fuse_backing_attachment *there;
 	enum fuse_backing_reason reason;
-	int err, id = att->fb->id;
+	int err, id = id_of(att);
 
 	spin_lock(&nodes->lock);
-	err = check_mapping(nodes, att->fb, &reason);
-	if (!err && find_pending_locked(nodes, att->nodeid, att->generation)) {
-		err = -EEXIST;
+	err = check_mapping(nodes, att, &reason);
+	there = find_pending_locked(nodes, att->nodeid, att->generation);
+	if (!err && there) {
+		err = replace(nodes, there, att, FUSE_BACKING_PENDING) ?
+			      REPLACED : -EEXIST;
 		reason = FUSE_BACKING_ATTACHED;
 	}
 	if (!err && atomic_read(&nodes->nr_pending) >=
-		    fuse_backing_table_limit(att->fb->table)) {
+		    fuse_backing_nodes_limit(nodes)) {
 		err = -EMFILE;
 		reason = FUSE_BACKING_TABLE;
 	}
 	if (!err) {
 		hash_add(nodes->pending, &att->hash, att->nodeid);
 		atomic_inc(&nodes->nr_pending);
-		fuse_backing_use(att->fb, &att->use, FUSE_BACKING_PENDING,
-				 att->nodeid);
+		use(att, FUSE_BACKING_PENDING);
+		report_attach(nodes, att, FUSE_BACKING_ATTACH_PENDING);
 	}
 	spin_unlock(&nodes->lock);
 
+	if (err == REPLACED)
+		return err;
 	if (err)
 		return fuse_backing_reject(fc, id, err, reason);
 	/* pairs with smp_mb() in fuse_backing_inode_made() */
@@ -298,7 +467,27 @@ static struct inode *find_inode(struct fuse_conn *fc, u64 nodeid,
 	return NULL;
 }
 
-/* Takes over @att if it succeeds; killsb is held */
+/* As attach_node() for an inode that was made while @att was left to wait */
+static int attach_made(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
+		       struct inode *inode,
+		       struct fuse_backing_attachment *att)
+{
+	bool waits;
+
+	spin_lock(&nodes->lock);
+	/* else it may be gone by now */
+	waits = find_pending_locked(nodes, get_node_id(inode),
+				    inode->i_generation) == att;
+	if (waits)
+		remove_pending_locked(nodes, att);
+	spin_unlock(&nodes->lock);
+	return waits ? attach_inode(fc, nodes, inode, att) : 0;
+}
+
+/*
+ * Attach to a node; killsb is held.  Takes over @att if it returns 0.  If it returns
+ * REPLACED, there were extents, which @att has now; on failure maybe, too.
+ */
 static int attach_node(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		       struct fuse_backing_attachment *att, bool pending)
 {
@@ -314,7 +503,7 @@ static int attach_node(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		return err;
 	}
 	if (!pending)
-		return fuse_backing_reject(fc, att->fb->id, -ENOENT,
+		return fuse_backing_reject(fc, id_of(att), -ENOENT,
 					   FUSE_BACKING_NO_INODE);
 
 	err = add_pending(fc, nodes, att);
@@ -323,17 +512,16 @@ static int attach_node(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 	/* it may have been made meanwhile */
 	inode = find_inode(fc, nodeid, generation);
 	if (inode) {
-		take_pending(fc, nodes, inode);
+		err = attach_made(fc, nodes, inode, att);
 		iput(inode);
 	}
-	return 0;
+	return err;
 }
 
 static struct fuse_backing_attachment *
 make_attachment(struct fuse_backing *fb, const struct fuse_backing_attach *args)
 {
 	struct fuse_backing_attachment *att;
-	struct file *registered;
 
 	if (fuse_backing_usage_start(fb))
 		return NULL;
@@ -341,9 +529,8 @@ make_attachment(struct fuse_backing *fb, const struct fuse_backing_attach *args)
 	if (!att)
 		return NULL;
 
-	registered = fuse_backing_file(fb);
-	att->backing = file_inode(registered);
-	fput(registered);
+	att->extents = NULL;
+	att->backing = file_inode(fb->file);
 	att->fb = fb;
 	att->fi = NULL;
 	att->nodeid = args->nodeid;
@@ -392,6 +579,23 @@ static int attach_id(struct fuse_conn *fc,
 	return err;
 }
 
+/* The table that ids are looked up in */
+static struct fuse_backing_table *get_table(struct fuse_conn *fc, int id)
+{
+	struct fuse_backing_table *table;
+
+	/* the nodes' lock makes sure; this is for who finds no id any more */
+	if (!READ_ONCE(fc->connected)) {
+		fuse_backing_reject(fc, id, -ENOTCONN, FUSE_BACKING_TABLE);
+		return ERR_PTR(-ENOTCONN);
+	}
+	table = fuse_backing_table_get(fc);
+	if (table)
+		return table;
+	fuse_backing_reject(fc, id, -ENOENT, FUSE_BACKING_UNKNOWN_ID);
+	return ERR_PTR(-ENOENT);
+}
+
 static bool is_attach_valid(const struct fuse_backing_attach *args)
 {
 	return args->nodeid && args->backing_id > 0 &&
@@ -425,12 +629,122 @@ int fuse_backing_attach(struct fuse_conn *fc,
 		return fuse_backing_reject(fc, args->backing_id, -EINVAL,
 					   FUSE_BACKING_BAD_ARGUMENT);
 
-	table = fuse_backing_table_get(fc);
-	if (!table)
-		return fuse_backing_reject(fc, args->backing_id, -ENOENT,
-					   FUSE_BACKING_UNKNOWN_ID);
+	table = get_table(fc, args->backing_id);
+	if (IS_ERR(table))
+		return PTR_ERR(table);
 	err = attach_id(fc, args);
 	fuse_backing_table_put(table);
+	return err;
+}
+
+static struct fuse_backing_attachment *
+make_extents(struct fuse_conn *fc, const struct fuse_backing_extents *args,
+	     const struct fuse_backing_extent *from)
+{
+	struct fuse_backing_attachment *att;
+
+	att = kmalloc(sizeof(*att), GFP_KERNEL_ACCOUNT);
+	if (!att)
+		return ERR_PTR(-ENOMEM);
+	*att = (struct fuse_backing_attachment) {
+		.extents = fuse_extents_create(fc, args, from),
+		.nodeid = args->nodeid,
+		.generation = args->generation,
+		.modes = args->flags & ATTACH_MODES,
+	};
+	if (IS_ERR(att->extents)) {
+		void *err = att->extents;
+
+		kfree(att);
+		return err;
+	}
+	return att;
+}
+
+static int set_extents(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
+		       const struct fuse_backing_extents *args,
+		       const struct fuse_backing_extent *from)
+{
+	struct fuse_backing_attachment *att = make_extents(fc, args, from);
+	int err;
+
+	if (IS_ERR(att))
+		return PTR_ERR(att);
+	err = down_read_killable(&fc->killsb);
+	if (!err) {
+		err = attach_node(fc, nodes, att,
+				  args->flags & FUSE_BACKING_ATTACH_PENDING);
+		up_read(&fc->killsb);
+	}
+	if (err)
+		free_attachment(att);
+	return err == REPLACED ? 0 : err;
+}
+
+static int check_extents(struct fuse_conn *fc,
+			 const struct fuse_backing_extents *args)
+{
+	if (args->count > FUSE_BACKING_EXTENTS_MAX)
+		return fuse_backing_reject(fc, 0, -E2BIG, FUSE_BACKING_EXTENT);
+	if (args->nodeid && args->count && (args->flags & ATTACH_MODES) &&
+	    !(args->flags & ~ATTACH_FLAGS) &&
+	    !args->reserved[0] && !args->reserved[1])
+		return 0;
+	return fuse_backing_reject(fc, 0, -EINVAL, FUSE_BACKING_BAD_ARGUMENT);
+}
+
+static struct fuse_backing_extent *
+copy_extents(const struct fuse_backing_extents *args)
+{
+	size_t size = array_size(args->count, sizeof(struct fuse_backing_extent));
+	struct fuse_backing_extent *from;
+
+	from = kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
+			      __GFP_NOWARN);
+	if (!from)
+		return ERR_PTR(-ENOMEM);
+	if (!copy_from_user(from, u64_to_user_ptr(args->extents), size))
+		return from;
+	kvfree(from);
+	return ERR_PTR(-EFAULT);
+}
+
+/**
+ * fuse_backing_set_extents - FUSE_DEV_IOC_BACKING_EXTENTS: where an inode's bytes are
+ * @fc: the connection
+ * @args: node, extents and flags
+ *
+ * Context: process context without locks; may sleep, killable.  Waits for I/O
+ *	that is in flight, if there were extents before.
+ * Return: 0; -EPERM as for fuse_backing_open(); -EINVAL, -E2BIG, -ENOTCONN, or an
+ *	error as fuse_extents_create() or fuse_backing_attach() describe it.
+ */
+int fuse_backing_set_extents(struct fuse_conn *fc,
+			     const struct fuse_backing_extents *args)
+{
+	struct fuse_backing_extent *from;
+	struct fuse_backing_table *table;
+	int err;
+
+	err = fuse_backing_may_call(fc, 0);
+	if (err)
+		return err;
+	err = check_extents(fc, args);
+	if (err)
+		return err;
+
+	/* memory of the caller's may take forever: the table's end would wait */
+	from = copy_extents(args);
+	if (IS_ERR(from))
+		return PTR_ERR(from);
+	table = get_table(fc, 0);
+	err = PTR_ERR_OR_ZERO(table);
+	if (!err) {
+		err = set_extents(fc, fuse_backing_table_nodes(table), args,
+				  from);
+		fuse_backing_table_put(table);
+	}
+	kvfree(from);
 	return err;
 }
 
@@ -444,8 +758,10 @@ take_attached_locked(struct fuse_inode *fi)
 	att = fi->backing.attached;
 	WRITE_ONCE(fi->backing.attached, NULL);
 	spin_unlock(&fi->lock);
-	if (att)
+	if (att) {
 		list_del(&att->link);
+		unuse(att);
+	}
 	return att;
 }
 
@@ -492,8 +808,10 @@ static int revoke_attached(struct fuse_backing_nodes *nodes,
 		WRITE_ONCE(fi->backing.attached, NULL);
 	}
 	spin_unlock(&fi->lock);
-	if (*att)
+	if (*att) {
 		list_del(&(*att)->link);
+		unuse(*att);
+	}
 	spin_unlock(&nodes->lock);
 	return files;
 }
@@ -550,9 +868,9 @@ static int detach(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 	up_read(&fc->killsb);
 
 	if (pending)
-		drop(pending);
+		drop(nodes, pending);
 	if (attached)
-		drop(attached);
+		drop(nodes, attached);
 	if (files < 0)
 		return files;
 	return pending || attached || files ? 0 : -ENOENT;
@@ -609,17 +927,46 @@ void fuse_backing_close_nodes(struct fuse_backing_nodes *nodes)
 	spin_unlock(&nodes->lock);
 }
 
-static struct fuse_backing_attachment *
-any_pending_locked(struct fuse_backing_nodes *nodes,
-		   const struct fuse_backing *fb)
+static bool uses(const struct fuse_backing_attachment *att,
+		 const struct fuse_backing *fb)
+{
+	return att->extents ? fuse_extents_have(att->extents, fb) :
+			      att->fb == fb;
+}
+
+/* Take some of those that wait; returns how many */
+static unsigned int take_some_pending_locked(struct fuse_backing_nodes *nodes,
+					     const struct fuse_backing *fb,
+					     struct hlist_head *taken)
 {
 	struct fuse_backing_attachment *att;
-	int bucket;
+	unsigned int bucket, count = 0;
+	struct hlist_node *next;
 
-	hash_for_each(nodes->pending, bucket, att, hash)
-		if (!fb || att->fb == fb)
-			return att;
-	return NULL;
+	hash_for_each_safe(nodes->pending, bucket, next, att, hash) {
+		if (fb && !uses(att, fb))
+			continue;
+		remove_pending_locked(nodes, att);
+		hlist_add_head(&att->hash, taken);
+		if (++count == TAKEN_AT_ONCE)
+			break;
+	}
+	return count;
+}
+
+/* The same; returns whether there may be more */
+static bool take_some_pending(struct fuse_backing_nodes *nodes,
+			      const struct fuse_backing *fb,
+			      struct hlist_head *taken)
+{
+	unsigned int count = 0;
+
+	spin_lock(&nodes->lock);
+	/* most often none waits: then don't walk all buckets on each close */
+	if (atomic_read(&nodes->nr_pending))
+		count = take_some_pending_locked(nodes, fb, taken);
+	spin_unlock(&nodes->lock);
+	return count == TAKEN_AT_ONCE;
 }
 
 /**
@@ -633,19 +980,18 @@ void fuse_backing_drop_pending(struct fuse_backing_nodes *nodes,
 			       const struct fuse_backing *fb)
 {
 	struct fuse_backing_attachment *att;
+	struct hlist_node *next;
+	HLIST_HEAD(taken);
+	bool more;
 
-	while (fb ? fuse_backing_uses(fb, FUSE_BACKING_PENDING) :
-		    atomic_read(&nodes->nr_pending)) {
-		spin_lock(&nodes->lock);
-		att = any_pending_locked(nodes, fb);
-		if (att)
-			remove_pending_locked(nodes, att);
-		spin_unlock(&nodes->lock);
-		if (!att)
-			return;
-		drop(att);
-		cond_resched();
-	}
+	do {
+		more = take_some_pending(nodes, fb, &taken);
+		hlist_for_each_entry_safe(att, next, &taken, hash) {
+			hlist_del(&att->hash);
+			drop(nodes, att);
+			cond_resched();
+		}
+	} while (more);
 }
 
 /**
@@ -669,7 +1015,7 @@ void fuse_backing_detach_all(struct fuse_backing_nodes *nodes)
 			take_attached_locked(att->fi);
 		spin_unlock(&nodes->lock);
 		if (att)
-			drop(att);
+			drop(nodes, att);
 		cond_resched();
 	} while (att);
 }
@@ -684,36 +1030,44 @@ void fuse_backing_evict_attached(struct fuse_inode *fi)
 {
 	struct fuse_conn *fc = get_fuse_conn(&fi->inode);
 	struct fuse_backing_attachment *att;
+	struct fuse_backing_nodes *nodes;
 
 	/* the lock also waits for who detaches all */
 	if (!fi->backing.was_attached)
 		return;
 	/* the table ends after the inodes do */
-	att = take_attached(fuse_backing_table_nodes(fc->backing_table), fi);
+	nodes = fuse_backing_table_nodes(fc->backing_table);
+	att = take_attached(nodes, fi);
 	if (att)
-		drop_deferred(att);
+		drop_deferred(nodes, att);
 }
 
 /**
- * fuse_backing_attached - the mapping that is attached to an inode
+ * fuse_backing_take_attached - have a file opened on what is attached
  * @fi: the FUSE inode
  * @modes: FUSE_BACKING_READ and _WRITE, what it has to be good for
+ * @ff: file data of the FUSE file, which gets a reference on the mapping, or on
+ *	the extents
  *
  * Context: any but interrupts.
- * Return: the mapping with a reference; %NULL if there is none like that.
+ * Return: false if nothing like that is attached.
  */
-struct fuse_backing *fuse_backing_attached(struct fuse_inode *fi, u32 modes)
+bool fuse_backing_take_attached(struct fuse_inode *fi, u32 modes,
+				struct fuse_file *ff)
 {
 	const struct fuse_backing_attachment *att;
-	struct fuse_backing *fb = NULL;
+	bool found;
 
 	spin_lock(&fi->lock);
 	att = fi->backing.attached;
-	if (att && !(modes & ~att->modes)) {
-		fb = att->fb;
-		refcount_inc(&fb->count);
+	found = att && !(modes & ~att->modes);
+	if (found && att->extents) {
+		ff->extents = fuse_extents_get(att->extents);
+	} else if (found) {
+		ff->fb = att->fb;
+		refcount_inc(&ff->fb->count);
 	}
 	spin_unlock(&fi->lock);
 
-	return fb;
+	return found;
 }

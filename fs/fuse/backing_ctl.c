@@ -168,6 +168,8 @@ static const char *mode_of(const struct fuse_backing *fb)
 		return "open";
 	case FUSE_BACKING_MODE_INODE:
 		return "inode";
+	case FUSE_BACKING_MODE_BLOCK:
+		return "block";
 	}
 	return "-";
 }
@@ -184,6 +186,16 @@ static const char *state_of(const struct fuse_backing *fb,
 		return "pending";
 	}
 	return "-";
+}
+
+static void show_counts(struct seq_file *m,
+			const struct fuse_backing_users *users)
+{
+	seq_printf(m, "%u %u %u %u %llu %llu ", users->count[FUSE_BACKING_FILE],
+		   users->count[FUSE_BACKING_MMAP],
+		   users->count[FUSE_BACKING_ATTACH],
+		   users->count[FUSE_BACKING_PENDING], users->extents,
+		   users->extent_bytes);
 }
 
 static void show_nodes(struct seq_file *m,
@@ -208,10 +220,9 @@ static void show_mapping(struct file *file, void *data, void *arg)
 	struct seq_file *m = arg;
 
 	fuse_backing_get_users(fb, &users);
-	seq_printf(m, "%d %s %s %s %u %u ", fb->id, mode_of(fb),
-		   access_of(file), state_of(fb, &users),
-		   users.count[FUSE_BACKING_FILE],
-		   users.count[FUSE_BACKING_MMAP]);
+	seq_printf(m, "%d %s %s %s ", fb->id, mode_of(fb), access_of(file),
+		   state_of(fb, &users));
+	show_counts(m, &users);
 	show_nodes(m, &users);
 	seq_printf(m, "%u:%u %lu %lld %llu %llu %d ",
 		   MAJOR(inode->i_sb->s_dev), MINOR(inode->i_sb->s_dev),
@@ -226,7 +237,7 @@ static int files_show(struct seq_file *m, void *shown)
 	struct files_walk *walk = shown;
 
 	if (shown == SEQ_START_TOKEN) {
-		seq_puts(m, "backing_files 1 id mode access state files mmaps nodes dev ino size read written deleted path\n");
+		seq_puts(m, "backing_files 1 id mode access state files mmaps attached pending extents extent_bytes nodes dev ino size read written deleted path\n");
 		return 0;
 	}
 	if (!fuse_backing_visit(walk->table, walk->id, show_mapping, m))

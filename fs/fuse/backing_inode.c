@@ -23,26 +23,22 @@ void fuse_inode_backing_init(struct fuse_inode *fi)
 /**
  * fuse_inode_backing_start - a file of @fi is being opened in passthrough mode
  * @fi: the FUSE inode
- * @backing: inode of the backing file just opened; %NULL is for I/O that needs
- *	the inode uncached and has no backing file
+ * @backing: inode of the backing file just opened
  *
  * Context: fi->lock is held.
  * Return: 0, and the caller must call fuse_inode_backing_end() before the
- *	backing file is put, unless @backing is %NULL; -EBUSY if files of another
- *	backing inode are open.
+ *	backing file is put; -EBUSY if files of another backing inode are open.
  */
 int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing)
 {
 	lockdep_assert_held(&fi->lock);
 
-	if (!backing)
-		return 0;
 	if (fi->backing.files && fi->backing.inode != backing)
 		return -EBUSY;
 
 	WRITE_ONCE(fi->backing.inode, backing);
 	/* a cached open that waits for uncached I/O to end would wait for us */
-	if (!fi->backing.files++)
+	if (!fi->backing.files++ && wq_has_sleeper(&fi->direct_io_waitq))
 		wake_up(&fi->direct_io_waitq);
 	return 0;
 }
@@ -61,11 +57,64 @@ void fuse_inode_backing_end(struct fuse_inode *fi)
 		WRITE_ONCE(fi->backing.inode, NULL);
 }
 
-/* Keeps a mapping in the name of an inode that was mmapped through it */
+/*
+ * Keeps a mapping in the name of an inode that was mmapped through it; @maps is
+ * how often it was, or is being
+ */
 struct backing_pin {
 	struct fuse_backing *fb;
 	struct fuse_backing_use use;
+	unsigned long maps;
 };
+
+static struct backing_pin *make_pin(struct fuse_inode *fi,
+				    struct fuse_backing *fb)
+{
+	struct backing_pin *pin = kmalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
+
+	if (!pin)
+		return NULL;
+	pin->fb = fb;
+	pin->maps = 1;
+	refcount_inc(&fb->count);
+	fuse_backing_use(fb, &pin->use, FUSE_BACKING_MMAP, fi->nodeid);
+	return pin;
+}
+
+/* Not for eviction: the caller holds a reference on the mapping, too */
+static void free_pin(struct backing_pin *pin)
+{
+	fuse_backing_unuse(pin->fb, &pin->use);
+	fuse_backing_put(pin->fb);
+	kfree(pin);
+}
+
+/* Map once more what is pinned already; returns whether it is */
+static bool pin_again(struct fuse_inode *fi, const struct fuse_backing *fb)
+{
+	struct backing_pin *pin;
+
+	xa_lock(&fi->backing.pins);
+	/* an id that is pinned names no other mapping */
+	pin = xa_load(&fi->backing.pins, fb->id);
+	if (pin)
+		pin->maps++;
+	xa_unlock(&fi->backing.pins);
+	return pin;
+}
+
+static int pin_first(struct fuse_inode *fi, struct fuse_backing *fb)
+{
+	struct backing_pin *pin = make_pin(fi, fb);
+	int err;
+
+	if (!pin)
+		return -ENOMEM;
+	err = xa_insert(&fi->backing.pins, fb->id, pin, GFP_KERNEL_ACCOUNT);
+	if (err)
+		free_pin(pin);
+	return err;
+}
 
 /**
  * fuse_inode_backing_pin - keep a mapping until the inode is evicted
@@ -80,28 +129,37 @@ struct backing_pin {
  */
 int fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb)
 {
-	struct backing_pin *pin;
 	int err;
 
-	if (xa_load(&fi->backing.pins, fb->id))
-		return 0;
+	do {
+		if (pin_again(fi, fb))
+			return 0;
+		err = pin_first(fi, fb);
+	} while (err == -EBUSY);
+	return err;
+}
 
-	pin = kmalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
-	if (!pin)
-		return -ENOMEM;
-	pin->fb = fb;
-	refcount_inc(&fb->count);
-	fuse_backing_use(fb, &pin->use, FUSE_BACKING_MMAP, fi->nodeid);
+/**
+ * fuse_inode_backing_unpin - nothing was mapped after all
+ * @fi: the FUSE inode
+ * @fb: the mapping, after fuse_inode_backing_pin()
+ *
+ * Context: process context; doesn't sleep.
+ */
+void fuse_inode_backing_unpin(struct fuse_inode *fi, struct fuse_backing *fb)
+{
+	struct backing_pin *pin;
+	bool unused;
 
-	err = xa_insert(&fi->backing.pins, fb->id, pin, GFP_KERNEL_ACCOUNT);
-	if (!err)
-		return 0;
+	xa_lock(&fi->backing.pins);
+	pin = xa_load(&fi->backing.pins, fb->id);
+	unused = !--pin->maps;
+	if (unused)
+		__xa_erase(&fi->backing.pins, fb->id);
+	xa_unlock(&fi->backing.pins);
 
-	fuse_backing_unuse(fb, &pin->use);
-	fuse_backing_put(fb);
-	kfree(pin);
-	/* pinned already: an id that is pinned names no other mapping */
-	return err == -EBUSY ? 0 : err;
+	if (unused)
+		free_pin(pin);
 }
 
 /**

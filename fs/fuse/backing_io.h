@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * FUSE backing files: what is in flight on an open file.
+ * FUSE backing files: what each read and write goes through.
  *
- * In a header of its own, to be included after fuse_i.h: each read and write
- * goes through here.
+ * In a header of its own, to be included after fuse_i.h.
  */
 
 #ifndef _FS_FUSE_BACKING_IO_H
 #define _FS_FUSE_BACKING_IO_H
 
 #include <linux/atomic.h>
+#include <linux/cred.h>
+#include <linux/fs.h>
 #include <linux/limits.h>
+#include <linux/sched.h>
 
 /* Added to fuse_file::backing_io when the backing file is taken away */
 #define FUSE_BACKING_REVOKED	INT_MIN
@@ -63,6 +65,131 @@ static inline void fuse_backing_io_get(struct file *file)
 	struct fuse_file *ff = file->private_data;
 
 	atomic_inc(&ff->backing_io);
+}
+
+/**
+ * fuse_backing_override_creds - be somebody else for the time of a call
+ * @cred: credentials of a mapping
+ *
+ * Takes no reference: who calls this holds one on a mapping, which keeps its
+ * credentials.
+ *
+ * Context: process context.
+ * Return: for fuse_backing_revert_creds().
+ */
+static inline const struct cred *
+fuse_backing_override_creds(const struct cred *cred)
+{
+	const struct cred *old = current_cred();
+
+	rcu_assign_pointer(current->cred, cred);
+	return old;
+}
+
+/**
+ * fuse_backing_revert_creds - be who one was
+ * @old: from fuse_backing_override_creds()
+ *
+ * Context: process context.
+ */
+static inline void fuse_backing_revert_creds(const struct cred *old)
+{
+	rcu_assign_pointer(current->cred, old);
+}
+
+/**
+ * fuse_backing_invalidate - have attributes fetched before they are used
+ * @inode: the FUSE inode
+ * @mask: STATX_*
+ *
+ * Doesn't write to what other CPUs share if they are invalid already.
+ *
+ * Context: any; may be an interrupt.
+ */
+static inline void fuse_backing_invalidate(struct inode *inode, u32 mask)
+{
+	if (~READ_ONCE(get_fuse_inode(inode)->inval_mask) & mask)
+		fuse_invalidate_attr_mask(inode, mask);
+}
+
+/**
+ * fuse_backing_start_write - what has to be done before a write
+ * @file: a FUSE file open in passthrough mode
+ * @flags: IOCB_*
+ *
+ * Which is nothing for most files.
+ *
+ * A client without CAP_FSETID must not keep suid and sgid bits of the backing
+ * file just because the server could, not even those that somebody sets
+ * meanwhile.
+ *
+ * Context: process context; may sleep unless IOCB_NOWAIT is set.
+ * Return: credentials to write with, or as fuse_backing_remove_privs().
+ */
+static inline const struct cred *fuse_backing_start_write(struct file *file,
+							  int flags)
+{
+	struct fuse_file *ff = file->private_data;
+
+	if (likely(!is_sxid(file_inode(file)->i_mode |
+			    file_inode(ff->passthrough)->i_mode)))
+		return ff->fb->write_cred;
+	return fuse_backing_remove_privs(file, flags);
+}
+
+/**
+ * fuse_backing_hide_superblock - write to a backing file below a FUSE file
+ * @sb: superblock of the FUSE file
+ * @backing: the backing file
+ *
+ * The caller keeps our superblock from being frozen, the backing filesystem will
+ * keep itself.  To lockdep all FUSE superblocks are the same, but those of backing
+ * files are below ours: don't tell it that ours is held.
+ *
+ * Context: process context.
+ * Return: whether it was, for fuse_backing_show_superblock().
+ */
+static inline bool fuse_backing_hide_superblock(struct super_block *sb,
+						const struct file *backing)
+{
+	const struct super_block *below = file_inode(backing)->i_sb;
+
+	if (!IS_ENABLED(CONFIG_LOCKDEP) || !sb_write_started(sb) ||
+	    (below->s_type != sb->s_type && !below->s_stack_depth))
+		return false;
+	__sb_writers_release(sb, SB_FREEZE_WRITE);
+	return true;
+}
+
+/**
+ * fuse_backing_show_superblock - the write to the backing file is over
+ * @sb: superblock of the FUSE file
+ * @hidden: from fuse_backing_hide_superblock()
+ *
+ * Context: process context.
+ */
+static inline void fuse_backing_show_superblock(struct super_block *sb,
+						bool hidden)
+{
+	if (hidden)
+		__sb_writers_acquired(sb, SB_FREEZE_WRITE);
+}
+
+/**
+ * fuse_backing_would_wait - a write that must not wait would
+ * @kiocb: of the FUSE file
+ * @backing: the backing file
+ *
+ * Waiting for a frozen filesystem to thaw is waiting, too.
+ *
+ * Context: any.
+ * Return: whether it would.
+ */
+static inline bool fuse_backing_would_wait(const struct kiocb *kiocb,
+					   const struct file *backing)
+{
+	return (kiocb->ki_flags & IOCB_NOWAIT) &&
+	       file_inode(backing)->i_sb->s_writers.frozen != SB_UNFROZEN;
 }
 
 #endif /* _FS_FUSE_BACKING_IO_H */

@@ -29,6 +29,16 @@ static int ioctl_detach(struct fuse_conn *fc,
 	return fuse_backing_detach(fc, &args);
 }
 
+static int ioctl_extents(struct fuse_conn *fc,
+			 struct fuse_backing_extents __user *argp)
+{
+	struct fuse_backing_extents args;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	return fuse_backing_set_extents(fc, &args);
+}
+
 static int ioctl_list(struct fuse_conn *fc,
 		      struct fuse_backing_list __user *argp)
 {
@@ -77,6 +87,8 @@ long fuse_backing_ioctl(struct file *file, unsigned int cmd, void __user *argp)
 		return fud ? ioctl_list(fud->fc, argp) : -EPERM;
 	case FUSE_DEV_IOC_BACKING_CLOSE_ALL:
 		return fud ? ioctl_close_all(fud->fc, argp) : -EPERM;
+	case FUSE_DEV_IOC_BACKING_EXTENTS:
+		return fud ? ioctl_extents(fud->fc, argp) : -EPERM;
 	default:
 		return -ENOTTY;
 	}

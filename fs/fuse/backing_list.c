@@ -22,6 +22,8 @@
  */
 enum fuse_backing_mode fuse_backing_mode(const struct fuse_backing *fb)
 {
+	if (READ_ONCE(fb->block))
+		return FUSE_BACKING_MODE_BLOCK;
 	if (READ_ONCE(fb->per_inode))
 		return FUSE_BACKING_MODE_INODE;
 	return fb->per_open ? FUSE_BACKING_MODE_OPEN : FUSE_BACKING_MODE_ID;
@@ -63,6 +65,8 @@ static void fill_users(struct fuse_backing_entry *entry,
 	entry->mmaps = users.count[FUSE_BACKING_MMAP];
 	entry->attached = users.count[FUSE_BACKING_ATTACH];
 	entry->pending = users.count[FUSE_BACKING_PENDING];
+	entry->extents = users.extents;
+	entry->extent_bytes = users.extent_bytes;
 	entry->nr_nodes = min_t(u32, users.nr_nodes, FUSE_BACKING_ENTRY_NODES);
 	memcpy(entry->nodeid, users.node,
 	       entry->nr_nodes * sizeof(entry->nodeid[0]));

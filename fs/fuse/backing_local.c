@@ -16,15 +16,21 @@
 #include <linux/cred.h>
 #include <linux/fadvise.h>
 #include <linux/falloc.h>
-#include <linux/mutex.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
-struct fuse_backing_local {
-	/* held by who asks the server to open the file */
-	struct mutex lock;
-	/* fuse_file::fh and ::args are valid; set once */
-	bool has_handle;
+/*
+ * Bits of fuse_file::local, which is 0 for files that the server opened.
+ *
+ * LOCAL_OPENED: the kernel opened the file on its own
+ * LOCAL_ASKING: a lock, held by who asks the server to open the file
+ * LOCAL_HAS_HANDLE: fuse_file::fh and ::args are valid; set once
+ */
+enum {
+	LOCAL_OPENED,
+	LOCAL_ASKING,
+	LOCAL_HAS_HANDLE,
 };
 
 static struct fuse_file *local_alloc(struct fuse_mount *fm, u64 nodeid)
@@ -33,13 +39,7 @@ static struct fuse_file *local_alloc(struct fuse_mount *fm, u64 nodeid)
 
 	if (!ff)
 		return NULL;
-	ff->local = kmalloc(sizeof(*ff->local), GFP_KERNEL_ACCOUNT);
-	if (!ff->local) {
-		fuse_file_free(ff);
-		return NULL;
-	}
-	mutex_init(&ff->local->lock);
-	ff->local->has_handle = false;
+	ff->local = BIT(LOCAL_OPENED);
 	ff->nodeid = nodeid;
 	ff->open_flags = FOPEN_PASSTHROUGH | FOPEN_NOFLUSH;
 	return ff;
@@ -56,22 +56,18 @@ static int open_mapping(struct inode *inode, struct file *file,
 	struct fuse_inode *fi = get_fuse_inode(inode);
 	int err;
 
-	file->private_data = ff;
 	err = fuse_passthrough_open(file, ff->fb->id);
 	if (err)
 		return fuse_passthrough_open_error(ff, err);
 
-	err = fuse_inode_uncached_io_start(fi, file_inode(ff->passthrough));
+	err = fuse_backing_enter(ff, fi);
 	if (err) {
 		fuse_passthrough_release(ff, fi);
 		/* the server opens it now, in whatever mode */
 		file->f_op = inode->i_fop;
 		file->f_mode &= ~FMODE_NOWAIT;
-		return err;
 	}
-	ff->iomode = IOM_UNCACHED;
-	fuse_backing_opened(ff, fi);
-	return 0;
+	return err;
 }
 
 static u32 modes_of(const struct file *file)
@@ -110,6 +106,7 @@ bool fuse_backing_open_attached(struct inode *inode, struct file *file,
 {
 	struct fuse_inode *fi = get_fuse_inode(inode);
 	struct fuse_file *ff;
+	bool first;
 
 	if (!READ_ONCE(fi->backing.attached) || is_for_server(inode, file))
 		return false;
@@ -119,13 +116,19 @@ bool fuse_backing_open_attached(struct inode *inode, struct file *file,
 	if (!ff)
 		return true;
 	/* as if a reply had claimed it; the file has its age by now */
-	ff->fb = fuse_backing_attached(fi, modes_of(file));
-	if (!ff->fb)
+	if (!fuse_backing_take_attached(fi, modes_of(file), ff))
 		goto out_ask;
-	*err = open_mapping(inode, file, ff);
+	first = !READ_ONCE(fi->backing.files);
+	file->private_data = ff;
+	*err = ff->extents ? fuse_extents_open(file) :
+			     open_mapping(inode, file, ff);
 	if (!*err) {
-		/* what others cached, who are closed now, is not seen again */
-		invalidate_inode_pages2(inode->i_mapping);
+		/*
+		 * What others cached, who are closed now, is not seen again.
+		 * Where there are extents, those who aren't closed use it.
+		 */
+		if ((first || !ff->extents) && !mapping_empty(inode->i_mapping))
+			invalidate_inode_pages2(inode->i_mapping);
 		return true;
 	}
 	if (*err == -EBUSY || *err == -ETXTBSY)
@@ -141,8 +144,10 @@ out_ask:
 
 static bool has_no_handle(const struct fuse_file *ff)
 {
-	/* pairs with smp_store_release() in get_handle_locked() */
-	return ff->local && !smp_load_acquire(&ff->local->has_handle);
+	/* pairs with smp_mb__before_atomic() in get_handle_locked() */
+	unsigned long local = smp_load_acquire(&ff->local);
+
+	return local && !(local & BIT(LOCAL_HAS_HANDLE));
 }
 
 /**
@@ -181,7 +186,8 @@ static int get_handle_locked(struct file *file)
 	opened->args = NULL;
 	fuse_file_free(opened);
 	/* pairs with smp_load_acquire() in has_no_handle() */
-	smp_store_release(&ff->local->has_handle, true);
+	smp_mb__before_atomic();
+	set_bit(LOCAL_HAS_HANDLE, &ff->local);
 	return 0;
 }
 
@@ -201,11 +207,11 @@ int fuse_backing_need_handle(struct file *file)
 
 	if (!has_no_handle(ff))
 		return 0;
-	if (mutex_lock_killable(&ff->local->lock))
+	if (wait_on_bit_lock(&ff->local, LOCAL_ASKING, TASK_KILLABLE))
 		return -EINTR;
 	if (has_no_handle(ff))
 		err = get_handle_locked(file);
-	mutex_unlock(&ff->local->lock);
+	clear_and_wake_up_bit(LOCAL_ASKING, &ff->local);
 	return err;
 }
 
@@ -226,17 +232,48 @@ int fuse_backing_need_lock(struct file *file)
 }
 
 /**
- * fuse_backing_need_flush - a file is about to be flushed
- * @file: an open FUSE file
+ * fuse_backing_flush - flush a file, which the server may not know of
+ * @file: a FUSE file open in passthrough mode
+ * @id: owner of the locks that go
  *
  * Context: process context without locks; may sleep, killable.
- * Return: as fuse_backing_need_handle().
+ * Return: as fuse_flush(), or fuse_backing_need_handle().
  */
-int fuse_backing_need_flush(struct file *file)
+int fuse_backing_flush(struct file *file, fl_owner_t id)
 {
-	if (!READ_ONCE(get_fuse_inode(file_inode(file))->backing.remote_locks))
-		return 0;
-	return fuse_backing_need_handle(file);
+	struct inode *inode = file_inode(file);
+	int err;
+
+	if (has_no_handle(file->private_data)) {
+		if (fuse_is_bad(inode))
+			return -EIO;
+		if (!READ_ONCE(get_fuse_inode(inode)->backing.remote_locks))
+			return 0;
+		err = fuse_backing_need_handle(file);
+		if (err)
+			return err;
+	}
+	return fuse_flush(file, id);
+}
+
+/**
+ * fuse_backing_release - release a file, which the server may not know of
+ * @inode: the FUSE inode
+ * @file: a FUSE file open in passthrough mode
+ *
+ * Context: process context without locks; may sleep.
+ * Return: as fuse_release().
+ */
+int fuse_backing_release(struct inode *inode, struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+
+	if (!has_no_handle(ff))
+		return fuse_release(inode, file);
+	/* no request was ever made that would keep it, or come with it */
+	fuse_passthrough_release(ff, get_fuse_inode(inode));
+	kfree(ff);
+	return 0;
 }
 
 /*
@@ -292,9 +329,9 @@ bool fuse_backing_fsync(struct file *file, loff_t start, loff_t end,
 	*err = start_local(file);
 	if (*err <= 0)
 		return *err;
-	old_cred = override_creds(ff->fb->cred);
+	old_cred = fuse_backing_override_creds(ff->fb->cred);
 	*err = vfs_fsync_range(ff->passthrough, start, end, datasync);
-	revert_creds(old_cred);
+	fuse_backing_revert_creds(old_cred);
 	fuse_backing_io_end(file);
 	return true;
 }
@@ -323,9 +360,9 @@ bool fuse_backing_lseek(struct file *file, loff_t offset, int whence,
 		*pos = err;
 		return true;
 	}
-	old_cred = override_creds(ff->fb->cred);
+	old_cred = fuse_backing_override_creds(ff->fb->cred);
 	*pos = vfs_llseek(ff->passthrough, offset, whence);
-	revert_creds(old_cred);
+	fuse_backing_revert_creds(old_cred);
 	fuse_backing_io_end(file);
 	if (*pos >= 0)
 		*pos = vfs_setpos(file, *pos, file_inode(file)->i_sb->s_maxbytes);
@@ -386,9 +423,9 @@ int fuse_backing_fadvise(struct file *file, loff_t offset, loff_t len,
 	/* taken away: advice is only that, and nothing to ask the server for */
 	if (!fuse_backing_io_start(file))
 		return 0;
-	old_cred = override_creds(ff->fb->cred);
+	old_cred = fuse_backing_override_creds(ff->fb->cred);
 	err = vfs_fadvise(ff->passthrough, offset, len, advice);
-	revert_creds(old_cred);
+	fuse_backing_revert_creds(old_cred);
 	fuse_backing_io_end(file);
 	return err;
 }

@@ -35,6 +35,10 @@ enum fuse_backing_reason {
 	FUSE_BACKING_ATTACHED,
 	FUSE_BACKING_NOT_ATTACHED,
 	FUSE_BACKING_MMAPPED,
+	FUSE_BACKING_EXTENT,
+	FUSE_BACKING_READ_ONLY,
+	FUSE_BACKING_SHORT_FILE,
+	FUSE_BACKING_SHARED_MMAP,
 };
 
 int fuse_backing_reject(struct fuse_conn *fc, int id, int err,

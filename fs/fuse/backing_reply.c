@@ -8,8 +8,7 @@
  */
 
 #include "fuse_i.h"
-
-#include <linux/slab.h>
+#include "backing_extents.h"
 
 /**
  * fuse_backing_reply - a reply to OPEN, CREATE or TMPFILE was delivered
@@ -30,21 +29,20 @@ void fuse_backing_reply(struct fuse_file *ff, bool isdir)
 }
 
 /**
- * fuse_backing_file_end - give up what comes with file data
+ * fuse_backing_file_end - give up what a reply claimed, if nothing opened it
  * @ff: file data that is given up, without a backing file (any more)
  *
- * What a reply claimed, if nothing was opened on it.
+ * What was attached, too.
  *
  * Context: process context; may sleep, because the last reference closes the
  *	backing file.
  */
 void fuse_backing_file_end(struct fuse_file *ff)
 {
-	struct fuse_backing *fb = ff->fb;
-
+	if (ff->fb)
+		fuse_backing_put(ff->fb);
 	ff->fb = NULL;
-	if (fb)
-		fuse_backing_put(fb);
-	kfree(ff->local);
-	ff->local = NULL;
+	if (ff->extents)
+		fuse_extents_put(ff->extents);
+	ff->extents = NULL;
 }

@@ -16,14 +16,13 @@
  */
 
 #include "fuse_i.h"
+#include "backing_extents.h"
 #include "backing_io.h"
+#include "backing_trace.h"
 
 #include <linux/file.h>
 #include <linux/pagemap.h>
 #include <linux/wait_bit.h>
-
-/* In place of the backing file: something is there, and it can't be used */
-#define NO_FILE		((struct file *)ERR_PTR(-ESTALE))
 
 static bool is_revoked(const struct fuse_file *ff)
 {
@@ -177,27 +176,57 @@ int fuse_backing_revoked_mmap(struct file *file, struct vm_area_struct *vma)
 	return generic_file_mmap(file, vma);
 }
 
+/* What an open FUSE file had */
+struct taken {
+	struct fuse_extents *extents;
+	struct file *file;
+	struct fuse_backing *fb;
+};
+
 /*
- * Take the backing file from an open FUSE file; fuse_inode::lock is held.  The
- * caller gets both references.
+ * Take the backing file, or the extents, from an open FUSE file;
+ * fuse_inode::lock is held.  The caller gets the references.
  */
 static void take_file_locked(struct fuse_inode *fi, struct fuse_file *ff,
-			     struct file **file, struct fuse_backing **fb)
+			     struct taken *taken)
 {
-	*file = ff->passthrough;
-	*fb = ff->fb;
-	ff->passthrough = NO_FILE;
+	*taken = (struct taken) {
+		.extents = ff->extents,
+		.file = ff->passthrough,
+		.fb = ff->fb,
+	};
+	WRITE_ONCE(ff->extents, NULL);
+	ff->passthrough = FUSE_BACKING_NO_FILE;
 	ff->fb = NULL;
 	list_del_init(&ff->backing_link);
-	fuse_backing_unuse(*fb, &ff->backing_use);
+	if (!taken->extents)
+		fuse_backing_unuse(taken->fb, &ff->backing_use);
 	if (ff->iomode == IOM_UNCACHED)
 		fuse_inode_backing_end(fi);
 }
 
-static void put_taken(struct file *file, struct fuse_backing *fb)
+/* The inode may be cached again if this was the last file to forbid it */
+static void end_uncached_locked(struct fuse_inode *fi, struct fuse_file *ff)
 {
-	__fput_sync(file);
-	fuse_backing_put(fb);
+	if (ff->iomode != IOM_UNCACHED)
+		return;
+	ff->iomode = IOM_NONE;
+	if (!++fi->iocachectr && wq_has_sleeper(&fi->direct_io_waitq))
+		wake_up(&fi->direct_io_waitq);
+}
+
+/* @asked: the server is to hear of it */
+static void put_taken(struct fuse_inode *fi, const struct taken *taken,
+		      bool asked)
+{
+	fuse_backing_trace(fuse_passthrough_release, &fi->inode,
+			   taken->fb ? taken->fb->id : 0, asked);
+	if (taken->extents) {
+		fuse_extents_put(taken->extents);
+		return;
+	}
+	__fput_sync(taken->file);
+	fuse_backing_put(taken->fb);
 }
 
 /* Revoked, and nothing in flight */
@@ -219,48 +248,62 @@ static struct fuse_file *find_idle_locked(struct fuse_inode *fi)
 /* One file leaves passthrough mode; returns false if none is to (any more) */
 static bool retire_one(struct fuse_inode *fi)
 {
-	struct fuse_backing *fb;
 	struct fuse_file *ff;
-	struct file *file;
+	struct taken taken;
 
 	spin_lock(&fi->lock);
 	ff = find_idle_locked(fi);
 	if (ff) {
-		take_file_locked(fi, ff, &file, &fb);
-		if (ff->iomode == IOM_UNCACHED) {
-			ff->iomode = IOM_NONE;
-			if (!++fi->iocachectr)
-				wake_up(&fi->direct_io_waitq);
-		}
+		take_file_locked(fi, ff, &taken);
+		end_uncached_locked(fi, ff);
 	}
 	spin_unlock(&fi->lock);
 
 	if (ff)
-		put_taken(file, fb);
+		put_taken(fi, &taken, false);
 	return ff;
 }
 
+static void enter_locked(struct fuse_file *ff, struct fuse_inode *fi)
+{
+	WARN_ON(ff->iomode != IOM_NONE);
+	ff->iomode = IOM_UNCACHED;
+	fi->iocachectr--;
+	list_add(&ff->backing_link, &fi->backing.open);
+	if (ff->kh < fi->backing.revoked_at)
+		atomic_add(FUSE_BACKING_REVOKED, &ff->backing_io);
+}
+
 /**
- * fuse_backing_opened - a file was opened in passthrough mode
+ * fuse_backing_enter - a file with backing file or extents enters passthrough mode
  * @ff: file data of the FUSE file
  * @fi: its inode
  *
+ * The counterpart of fuse_backing_leave(), which is needed even if this fails.
+ *
  * Context: process context; may sleep.
+ * Return: 0; -ETXTBSY if the inode is open in cached mode, -EBUSY if files of
+ *	another backing inode are.
  */
-void fuse_backing_opened(struct fuse_file *ff, struct fuse_inode *fi)
+int fuse_backing_enter(struct fuse_file *ff, struct fuse_inode *fi)
 {
-	bool late;
+	/* what has extents is its own backing inode */
+	struct inode *backing = ff->extents ? &fi->inode :
+					      file_inode(ff->passthrough);
+	int err = -ETXTBSY;
 
 	spin_lock(&fi->lock);
-	list_add(&ff->backing_link, &fi->backing.open);
-	late = ff->kh < fi->backing.revoked_at;
-	if (late)
-		atomic_add(FUSE_BACKING_REVOKED, &ff->backing_io);
+	if (fi->iocachectr <= 0)
+		err = fuse_inode_backing_start(fi, backing);
+	if (!err)
+		enter_locked(ff, fi);
 	spin_unlock(&fi->lock);
 
-	if (late)
+	/* the backing file was taken away while it was opened */
+	if (!err && unlikely(is_revoked(ff)))
 		while (retire_one(fi))
 			;
+	return err;
 }
 
 /**
@@ -269,24 +312,28 @@ void fuse_backing_opened(struct fuse_file *ff, struct fuse_inode *fi)
  * @fi: its inode
  *
  * The backing file is closed before the mapping is given up, both before this
- * returns.
+ * returns.  A file that the server knows of leaves the inode's I/O mode when
+ * the last request for it has ended, and one that it doesn't know of now.
  *
  * Context: process context; may sleep.
  */
 void fuse_backing_leave(struct fuse_file *ff, struct fuse_inode *fi)
 {
-	struct fuse_backing *fb = NULL;
-	struct file *file;
+	struct taken taken;
+	bool has;
 
 	spin_lock(&fi->lock);
-	if (ff->passthrough != NO_FILE)
-		take_file_locked(fi, ff, &file, &fb);
+	has = ff->extents || ff->passthrough != FUSE_BACKING_NO_FILE;
+	if (has)
+		take_file_locked(fi, ff, &taken);
+	if (!ff->args)
+		end_uncached_locked(fi, ff);
 	spin_unlock(&fi->lock);
 	ff->passthrough = NULL;
-	if (!fb)
+	if (!has)
 		return;
 
-	put_taken(file, fb);
+	put_taken(fi, &taken, ff->args && !ff->fm->fc->no_open);
 	/* it may be the last that somebody waits for */
 	if (unlikely(is_revoked(ff)))
 		wake_up_var(&fi->backing);

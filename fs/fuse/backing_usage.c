@@ -26,10 +26,13 @@ struct fuse_backing_bytes {
 };
 
 struct fuse_backing_usage {
+	/* protects all but bytes */
 	spinlock_t lock;
 	unsigned int count[FUSE_BACKING_USES];
 	/* struct fuse_backing_use */
 	struct list_head users;
+	u64 extents;
+	u64 extent_bytes;
 	struct fuse_backing_bytes __percpu *bytes;
 };
 
@@ -59,20 +62,16 @@ static struct fuse_backing_usage *usage_create(void)
 }
 
 /**
- * fuse_backing_usage_start - a mapping is about to have its first user
+ * fuse_backing_first_use - a mapping has its first user
  * @fb: a mapping that the caller holds a reference on
  *
  * Context: process context; may sleep.
  * Return: 0 or -ENOMEM.
  */
-int fuse_backing_usage_start(struct fuse_backing *fb)
+int fuse_backing_first_use(struct fuse_backing *fb)
 {
-	struct fuse_backing_usage *usage;
+	struct fuse_backing_usage *usage = usage_create();
 
-	if (READ_ONCE(fb->usage))
-		return 0;
-
-	usage = usage_create();
 	if (!usage)
 		return -ENOMEM;
 	/* somebody else's first user may have been faster */
@@ -129,6 +128,25 @@ void fuse_backing_unuse(struct fuse_backing *fb, struct fuse_backing_use *use)
 	spin_lock(&usage->lock);
 	list_del(&use->link);
 	usage->count[use->kind]--;
+	spin_unlock(&usage->lock);
+}
+
+/**
+ * fuse_backing_count_extents - count extents that are in a mapping
+ * @fb: the mapping, after fuse_backing_usage_start()
+ * @extents: how many more; less if it is negative
+ * @bytes: how many bytes those are
+ *
+ * Context: process context; doesn't sleep.
+ */
+void fuse_backing_count_extents(struct fuse_backing *fb, long extents,
+				s64 bytes)
+{
+	struct fuse_backing_usage *usage = fb->usage;
+
+	spin_lock(&usage->lock);
+	usage->extents += extents;
+	usage->extent_bytes += bytes;
 	spin_unlock(&usage->lock);
 }
 
@@ -219,22 +237,8 @@ void fuse_backing_get_users(struct fuse_backing *fb,
 	sum_bytes(usage, users);
 	spin_lock(&usage->lock);
 	memcpy(users->count, usage->count, sizeof(users->count));
+	users->extents = usage->extents;
+	users->extent_bytes = usage->extent_bytes;
 	collect_nodes(usage, users);
 	spin_unlock(&usage->lock);
-}
-
-/**
- * fuse_backing_uses - how many users of one kind a mapping has
- * @fb: a mapping that the caller holds a reference on
- * @kind: which
- *
- * Context: any.
- * Return: the number of a moment.
- */
-unsigned int fuse_backing_uses(const struct fuse_backing *fb,
-			       enum fuse_backing_use_kind kind)
-{
-	const struct fuse_backing_usage *usage = READ_ONCE(fb->usage);
-
-	return usage ? READ_ONCE(usage->count[kind]) : 0;
 }

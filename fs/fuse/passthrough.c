@@ -14,10 +14,9 @@
 #include "fuse_i.h"
 #include "backing_io.h"
 #include "backing_reject.h"
+#include "backing_trace.h"
 
 #include <linux/backing-file.h>
-#include <linux/cred.h>
-#include <linux/file.h>
 #include <linux/slab.h>
 #include <linux/splice.h>
 #include <linux/workqueue.h>
@@ -49,36 +48,12 @@ struct passthrough_aio {
 	struct work_struct work;
 };
 
-/*
- * Credentials of a mapping for the time of a call.  Without references: the
- * open FUSE file keeps the mapping, which keeps the credentials.
- */
-static const struct cred *override(const struct cred *cred)
-{
-	const struct cred *old = current_cred();
-
-	rcu_assign_pointer(current->cred, cred);
-	return old;
-}
-
-static void revert(const struct cred *old)
-{
-	rcu_assign_pointer(current->cred, old);
-}
-
-/* Have attributes fetched, without a write to what other CPUs share */
-static void invalidate(struct inode *inode, u32 mask)
-{
-	if (~READ_ONCE(get_fuse_inode(inode)->inval_mask) & mask)
-		fuse_invalidate_attr_mask(inode, mask);
-}
-
 static void accessed(struct file *file)
 {
 	struct inode *inode = file_inode(file);
 
 	if (!IS_RDONLY(inode))
-		invalidate(inode, STATX_ATIME);
+		fuse_backing_invalidate(inode, STATX_ATIME);
 }
 
 /* Every read ends here, with what it returns; may be an interrupt */
@@ -127,205 +102,23 @@ static void end_write(struct file *file, loff_t end, ssize_t res)
 	spin_unlock(&fi->lock);
 
 	/* who fails may have changed the size nevertheless */
-	invalidate(inode, res < 0 ? FUSE_STATX_MODSIZE : FUSE_STATX_MODIFY);
-}
-
-/* Clear the bits that exec reads, as the client's write does */
-static void clear_mode(struct inode *inode, umode_t bits)
-{
-	struct fuse_conn *fc = get_fuse_conn(inode);
-	struct fuse_inode *fi = get_fuse_inode(inode);
-
-	spin_lock(&fi->lock);
-	/* attributes that were asked for before are not to be believed */
-	fi->attr_version = atomic64_inc_return(&fc->attr_version);
-	inode->i_mode &= ~bits;
-	fi->orig_i_mode &= ~bits;
-	spin_unlock(&fi->lock);
-	invalidate(inode, STATX_MODE);
-}
-
-/* suid and sgid bits of @file's inode that a write of the caller's removes */
-static umode_t bits_to_remove(struct file *file)
-{
-	int kill = setattr_should_drop_suidgid(file_mnt_idmap(file),
-					       file_inode(file));
-
-	return (kill & ATTR_KILL_SUID ? S_ISUID : 0) |
-	       (kill & ATTR_KILL_SGID ? S_ISGID : 0);
-}
-
-/* Remove suid and sgid bits of the backing inode, as who registered it */
-static int remove_from_backing(struct file *backing, umode_t bits,
-			       const struct cred *cred)
-{
-	struct inode *inode = file_inode(backing);
-	struct iattr attr = { .ia_valid = ATTR_FORCE };
-	const struct cred *old_cred;
-	int err;
-
-	if (bits & S_ISUID)
-		attr.ia_valid |= ATTR_KILL_SUID;
-	if (bits & S_ISGID)
-		attr.ia_valid |= ATTR_KILL_SGID;
-
-	old_cred = override(cred);
-	file_start_write(backing);
-	/* may be a FUSE inode too, below ours */
-	inode_lock_nested(inode, I_MUTEX_CHILD);
-	err = notify_change(file_mnt_idmap(backing), file_dentry(backing),
-			    &attr, NULL);
-	inode_unlock(inode);
-	file_end_write(backing);
-	revert(old_cred);
-
-	return err;
-}
-
-/*
- * The server may keep modes elsewhere than on the backing file; then its next
- * answer would bring the bits back, unless it is told.
- */
-static int tell_server(struct file *file, umode_t bits)
-{
-	struct inode *inode = file_inode(file);
-	struct iattr attr = { .ia_valid = ATTR_FORCE | ATTR_MODE };
-	int err;
-
-	/* A mode that is not the latest must not be written back */
-	fuse_invalidate_attr_mask(inode, STATX_MODE);
-	err = fuse_update_attributes(inode, file, STATX_MODE);
-	if (err)
-		return err;
-	attr.ia_mode = get_fuse_inode(inode)->orig_i_mode;
-	if (!(attr.ia_mode & bits))
-		return 0;
-	attr.ia_mode &= ~bits;
-	return notify_change(file_mnt_idmap(file), file_dentry(file), &attr,
-			     NULL);
-}
-
-/*
- * A server that handles the removal of privileges is not asked whether it did
- * if there is reason to think that its modes are those of the backing file.
- */
-static int remove_from_fuse(struct file *file, umode_t bits, umode_t backing)
-{
-	struct inode *inode = file_inode(file);
-	struct fuse_conn *fc = get_fuse_conn(inode);
-	int err = 0;
-
-	if (!(fc->handle_killpriv || fc->handle_killpriv_v2) ||
-	    (bits & ~backing))
-		err = tell_server(file, bits);
-	if (!err)
-		clear_mode(inode, bits);
-	return err;
-}
-
-static int remove_privs_locked(struct file *file, bool nowait)
-{
-	struct fuse_file *ff = file->private_data;
-	umode_t bits = bits_to_remove(file);
-	umode_t backing_bits = bits_to_remove(ff->passthrough);
-	int err = 0;
-
-	if (!(bits | backing_bits))
-		return 0;
-	if (nowait)
-		return -EAGAIN;
-	if (backing_bits)
-		err = remove_from_backing(ff->passthrough, backing_bits,
-					  ff->fb->cred);
-	if (!err && bits)
-		err = remove_from_fuse(file, bits, backing_bits);
-	return err;
-}
-
-/*
- * The client's credentials decide which suid and sgid bits a write removes, on
- * the FUSE inode and on the backing inode.  File capabilities are left to the
- * backing filesystem: no capability of the server's would keep them.
- */
-static int remove_privs(struct file *file, int flags)
-{
-	struct inode *inode = file_inode(file);
-	int err;
-
-	if (!(flags & IOCB_NOWAIT))
-		inode_lock(inode);
-	else if (!inode_trylock(inode))
-		return -EAGAIN;
-	err = remove_privs_locked(file, flags & IOCB_NOWAIT);
-	inode_unlock(inode);
-
-	return err;
-}
-
-static bool has_privs(struct inode *inode, struct file *backing)
-{
-	return is_sxid(inode->i_mode | file_inode(backing)->i_mode);
-}
-
-static bool keeps_privs(void)
-{
-	return ns_capable_noaudit(&init_user_ns, CAP_FSETID);
-}
-
-/*
- * What has to be done before a write, which is nothing for most files.
- *
- * Returns the credentials to write with.  A client without CAP_FSETID must not
- * keep bits of the backing file just because the server could, not even those
- * that somebody sets meanwhile.
- */
-static const struct cred *start_write(struct file *file, int flags)
-{
-	struct fuse_file *ff = file->private_data;
-	int err;
-
-	if (likely(!has_privs(file_inode(file), ff->passthrough)))
-		return ff->fb->write_cred;
-
-	err = remove_privs(file, flags);
-	if (err)
-		return ERR_PTR(err);
-	/*
-	 * What the client may leave, the server may keep if it can.  The client's
-	 * own power counts: that nothing is to be removed now doesn't mean that
-	 * nothing is when the data is written.
-	 */
-	return is_sxid(file_inode(ff->passthrough)->i_mode) && keeps_privs() ?
-		       ff->fb->cred : ff->fb->write_cred;
-}
-
-/*
- * The FUSE inode has suid or sgid bits after a write.  Either somebody set them
- * while data was written: then they go, as if they had been there before.  Or
- * the client may keep them, but maybe the server couldn't.
- */
-static void end_privs(struct inode *inode, bool keeps)
-{
-	if (!keeps)
-		clear_mode(inode, inode->i_mode & S_IXGRP ? S_ISUID | S_ISGID :
-							    S_ISUID);
-	invalidate(inode, STATX_MODE);
+	fuse_backing_invalidate(inode, res < 0 ? FUSE_STATX_MODSIZE :
+						 FUSE_STATX_MODIFY);
 }
 
 /* Returns the backing file; to be called with the mapping's credentials */
-static struct file *reopen_file(struct file *file, struct fuse_backing *fb,
-				const struct file *registered)
+static struct file *reopen_file(struct file *file, struct fuse_backing *fb)
 {
 	struct fuse_file *ff = file->private_data;
 	struct file *backing;
 	int flags, err;
 
-	err = fuse_backing_may_open(fb, registered, file);
+	err = fuse_backing_may_open(fb, file);
 	if (err)
 		return ERR_PTR(err);
 
-	flags = fuse_backing_open_flags(fb, registered, file->f_flags);
-	backing = backing_file_open(file, flags, &registered->f_path, fb->cred);
+	flags = fuse_backing_open_flags(fb, file->f_flags);
+	backing = backing_file_open(file, flags, &fb->file->f_path, fb->cred);
 	if (IS_ERR(backing))
 		fuse_backing_reject(ff->fm->fc, fb->id, PTR_ERR(backing),
 				    FUSE_BACKING_REOPEN);
@@ -335,32 +128,17 @@ static struct file *reopen_file(struct file *file, struct fuse_backing *fb,
 /* Open what @fb maps as @file was opened, as whoever registered it */
 static struct file *reopen(struct file *file, struct fuse_backing *fb)
 {
-	struct file *registered = fuse_backing_file(fb);
 	const struct cred *old_cred;
 	struct file *backing;
 
-	old_cred = override_creds(fb->cred);
-	backing = reopen_file(file, fb, registered);
-	revert_creds(old_cred);
-	fput(registered);
+	old_cred = fuse_backing_override_creds(fb->cred);
+	backing = reopen_file(file, fb);
+	fuse_backing_revert_creds(old_cred);
 
 	return backing;
 }
 
-/**
- * fuse_passthrough_open - open the backing file of a FUSE file
- * @file: the FUSE file, opened by the server
- * @backing_id: from the server's reply
- *
- * If the reply claimed the id, that mapping is used, and given up when this
- * fails.
- *
- * Context: process context; may sleep.
- * Return: 0, to be undone with fuse_passthrough_release(); -EINVAL if
- *	@backing_id is not positive, -ENOENT if it is closed or was never
- *	registered, -ENOMEM, or why the backing file can't be opened.
- */
-int fuse_passthrough_open(struct file *file, int backing_id)
+static int open_id(struct file *file, int backing_id)
 {
 	struct fuse_file *ff = file->private_data;
 	struct fuse_conn *fc = ff->fm->fc;
@@ -400,6 +178,29 @@ int fuse_passthrough_open(struct file *file, int backing_id)
 out_put:
 	ff->fb = NULL;
 	fuse_backing_put(fb);
+	return err;
+}
+
+/**
+ * fuse_passthrough_open - open the backing file of a FUSE file
+ * @file: the FUSE file, opened by the server
+ * @backing_id: from the server's reply
+ *
+ * If the reply claimed the id, that mapping is used, and given up when this
+ * fails.
+ *
+ * Context: process context; may sleep.
+ * Return: 0, to be undone with fuse_passthrough_release(); -EINVAL if
+ *	@backing_id is not positive, -ENOENT if it is closed or was never
+ *	registered, -ENOMEM, or why the backing file can't be opened.
+ */
+int fuse_passthrough_open(struct file *file, int backing_id)
+{
+	struct fuse_file *ff = file->private_data;
+	int err = open_id(file, backing_id);
+
+	fuse_backing_trace(fuse_passthrough_open, file, backing_id,
+			   ff->passthrough, !ff->local, err);
 	return err;
 }
 
@@ -473,9 +274,14 @@ int fuse_passthrough_open_error(const struct fuse_file *ff, int err)
 void fuse_passthrough_release(struct fuse_file *ff, struct fuse_inode *fi)
 {
 	fuse_backing_leave(ff, fi);
-	/* no reply to RELEASE is waited for that would do it */
-	if (!ff->args)
-		fuse_file_io_release(ff, &fi->inode);
+}
+
+/* For tracepoints */
+static int id_of(const struct file *file)
+{
+	const struct fuse_file *ff = file->private_data;
+
+	return ff->fb->id;
 }
 
 /* An I/O's own kiocb on the backing file */
@@ -547,7 +353,6 @@ static void end_read_aio(struct passthrough_aio *aio, long res)
 {
 	aio->orig->ki_pos = aio->iocb.ki_pos;
 	end_read(aio->orig->ki_filp, res);
-	put_aio(aio);
 }
 
 /* Called by the backing filesystem, maybe in an interrupt */
@@ -556,28 +361,58 @@ static void complete_read(struct kiocb *iocb, long res)
 	struct passthrough_aio *aio =
 		container_of(iocb, struct passthrough_aio, iocb);
 	struct kiocb *orig = aio->orig;
+	struct file *file = aio->file;
 
+	fuse_backing_trace(fuse_passthrough_backing_exit, file_inode(file),
+			   id_of(file), orig, res);
 	end_read_aio(aio, res);
+	fuse_backing_trace(fuse_passthrough_read_exit, file_inode(file),
+			   id_of(file), orig, res);
+	put_aio(aio);
 	orig->ki_complete(orig, res);
+}
+
+/* Call the backing filesystem on behalf of @orig */
+static __always_inline ssize_t call_read(struct file *file,
+					 const struct kiocb *orig,
+					 struct kiocb *iocb,
+					 struct iov_iter *iter)
+{
+	struct fuse_file *ff = file->private_data;
+	const struct cred *old_cred;
+	ssize_t ret;
+
+	fuse_backing_trace(fuse_passthrough_backing_enter, file_inode(file),
+			   ff->fb->id, orig, iocb->ki_pos,
+			   iov_iter_count(iter));
+	old_cred = fuse_backing_override_creds(ff->fb->cred);
+	ret = vfs_iocb_iter_read(ff->passthrough, iocb, iter);
+	fuse_backing_revert_creds(old_cred);
+	fuse_backing_trace(fuse_passthrough_backing_exit, file_inode(file),
+			   ff->fb->id, orig, ret);
+
+	return ret;
 }
 
 static ssize_t read_async(struct kiocb *iocb, struct iov_iter *iter)
 {
-	struct fuse_file *ff = iocb->ki_filp->private_data;
+	struct file *file = iocb->ki_filp;
+	struct fuse_file *ff = file->private_data;
 	struct passthrough_aio *aio = alloc_aio(iocb, ff->passthrough);
-	const struct cred *old_cred;
 	ssize_t ret;
 
 	if (!aio)
 		return no_memory(iocb);
 	aio->iocb.ki_complete = complete_read;
 
-	old_cred = override(ff->fb->cred);
-	ret = vfs_iocb_iter_read(ff->passthrough, &aio->iocb, iter);
-	revert(old_cred);
-
-	if (ret != -EIOCBQUEUED)
+	ret = call_read(file, iocb, &aio->iocb, iter);
+	if (ret != -EIOCBQUEUED) {
 		end_read_aio(aio, ret);
+		put_aio(aio);
+	} else {
+		fuse_backing_trace(fuse_passthrough_queued, file_inode(file),
+				   id_of(file), iocb);
+	}
 	put_aio(aio);
 	return ret;
 }
@@ -586,7 +421,6 @@ static ssize_t read_backing(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct file *file = iocb->ki_filp;
 	struct fuse_file *ff = file->private_data;
-	const struct cred *old_cred;
 	struct kiocb kiocb;
 	ssize_t ret;
 
@@ -596,9 +430,7 @@ static ssize_t read_backing(struct kiocb *iocb, struct iov_iter *iter)
 		return read_async(iocb, iter);
 
 	init_kiocb(&kiocb, iocb, ff->passthrough);
-	old_cred = override(ff->fb->cred);
-	ret = vfs_iocb_iter_read(ff->passthrough, &kiocb, iter);
-	revert(old_cred);
+	ret = call_read(file, iocb, &kiocb, iter);
 
 	iocb->ki_pos = kiocb.ki_pos;
 	end_read(file, ret);
@@ -620,7 +452,12 @@ ssize_t fuse_passthrough_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 
 	if (!fuse_backing_io_start(file))
 		return fuse_backing_revoked_read(iocb, iter);
+	fuse_backing_trace(fuse_passthrough_read_enter, file_inode(file),
+			   id_of(file), iocb, iocb->ki_pos,
+			   iov_iter_count(iter));
 	ret = read_backing(iocb, iter);
+	fuse_backing_trace(fuse_passthrough_read_exit, file_inode(file),
+			   id_of(file), iocb, ret);
 	fuse_backing_io_end(file);
 	return ret;
 }
@@ -632,17 +469,20 @@ static void end_write_aio(struct passthrough_aio *aio, long res)
 	aio->orig->ki_pos = aio->iocb.ki_pos;
 	end_write(file, aio->iocb.ki_pos, res);
 	if (unlikely(is_sxid(file_inode(file)->i_mode)))
-		end_privs(file_inode(file), aio->keeps_privs);
-	put_aio(aio);
+		fuse_backing_end_privs(file_inode(file), aio->keeps_privs);
 }
 
 static void finish_write(struct passthrough_aio *aio)
 {
 	struct kiocb *orig = aio->orig;
+	struct file *file = aio->file;
 	long res = aio->res;
 
 	kiocb_end_write(&aio->iocb);
 	end_write_aio(aio, res);
+	fuse_backing_trace(fuse_passthrough_write_exit, file_inode(file),
+			   id_of(file), orig, res);
+	put_aio(aio);
 	orig->ki_complete(orig, res);
 }
 
@@ -657,6 +497,8 @@ static void complete_write(struct kiocb *iocb, long res)
 	struct passthrough_aio *aio =
 		container_of(iocb, struct passthrough_aio, iocb);
 
+	fuse_backing_trace(fuse_passthrough_backing_exit, file_inode(aio->file),
+			   id_of(aio->file), aio->orig, res);
 	aio->res = res;
 	/* fuse_inode::lock is not for interrupts */
 	if (in_task() && !irqs_disabled()) {
@@ -678,11 +520,34 @@ static int init_workqueue(const struct kiocb *iocb)
 	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN : sb_init_dio_done_wq(sb);
 }
 
+/* Call the backing filesystem on behalf of @orig */
+static __always_inline ssize_t call_write(struct file *file,
+					  const struct kiocb *orig,
+					  struct kiocb *iocb,
+					  struct iov_iter *iter,
+					  const struct cred *cred)
+{
+	struct fuse_file *ff = file->private_data;
+	const struct cred *old_cred;
+	ssize_t ret;
+
+	fuse_backing_trace(fuse_passthrough_backing_enter, file_inode(file),
+			   ff->fb->id, orig, iocb->ki_pos,
+			   iov_iter_count(iter));
+	old_cred = fuse_backing_override_creds(cred);
+	ret = vfs_iocb_iter_write(ff->passthrough, iocb, iter);
+	fuse_backing_revert_creds(old_cred);
+	fuse_backing_trace(fuse_passthrough_backing_exit, file_inode(file),
+			   ff->fb->id, orig, ret);
+
+	return ret;
+}
+
 static ssize_t write_async(struct kiocb *iocb, struct iov_iter *iter,
 			   const struct cred *cred)
 {
-	struct fuse_file *ff = iocb->ki_filp->private_data;
-	const struct cred *old_cred;
+	struct file *file = iocb->ki_filp;
+	struct fuse_file *ff = file->private_data;
 	struct passthrough_aio *aio;
 	ssize_t ret;
 
@@ -693,14 +558,16 @@ static ssize_t write_async(struct kiocb *iocb, struct iov_iter *iter,
 	if (!aio)
 		return no_memory(iocb);
 	aio->iocb.ki_complete = complete_write;
-	aio->keeps_privs = keeps_privs();
+	aio->keeps_privs = fuse_backing_keeps_privs();
 
-	old_cred = override(cred);
-	ret = vfs_iocb_iter_write(ff->passthrough, &aio->iocb, iter);
-	revert(old_cred);
-
-	if (ret != -EIOCBQUEUED)
+	ret = call_write(file, iocb, &aio->iocb, iter, cred);
+	if (ret != -EIOCBQUEUED) {
 		end_write_aio(aio, ret);
+		put_aio(aio);
+	} else {
+		fuse_backing_trace(fuse_passthrough_queued, file_inode(file),
+				   id_of(file), iocb);
+	}
 	put_aio(aio);
 	return ret;
 }
@@ -710,50 +577,18 @@ static ssize_t write_sync(struct kiocb *iocb, struct iov_iter *iter,
 {
 	struct file *file = iocb->ki_filp;
 	struct fuse_file *ff = file->private_data;
-	const struct cred *old_cred;
 	struct kiocb kiocb;
 	ssize_t ret;
 
 	init_kiocb(&kiocb, iocb, ff->passthrough);
-	old_cred = override(cred);
-	ret = vfs_iocb_iter_write(ff->passthrough, &kiocb, iter);
-	revert(old_cred);
+	ret = call_write(file, iocb, &kiocb, iter, cred);
 
 	iocb->ki_pos = kiocb.ki_pos;
 	end_write(file, kiocb.ki_pos, ret);
 	if (unlikely(is_sxid(file_inode(file)->i_mode)))
-		end_privs(file_inode(file), keeps_privs());
+		fuse_backing_end_privs(file_inode(file),
+				       fuse_backing_keeps_privs());
 	return ret;
-}
-
-/*
- * The caller keeps our superblock from being frozen, the backing filesystem
- * will keep itself.  To lockdep all FUSE superblocks are the same, but those of
- * backing files are below ours: don't tell it that ours is held.  Returns
- * whether it was.
- */
-static bool hide_superblock(struct super_block *sb, const struct file *backing)
-{
-	const struct super_block *below = file_inode(backing)->i_sb;
-
-	if (!IS_ENABLED(CONFIG_LOCKDEP) || !sb_write_started(sb) ||
-	    (below->s_type != sb->s_type && !below->s_stack_depth))
-		return false;
-	__sb_writers_release(sb, SB_FREEZE_WRITE);
-	return true;
-}
-
-static void show_superblock(struct super_block *sb, bool hidden)
-{
-	if (hidden)
-		__sb_writers_acquired(sb, SB_FREEZE_WRITE);
-}
-
-/* Waiting for a frozen filesystem to thaw is waiting, too */
-static bool would_wait(const struct kiocb *iocb, const struct file *backing)
-{
-	return (iocb->ki_flags & IOCB_NOWAIT) &&
-	       file_inode(backing)->i_sb->s_writers.frozen != SB_UNFROZEN;
 }
 
 static ssize_t write_backing(struct kiocb *iocb, struct iov_iter *iter)
@@ -770,10 +605,10 @@ static ssize_t write_backing(struct kiocb *iocb, struct iov_iter *iter)
 		return err;
 	if (unlikely(!can_do(iocb, ff->passthrough)))
 		return -EINVAL;
-	if (unlikely(would_wait(iocb, ff->passthrough)))
+	if (unlikely(fuse_backing_would_wait(iocb, ff->passthrough)))
 		return -EAGAIN;
 
-	cred = start_write(file, iocb->ki_flags);
+	cred = fuse_backing_start_write(file, iocb->ki_flags);
 	if (IS_ERR(cred))
 		return PTR_ERR(cred);
 	return is_async(iocb) ? write_async(iocb, iter, cred) :
@@ -802,10 +637,34 @@ ssize_t fuse_passthrough_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 
 	if (!fuse_backing_io_start(file))
 		return fuse_backing_revoked_write(iocb, iter);
-	hidden = hide_superblock(sb, ff->passthrough);
+	fuse_backing_trace(fuse_passthrough_write_enter, file_inode(file),
+			   id_of(file), iocb, iocb->ki_pos,
+			   iov_iter_count(iter));
+	hidden = fuse_backing_hide_superblock(sb, ff->passthrough);
 	ret = write_backing(iocb, iter);
-	show_superblock(sb, hidden);
+	fuse_backing_show_superblock(sb, hidden);
+	fuse_backing_trace(fuse_passthrough_write_exit, file_inode(file),
+			   id_of(file), iocb, ret);
 	fuse_backing_io_end(file);
+	return ret;
+}
+
+static __always_inline ssize_t call_splice(struct file *in, loff_t *ppos,
+					   struct pipe_inode_info *pipe,
+					   size_t len, unsigned int flags)
+{
+	struct fuse_file *ff = in->private_data;
+	const struct cred *old_cred;
+	ssize_t ret;
+
+	fuse_backing_trace(fuse_passthrough_backing_enter, file_inode(in),
+			   ff->fb->id, pipe, *ppos, len);
+	old_cred = fuse_backing_override_creds(ff->fb->cred);
+	ret = vfs_splice_read(ff->passthrough, ppos, pipe, len, flags);
+	fuse_backing_revert_creds(old_cred);
+	fuse_backing_trace(fuse_passthrough_backing_exit, file_inode(in),
+			   ff->fb->id, pipe, ret);
+
 	return ret;
 }
 
@@ -824,18 +683,18 @@ ssize_t fuse_passthrough_splice_read(struct file *in, loff_t *ppos,
 				     struct pipe_inode_info *pipe,
 				     size_t len, unsigned int flags)
 {
-	struct fuse_file *ff = in->private_data;
-	const struct cred *old_cred;
 	ssize_t ret;
 
 	if (!fuse_backing_io_start(in))
 		return fuse_backing_revoked_splice_read(in, ppos, pipe, len,
 							flags);
-	old_cred = override(ff->fb->cred);
-	ret = vfs_splice_read(ff->passthrough, ppos, pipe, len, flags);
-	revert(old_cred);
-
+	/* one at a time: the pipe is locked, or its only user's */
+	fuse_backing_trace(fuse_passthrough_splice_enter, file_inode(in),
+			   id_of(in), pipe, *ppos, len);
+	ret = call_splice(in, ppos, pipe, len, flags);
 	end_read(in, ret);
+	fuse_backing_trace(fuse_passthrough_splice_exit, file_inode(in),
+			   id_of(in), pipe, ret);
 	fuse_backing_io_end(in);
 	return ret;
 }
@@ -862,9 +721,9 @@ ssize_t fuse_passthrough_splice_write(struct pipe_inode_info *pipe,
 	return iter_file_splice_write(pipe, out, ppos, len, flags);
 }
 
-/* Returns 1 if the backing file was just taken away */
-static int map_backing(struct file *file, struct vm_area_struct *vma)
+static int map_pinned(struct file *file, struct vm_area_struct *vma)
 {
+	struct fuse_inode *fi = get_fuse_inode(file_inode(file));
 	struct fuse_file *ff = file->private_data;
 	struct backing_file_ctx ctx = {
 		.cred = ff->fb->cred,
@@ -873,15 +732,27 @@ static int map_backing(struct file *file, struct vm_area_struct *vma)
 	};
 	int err;
 
-	err = fuse_backing_may_mmap(ff, vma);
+	/* before, because a mapping that exists can't fail to be pinned */
+	err = fuse_inode_backing_pin(fi, ff->fb);
+	if (err)
+		return err;
+	err = backing_file_mmap(ff->passthrough, vma, &ctx);
+	if (err)
+		fuse_inode_backing_unpin(fi, ff->fb);
+	return err;
+}
+
+/* Returns 1 if the backing file was just taken away */
+static int map_backing(struct file *file, struct vm_area_struct *vma)
+{
+	int err;
+
+	err = fuse_backing_may_mmap(file->private_data, vma);
 	if (err)
 		return err;
 	if (!fuse_backing_may_pin(file))
 		return 1;
-	/* before, because a mapping that exists can't fail to be pinned */
-	err = fuse_inode_backing_pin(get_fuse_inode(file_inode(file)), ff->fb);
-	if (!err)
-		err = backing_file_mmap(ff->passthrough, vma, &ctx);
+	err = map_pinned(file, vma);
 	if (err)
 		fuse_backing_not_pinned(file);
 	return err;
@@ -902,6 +773,10 @@ int fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (fuse_backing_io_start(file)) {
 		err = map_backing(file, vma);
+		if (err <= 0)
+			fuse_backing_trace(fuse_passthrough_mmap,
+					   file_inode(file), id_of(file), vma,
+					   err);
 		fuse_backing_io_end(file);
 	}
 	return err > 0 ? fuse_backing_revoked_mmap(file, vma) : err;
@@ -926,13 +801,13 @@ int fuse_passthrough_fallocate(struct file *file, int mode, loff_t offset,
 	const struct cred *cred, *old_cred;
 	int err;
 
-	cred = start_write(file, 0);
+	cred = fuse_backing_start_write(file, 0);
 	if (IS_ERR(cred))
 		return PTR_ERR(cred);
 
-	old_cred = override(cred);
+	old_cred = fuse_backing_override_creds(cred);
 	err = vfs_fallocate(ff->passthrough, mode, offset, len);
-	revert(old_cred);
+	fuse_backing_revert_creds(old_cred);
 
 	spin_lock(&fi->lock);
 	fi->attr_version = atomic64_inc_return(&ff->fm->fc->attr_version);
@@ -940,6 +815,6 @@ int fuse_passthrough_fallocate(struct file *file, int mode, loff_t offset,
 		i_size_write(inode, i_size_read(file_inode(ff->passthrough)));
 	spin_unlock(&fi->lock);
 
-	invalidate(inode, FUSE_STATX_MODSIZE);
+	fuse_backing_invalidate(inode, FUSE_STATX_MODSIZE);
 	return err;
 }

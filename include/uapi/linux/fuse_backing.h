@@ -85,11 +85,13 @@
  * @FUSE_BACKING_MODE_ID: its id may be named until it is closed
  * @FUSE_BACKING_MODE_OPEN: its id belongs to one open
  * @FUSE_BACKING_MODE_INODE: it is, or was, attached to an inode
+ * @FUSE_BACKING_MODE_BLOCK: extents of it are, or were, attached to inodes
  */
 enum fuse_backing_mode {
 	FUSE_BACKING_MODE_ID,
 	FUSE_BACKING_MODE_OPEN,
 	FUSE_BACKING_MODE_INODE,
+	FUSE_BACKING_MODE_BLOCK,
 };
 
 /**
@@ -130,6 +132,8 @@ enum fuse_backing_state {
  * @flags: FUSE_BACKING_ENTRY_*
  * @nr_nodes: node ids in @nodeid
  * @nodeid: of FUSE inodes that use it or that it waits for, each once
+ * @extents: extents of FUSE inodes that are ranges of it
+ * @extent_bytes: bytes in those extents
  * @reserved: 0
  */
 struct fuse_backing_entry {
@@ -147,7 +151,9 @@ struct fuse_backing_entry {
 	__u32 flags;
 	__u32 nr_nodes;
 	__u64 nodeid[FUSE_BACKING_ENTRY_NODES];
-	__u64 reserved[3];
+	__u64 extents;
+	__u64 extent_bytes;
+	__u64 reserved;
 };
 
 /* fuse_backing_attach.flags: wait for an inode that isn't there yet */
@@ -166,6 +172,51 @@ struct fuse_backing_attach {
 	__u64 nodeid;
 	__u64 generation;
 	__s32 backing_id;
+	__u32 flags;
+	__u64 reserved[2];
+};
+
+/* fuse_backing_extent.flags: nothing is there, and reads as zeros */
+#define FUSE_BACKING_EXTENT_HOLE	(1U << 0)
+/* fuse_backing_extent.flags: it may be written to */
+#define FUSE_BACKING_EXTENT_WRITE	(1U << 1)
+
+/* How many extents an inode, and how many backing files they may name */
+#define FUSE_BACKING_EXTENTS_MAX	65536
+#define FUSE_BACKING_EXTENTS_FILES	64
+
+/**
+ * struct fuse_backing_extent - a range of a FUSE file, and where its bytes are
+ * @offset: first byte in the FUSE file
+ * @length: bytes, at least 1
+ * @backing_offset: first byte in the backing file; 0 for a hole
+ * @backing_id: the backing file; 0 for a hole
+ * @flags: FUSE_BACKING_EXTENT_*
+ */
+struct fuse_backing_extent {
+	__u64 offset;
+	__u64 length;
+	__u64 backing_offset;
+	__s32 backing_id;
+	__u32 flags;
+};
+
+/**
+ * struct fuse_backing_extents - argument of FUSE_DEV_IOC_BACKING_EXTENTS
+ * @nodeid: of the FUSE inode
+ * @generation: of the FUSE inode, as in the reply that named it; the low 32 bits
+ * @extents: address of an array of struct fuse_backing_extent, by ascending
+ *	offset and without overlaps
+ * @count: how many, 1 to FUSE_BACKING_EXTENTS_MAX
+ * @flags: FUSE_BACKING_READ and _WRITE, what the inode may be opened for, at
+ *	least one; and FUSE_BACKING_ATTACH_PENDING
+ * @reserved: must be 0
+ */
+struct fuse_backing_extents {
+	__u64 nodeid;
+	__u64 generation;
+	__u64 extents;
+	__u32 count;
 	__u32 flags;
 	__u64 reserved[2];
 };
@@ -215,6 +266,79 @@ struct fuse_backing_close_all {
 };
 
 /*
+ * FUSE_DEV_IOC_BACKING_EXTENTS says where the bytes of a FUSE inode are: in
+ * ranges of backing files, such as a disk image or an archive, that were
+ * registered once for the whole filesystem. From then on open(2) of that inode
+ * doesn't ask the server, as with FUSE_DEV_IOC_BACKING_ATTACH, and reads, page
+ * faults and writes within the extents don't either. What is in no extent is the
+ * server's: it is asked to open the file when somebody gets there.
+ *
+ * Extents are read and written through the descriptor that was registered, which
+ * must be open for that. Clients reach nothing of the backing files but what the
+ * extents say, and of that what is below the size of the FUSE file, as the server
+ * told it last; so extents may go on behind it, and a file that is empty can have a
+ * hole. A write neither grows a backing file nor the FUSE file: what is beyond is the
+ * server's too.
+ *
+ * A file that the server opens beside them, for a mode that they may not be opened for,
+ * is direct I/O whatever the reply says; with FOPEN_PASSTHROUGH it is EBUSY.
+ *
+ * mmap(2) and execve(2) use pages of the FUSE inode, which are filled from the
+ * extents; a shared mapping can't be written to (ENODEV). What is written through
+ * the inode is seen by all of these, where no two extents of it share bytes of a
+ * backing file. What others write to a backing file is seen by read(2) at once, and in
+ * mappings once nobody has the inode open any more.
+ *
+ * Called again for the same inode, it replaces the extents, of open files too.
+ * I/O sees either the old ones or the new ones; when the call returns, nothing
+ * uses the old ones any more. It waits for I/O in flight, as long as clients like, and
+ * for pages that are being filled, even if the server is asked for a part of them: so
+ * don't call it from the thread that answers requests. Extents that were detached
+ * while files were open can't be replaced before those are closed (EBUSY).
+ *
+ * FUSE_BACKING_ATTACH_PENDING, FUSE_DEV_IOC_BACKING_DETACH and the end of the
+ * extents are as for FUSE_DEV_IOC_BACKING_ATTACH. It fails with
+ *
+ *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN; or an extent is to be written to in
+ *               a backing file that is immutable, can only be appended to, or was
+ *               registered with O_APPEND
+ *   EINVAL      the node is 0, no mode, unknown flags, reserved is not 0, or the
+ *               inode is neither a regular file nor a directory; there is no
+ *               extent; one is empty, not behind the one before it, or ends
+ *               beyond the largest offset there is; its id is not positive; or it
+ *               is a hole with a backing file or to be written to
+ *   ERANGE      an extent is beyond the end of its backing file
+ *   E2BIG       more extents, or backing files, than above
+ *   EBADF       the descriptor that was registered is not open for it
+ *   EISDIR      it is a directory
+ *   ENOENT      an id is closed, was never registered, or belongs to one open;
+ *               nothing was ever registered; or there is no such inode, and it is
+ *               not to be waited for
+ *   EEXIST      a whole file is attached to the node, or waits for it
+ *   ETXTBSY     the inode is open in cached mode
+ *   EBUSY       the inode is open on a backing file, or with extents that were
+ *               detached
+ *   EMFILE      as many attachments wait as RLIMIT_NOFILE of the thread allows
+ *   ENOTCONN    the connection was aborted
+ *   EFAULT      the structure or the array is not readable
+ *   EINTR       a signal came: if there were extents before, they may have been
+ *               replaced, and the old ones may still be in use
+ *   ENOMEM      out of memory, or over the limit of the caller's memory cgroup
+ *
+ * I/O on a file with extents fails with
+ *
+ *   EPERM       a write to an extent that is not to be written to, or whose backing
+ *               file became immutable or append-only; an executable mapping where
+ *               the backing mount forbids it
+ *   EACCES      it is to be executed from a mount that forbids it
+ *   EINVAL      direct I/O that is not aligned in the backing file
+ *   EIO         the backing file has become shorter than its extents; or the
+ *               server doesn't open the file
+ *   EOPNOTSUPP  fallocate(2)
+ *   ENODEV      a shared mapping that can be written to
+ *
+ * To SEEK_HOLE and SEEK_DATA what is in no extent is data.
+ *
  * FUSE_DEV_IOC_BACKING_ATTACH attaches a backing file to a FUSE inode, by its id.
  * From then on open(2) of that inode doesn't ask the server: there is no OPEN, no
  * FLUSH and no RELEASE. The server is asked by opens that need more than the
@@ -302,5 +426,7 @@ struct fuse_backing_close_all {
 					      struct fuse_backing_list)
 #define FUSE_DEV_IOC_BACKING_CLOSE_ALL	_IOW(FUSE_DEV_IOC_MAGIC, 35, \
 					     struct fuse_backing_close_all)
+#define FUSE_DEV_IOC_BACKING_EXTENTS	_IOW(FUSE_DEV_IOC_MAGIC, 36, \
+					     struct fuse_backing_extents)
 
 #endif /* _UAPI_LINUX_FUSE_BACKING_H */

@@ -1,0 +1,755 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: extents, the ranges of backing files that are the bytes of
+ * a FUSE inode.
+ *
+ * A map is what one ioctl said, and never changes.  What is attached to an inode,
+ * and what its open files have, is a struct fuse_extents, which refers to the
+ * latest map: so that open files see that it is replaced.
+ *
+ * References: a map has one of its struct fuse_extents and one for each I/O, and
+ * keeps the mappings that it names and the table.  A struct fuse_extents has one
+ * of the attachment and one of each open file.
+ *
+ * Locking: fuse_extents::lock protects fuse_extents::map.  It is taken inside of
+ * fuse_backing_nodes::lock, and that of a mapping's users inside of it.
+ */
+
+#include "fuse_i.h"
+#include "backing_extents.h"
+#include "backing_reject.h"
+
+#include <linux/bits.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/wait_bit.h>
+
+#define EXTENT_FLAGS	(FUSE_BACKING_EXTENT_HOLE | FUSE_BACKING_EXTENT_WRITE)
+
+/* In place of the number of a backing file */
+#define NO_FILE		U16_MAX
+
+/* In the count of a map that was replaced: somebody waits for the last I/O */
+#define RETIRED		BIT(30)
+
+/* @end and @pos are bytes in the FUSE file, @backing_pos in the backing file */
+struct extent {
+	loff_t pos;
+	loff_t end;
+	loff_t backing_pos;
+	u16 file;
+	bool writable;
+};
+
+/* A mapping that extents are in, and what is in use of it */
+struct extent_file {
+	struct fuse_backing *fb;
+	struct fuse_backing_use use;
+	u32 extents;
+	u64 bytes;
+};
+
+struct fuse_extents_map {
+	atomic_t count;
+	/* the mappings know of their user */
+	bool used;
+	struct fuse_backing_table *table;
+	struct llist_node dead;
+	u64 nodeid;
+	struct extent_file *files;
+	unsigned int nr_files;
+	unsigned int nr;
+	struct extent extent[] __counted_by(nr);
+};
+
+struct fuse_extents {
+	refcount_t count;
+	/* protects map */
+	spinlock_t lock;
+	struct fuse_extents_map *map;
+};
+
+static void unuse_files(struct fuse_extents_map *map)
+{
+	unsigned int i;
+
+	for (i = 0; map->used && i < map->nr_files; i++)
+		fuse_backing_unuse(map->files[i].fb, &map->files[i].use);
+	map->used = false;
+}
+
+static void use_files(struct fuse_extents_map *map,
+		      enum fuse_backing_use_kind kind)
+{
+	unsigned int i;
+
+	unuse_files(map);
+	for (i = 0; i < map->nr_files; i++)
+		fuse_backing_use(map->files[i].fb, &map->files[i].use, kind,
+				 map->nodeid);
+	map->used = true;
+}
+
+/* @map has no references left */
+static void map_free(struct fuse_extents_map *map)
+{
+	struct fuse_backing_table *table = map->table;
+	struct extent_file *file;
+	unsigned int i;
+
+	unuse_files(map);
+	for (i = 0; i < map->nr_files; i++) {
+		file = &map->files[i];
+		fuse_backing_count_extents(file->fb, -(long)file->extents,
+					   -(s64)file->bytes);
+		fuse_backing_put(file->fb);
+	}
+	kfree(map->files);
+	kvfree(map);
+	fuse_backing_table_put(table);
+}
+
+/* Returns whether it was the last reference */
+static bool map_put(struct fuse_extents_map *map)
+{
+	int left = atomic_dec_return(&map->count);
+
+	/* who waits has a reference, and may drop it before it is woken up */
+	if (unlikely(left == RETIRED + 1))
+		wake_up_var(map);
+	return !(left & ~RETIRED);
+}
+
+/* Where closing backing files is no option */
+static void map_put_deferred(struct fuse_extents_map *map)
+{
+	if (map_put(map))
+		fuse_backing_reap_map(map->table, &map->dead);
+}
+
+/**
+ * fuse_extents_map_reap - free maps that lost their last reference
+ * @dead: list of fuse_extents_map::dead
+ *
+ * Context: process context without locks; may sleep.
+ */
+void fuse_extents_map_reap(struct llist_node *dead)
+{
+	struct fuse_extents_map *map, *next;
+
+	llist_for_each_entry_safe(map, next, dead, dead) {
+		map_free(map);
+		cond_resched();
+	}
+}
+
+/* What a descriptor must be good for, and its file, to be in an extent */
+static int check_file(const struct file *file, bool write,
+		      enum fuse_backing_reason *reason)
+{
+	const struct inode *inode = file_inode(file);
+
+	*reason = FUSE_BACKING_PERMISSION;
+	if (!(file->f_mode & FMODE_READ) ||
+	    (write && !(file->f_mode & FMODE_WRITE)))
+		return -EBADF;
+	*reason = FUSE_BACKING_IMMUTABLE;
+	if (write && IS_IMMUTABLE(inode))
+		return -EPERM;
+	*reason = FUSE_BACKING_APPEND_ONLY;
+	if (write && (IS_APPEND(inode) || (file->f_flags & O_APPEND)))
+		return -EPERM;
+	return 0;
+}
+
+static bool is_extent_valid(const struct fuse_backing_extent *in, loff_t min)
+{
+	bool hole = in->flags & FUSE_BACKING_EXTENT_HOLE;
+
+	if ((in->flags & ~EXTENT_FLAGS) || in->flags == EXTENT_FLAGS)
+		return false;
+	if (!in->length || in->length > MAX_LFS_FILESIZE ||
+	    in->offset < min || in->offset > MAX_LFS_FILESIZE - in->length)
+		return false;
+	if (hole)
+		return !in->backing_id && !in->backing_offset;
+	return in->backing_id > 0;
+}
+
+static struct extent_file *find_file(struct fuse_extents_map *map, int id)
+{
+	unsigned int i;
+
+	/* most often the one before, or the only one */
+	for (i = map->nr_files; i-- > 0;)
+		if (map->files[i].fb->id == id)
+			return &map->files[i];
+	return NULL;
+}
+
+/* Have another mapping, by its id; on failure, @map remains as it was */
+static struct extent_file *add_file(struct fuse_conn *fc,
+				    struct fuse_extents_map *map, int id)
+{
+	struct extent_file *file;
+	struct fuse_backing *fb;
+
+	if (map->nr_files == FUSE_BACKING_EXTENTS_FILES) {
+		fuse_backing_reject(fc, id, -E2BIG, FUSE_BACKING_EXTENT);
+		return ERR_PTR(-E2BIG);
+	}
+	file = krealloc_array(map->files, map->nr_files + 1, sizeof(*file),
+			      GFP_KERNEL_ACCOUNT);
+	if (!file)
+		return ERR_PTR(-ENOMEM);
+	map->files = file;
+
+	fb = fuse_backing_lookup(fc, id);
+	if (!fb) {
+		fuse_backing_reject(fc, id, -ENOENT, FUSE_BACKING_UNKNOWN_ID);
+		return ERR_PTR(-ENOENT);
+	}
+	if (fuse_backing_usage_start(fb)) {
+		fuse_backing_put(fb);
+		return ERR_PTR(-ENOMEM);
+	}
+	file += map->nr_files++;
+	*file = (struct extent_file) { .fb = fb };
+	return file;
+}
+
+/* An extent that is in a backing file */
+static int fill_extent(struct fuse_conn *fc, struct fuse_extents_map *map,
+		       struct extent *extent,
+		       const struct fuse_backing_extent *in)
+{
+	enum fuse_backing_reason reason;
+	struct extent_file *file;
+	loff_t size;
+	int err;
+
+	file = find_file(map, in->backing_id) ?:
+	       add_file(fc, map, in->backing_id);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+
+	err = check_file(file->fb->file, extent->writable, &reason);
+	if (err)
+		return fuse_backing_reject(fc, in->backing_id, err, reason);
+	size = i_size_read(file_inode(file->fb->file));
+	if (in->length > size || in->backing_offset > size - in->length)
+		return fuse_backing_reject(fc, in->backing_id, -ERANGE,
+					   FUSE_BACKING_EXTENT);
+	extent->backing_pos = in->backing_offset;
+	extent->file = file - map->files;
+	file->extents++;
+	file->bytes += in->length;
+	return 0;
+}
+
+/* Take over what userspace says the extents are */
+static int fill_map(struct fuse_conn *fc, struct fuse_extents_map *map,
+		    const struct fuse_backing_extent *in)
+{
+	struct extent *extent;
+	loff_t min = 0;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < map->nr; i++, in++) {
+		if (!is_extent_valid(in, min))
+			return fuse_backing_reject(fc, in->backing_id, -EINVAL,
+						   FUSE_BACKING_EXTENT);
+		extent = &map->extent[i];
+		*extent = (struct extent) {
+			.pos = in->offset,
+			.end = in->offset + in->length,
+			.file = NO_FILE,
+			.writable = in->flags & FUSE_BACKING_EXTENT_WRITE,
+		};
+		if (!(in->flags & FUSE_BACKING_EXTENT_HOLE)) {
+			err = fill_extent(fc, map, extent, in);
+			if (err)
+				return err;
+		}
+		min = extent->end;
+		cond_resched();
+	}
+	return 0;
+}
+
+static void count_extents(struct fuse_extents_map *map)
+{
+	unsigned int i;
+
+	for (i = 0; i < map->nr_files; i++) {
+		WRITE_ONCE(map->files[i].fb->block, true);
+		fuse_backing_count_extents(map->files[i].fb,
+					   map->files[i].extents,
+					   map->files[i].bytes);
+	}
+}
+
+static struct fuse_extents_map *map_alloc(u64 nodeid, unsigned int nr)
+{
+	struct fuse_extents_map *map;
+
+	/* too much for the caller's memory cgroup is its error, and nobody's end */
+	map = kvmalloc(struct_size(map, extent, nr),
+		       GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	if (!map)
+		return NULL;
+	atomic_set(&map->count, 1);
+	map->used = false;
+	map->nodeid = nodeid;
+	map->files = NULL;
+	map->nr_files = 0;
+	map->nr = nr;
+	return map;
+}
+
+/* Free what was to become a map */
+static void map_abandon(struct fuse_extents_map *map)
+{
+	struct fuse_backing_table *table = map->table;
+	unsigned int i;
+
+	for (i = 0; i < map->nr_files; i++)
+		fuse_backing_put(map->files[i].fb);
+	kfree(map->files);
+	kvfree(map);
+	if (table)
+		fuse_backing_table_put(table);
+}
+
+static struct fuse_extents_map *
+map_create(struct fuse_conn *fc, const struct fuse_backing_extents *args,
+	   const struct fuse_backing_extent *from)
+{
+	struct fuse_extents_map *map;
+	int err = -ENOTCONN;
+
+	map = map_alloc(args->nodeid, args->count);
+	if (!map)
+		return ERR_PTR(-ENOMEM);
+	map->table = fuse_backing_table_get(fc);
+	if (map->table)
+		err = fill_map(fc, map, from);
+	if (err) {
+		map_abandon(map);
+		return ERR_PTR(err);
+	}
+	count_extents(map);
+	return map;
+}
+
+/**
+ * fuse_extents_create - what FUSE_DEV_IOC_BACKING_EXTENTS says
+ * @fc: the connection
+ * @args: with a valid count
+ * @from: the extents, in memory of the kernel's
+ *
+ * Context: process context without locks; may sleep.
+ * Return: the extents with a reference; or an ERR_PTR(): -EINVAL, -ERANGE,
+ *	-E2BIG, -EBADF, -EPERM, -ENOENT, -ENOTCONN, -ENOMEM.
+ */
+struct fuse_extents *
+fuse_extents_create(struct fuse_conn *fc,
+		    const struct fuse_backing_extents *args,
+		    const struct fuse_backing_extent *from)
+{
+	struct fuse_extents_map *map;
+	struct fuse_extents *extents;
+
+	extents = kmalloc(sizeof(*extents), GFP_KERNEL_ACCOUNT);
+	if (!extents)
+		return ERR_PTR(-ENOMEM);
+	map = map_create(fc, args, from);
+	if (IS_ERR(map)) {
+		kfree(extents);
+		return ERR_CAST(map);
+	}
+	refcount_set(&extents->count, 1);
+	spin_lock_init(&extents->lock);
+	extents->map = map;
+	return extents;
+}
+
+/**
+ * fuse_extents_get - another reference on extents
+ * @extents: the extents
+ *
+ * Context: any.
+ * Return: @extents.
+ */
+struct fuse_extents *fuse_extents_get(struct fuse_extents *extents)
+{
+	refcount_inc(&extents->count);
+	return extents;
+}
+
+/**
+ * fuse_extents_put - drop a reference on extents
+ * @extents: the extents
+ *
+ * Context: process context without locks; may sleep, because the last reference
+ *	may close backing files.
+ */
+void fuse_extents_put(struct fuse_extents *extents)
+{
+	if (!refcount_dec_and_test(&extents->count))
+		return;
+	if (map_put(extents->map))
+		map_free(extents->map);
+	kfree(extents);
+}
+
+/**
+ * fuse_extents_put_deferred - drop a reference where closing is no option
+ * @extents: the extents
+ *
+ * Context: any.
+ */
+void fuse_extents_put_deferred(struct fuse_extents *extents)
+{
+	if (!refcount_dec_and_test(&extents->count))
+		return;
+	map_put_deferred(extents->map);
+	kfree(extents);
+}
+
+/**
+ * fuse_extents_swap - from now on, extents are others
+ * @extents: the extents of an inode
+ * @other: what they are to be, of which nobody else knows; gets what they were
+ * @kind: what uses their mappings
+ *
+ * I/O may be using what they were until fuse_extents_retire() returns.
+ *
+ * Context: process context with fuse_backing_nodes::lock held.
+ */
+void fuse_extents_swap(struct fuse_extents *extents, struct fuse_extents *other,
+		       enum fuse_backing_use_kind kind)
+{
+	spin_lock(&extents->lock);
+	swap(extents->map, other->map);
+	spin_unlock(&extents->lock);
+	use_files(extents->map, kind);
+	unuse_files(other->map);
+}
+
+/**
+ * fuse_extents_retire - wait until nothing uses extents that were replaced
+ * @extents: from fuse_extents_swap(); nobody else knows of them
+ *
+ * Clients may make it wait for as long as they like: so any signal ends that.
+ *
+ * Context: process context without locks; may sleep, interruptible.
+ * Return: 0 or -EINTR.
+ */
+int fuse_extents_retire(struct fuse_extents *extents)
+{
+	struct fuse_extents_map *map = extents->map;
+
+	/* ordered before the first look at it: pairs with that in map_put() */
+	atomic_add_return(RETIRED, &map->count);
+	if (wait_var_event_interruptible(map, atomic_read(&map->count) ==
+					      RETIRED + 1))
+		return -EINTR;
+	return 0;
+}
+
+/**
+ * fuse_extents_use - say what uses the mappings of extents
+ * @extents: the extents
+ * @kind: what it is from now on
+ *
+ * Context: process context with fuse_backing_nodes::lock held.
+ */
+void fuse_extents_use(struct fuse_extents *extents,
+		      enum fuse_backing_use_kind kind)
+{
+	use_files(extents->map, kind);
+}
+
+/**
+ * fuse_extents_id - the backing id of a mapping of extents
+ * @extents: the extents
+ *
+ * Context: process context with fuse_backing_nodes::lock held.
+ * Return: one of several, for the tracepoint; 0 if they are holes.
+ */
+int fuse_extents_id(const struct fuse_extents *extents)
+{
+	const struct fuse_extents_map *map = extents->map;
+
+	return map->nr_files ? map->files[0].fb->id : 0;
+}
+
+/**
+ * fuse_extents_have - are extents in a backing file
+ * @extents: the extents
+ * @fb: mapping of the backing file
+ *
+ * Context: process context with fuse_backing_nodes::lock held.
+ * Return: whether they are.
+ */
+bool fuse_extents_have(struct fuse_extents *extents,
+		       const struct fuse_backing *fb)
+{
+	return find_file(extents->map, fb->id);
+}
+
+/**
+ * fuse_extents_are_closed - was the id of a mapping closed
+ * @extents: the extents
+ *
+ * Context: process context with fuse_backing_nodes::lock held.
+ * Return: whether it was, of one at least.
+ */
+bool fuse_extents_are_closed(struct fuse_extents *extents)
+{
+	const struct fuse_extents_map *map = extents->map;
+	unsigned int i;
+
+	for (i = 0; i < map->nr_files; i++)
+		if (READ_ONCE(map->files[i].fb->closed))
+			return true;
+	return false;
+}
+
+static struct fuse_extents_map *get_map(struct fuse_extents *extents)
+{
+	struct fuse_extents_map *map;
+
+	spin_lock(&extents->lock);
+	map = extents->map;
+	atomic_inc(&map->count);
+	spin_unlock(&extents->lock);
+	return map;
+}
+
+static bool is_hole(const struct extent *extent)
+{
+	return extent->file == NO_FILE;
+}
+
+/* The first extent that ends behind @pos, or the number of extents */
+static unsigned int find_extent(const struct fuse_extents_map *map, loff_t pos)
+{
+	unsigned int low = 0, high = map->nr, middle;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (map->extent[middle].end > pos)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+/* Up to the next extent, the server has what there is */
+static void server_range(const struct fuse_extents_map *map, unsigned int next,
+			 loff_t pos, struct fuse_range *range)
+{
+	range->kind = FUSE_RANGE_SERVER;
+	range->fb = NULL;
+	range->writable = true;
+	range->len = (next < map->nr ? map->extent[next].pos : LLONG_MAX) - pos;
+}
+
+static void extent_range(const struct fuse_extents_map *map,
+			 const struct extent *extent, loff_t pos,
+			 struct fuse_range *range)
+{
+	const struct extent_file *file;
+
+	range->kind = FUSE_RANGE_HOLE;
+	range->fb = NULL;
+	range->writable = extent->writable;
+	range->len = extent->end - pos;
+	if (is_hole(extent))
+		return;
+	file = &map->files[extent->file];
+	range->kind = FUSE_RANGE_FILE;
+	range->fb = file->fb;
+	range->file = file->fb->file;
+	range->pos = extent->backing_pos + (pos - extent->pos);
+}
+
+/**
+ * fuse_extents_find - what is at a position
+ * @extents: extents of an open file
+ * @pos: where in the FUSE file, less than the largest offset there is
+ * @range: filled; to be given to fuse_extents_range_put()
+ *
+ * Context: any but interrupts.
+ */
+void fuse_extents_find(struct fuse_extents *extents, loff_t pos,
+		       struct fuse_range *range)
+{
+	struct fuse_extents_map *map = get_map(extents);
+	unsigned int i = find_extent(map, pos);
+
+	range->map = map;
+	if (i < map->nr && map->extent[i].pos <= pos)
+		extent_range(map, &map->extent[i], pos, range);
+	else
+		server_range(map, i, pos, range);
+}
+
+/**
+ * fuse_extents_range_get - keep a range for what goes on later
+ * @range: from fuse_extents_find(), and not yet done with
+ *
+ * Context: any.
+ */
+void fuse_extents_range_get(const struct fuse_range *range)
+{
+	atomic_inc(&range->map->count);
+}
+
+/**
+ * fuse_extents_range_put - done with a range
+ * @range: from fuse_extents_find()
+ *
+ * Context: any.
+ */
+void fuse_extents_range_put(struct fuse_range *range)
+{
+	map_put_deferred(range->map);
+}
+
+/**
+ * fuse_extents_next_data - find a hole, or the end of one
+ * @extents: extents of an open file
+ * @pos: where to start
+ * @end: where to end
+ * @hole: look for a hole
+ *
+ * What is in no extent is data, as far as the kernel knows.
+ *
+ * Context: process context; doesn't sleep.
+ * Return: the first position from @pos on that is, or is not, in a hole; @end if
+ *	there is none before.
+ */
+loff_t fuse_extents_next_data(struct fuse_extents *extents, loff_t pos,
+			      loff_t end, bool hole)
+{
+	struct fuse_extents_map *map = get_map(extents);
+	unsigned int i = find_extent(map, pos);
+	const struct extent *extent;
+
+	for (; pos < end; i++) {
+		extent = i < map->nr ? &map->extent[i] : NULL;
+		if (!extent || extent->pos > pos) {
+			if (!hole)
+				break;
+			pos = extent ? extent->pos : end;
+		}
+		if (!extent || is_hole(extent) == hole)
+			break;
+		pos = extent->end;
+	}
+	map_put_deferred(map);
+	return min(pos, end);
+}
+
+/**
+ * fuse_extents_cover - is the server not needed for a part of a file
+ * @extents: extents of an open file
+ * @pos: where it starts
+ * @end: where it ends
+ *
+ * Context: process context; doesn't sleep.
+ * Return: whether all of it is in extents.
+ */
+bool fuse_extents_cover(struct fuse_extents *extents, loff_t pos, loff_t end)
+{
+	struct fuse_extents_map *map = get_map(extents);
+	unsigned int i;
+
+	for (i = find_extent(map, pos); i < map->nr && pos < end; i++) {
+		if (map->extent[i].pos > pos)
+			break;
+		pos = map->extent[i].end;
+	}
+	map_put_deferred(map);
+	return pos >= end;
+}
+
+/**
+ * fuse_extents_any_file - does a backing file have a property
+ * @extents: extents of an open file
+ * @test: the property; must not sleep
+ *
+ * Context: any but interrupts.
+ * Return: whether one of those that the extents are in has.
+ */
+bool fuse_extents_any_file(struct fuse_extents *extents,
+			   bool (*test)(const struct file *file))
+{
+	struct fuse_extents_map *map = get_map(extents);
+	bool found = false;
+	unsigned int i;
+
+	for (i = 0; !found && i < map->nr_files; i++)
+		found = test(map->files[i].fb->file);
+	map_put_deferred(map);
+	return found;
+}
+
+/* What may have been written of a backing file, through [start, end] of ours */
+static bool written_range(const struct fuse_extents_map *map, unsigned int file,
+			  loff_t start, loff_t end, loff_t *from, loff_t *to)
+{
+	const struct extent *extent;
+	unsigned int i;
+
+	*from = MAX_LFS_FILESIZE;
+	*to = 0;
+	for (i = find_extent(map, start); i < map->nr; i++) {
+		extent = &map->extent[i];
+		if (extent->pos > end)
+			break;
+		if (extent->file != file)
+			continue;
+		*from = min(*from, extent->backing_pos);
+		*to = max(*to, extent->backing_pos + extent->end - extent->pos);
+	}
+	return *from < *to;
+}
+
+/**
+ * fuse_extents_fsync - have what was written reach the disk
+ * @extents: extents of an open file
+ * @start: first byte in the FUSE file
+ * @end: last byte
+ * @datasync: data and what is needed to find it only
+ *
+ * Context: process context without locks; may sleep.
+ * Return: 0, or the error of a backing filesystem.
+ */
+int fuse_extents_fsync(struct fuse_extents *extents, loff_t start, loff_t end,
+		       int datasync)
+{
+	struct fuse_extents_map *map = get_map(extents);
+	const struct cred *old_cred;
+	int err = 0, ret;
+	loff_t from, to;
+	unsigned int i;
+
+	for (i = 0; i < map->nr_files; i++) {
+		if (!written_range(map, i, start, end, &from, &to))
+			continue;
+		old_cred = override_creds(map->files[i].fb->cred);
+		ret = vfs_fsync_range(map->files[i].fb->file, from, to - 1,
+				      datasync);
+		revert_creds(old_cred);
+		err = err ?: ret;
+		cond_resched();
+	}
+	map_put_deferred(map);
+	return err;
+}

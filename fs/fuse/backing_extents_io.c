@@ -1,0 +1,716 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: reads and writes of a file that has extents.
+ *
+ * A call is done range by range: in a backing file, with a kiocb of its own so
+ * that the client's position never is the backing file's; as zeros; or by the
+ * server.  Nothing that is in no extent, or behind the size of the FUSE inode, is
+ * read from a backing file or written to it.
+ *
+ * Direct I/O that is all in one extent stays asynchronous.  Where a range ends
+ * before the call does, its end needs not be aligned, and the range is done
+ * through the page cache of the backing file.
+ *
+ * The backing file is everybody's, so a write must not hold its inode's lock while
+ * the client's memory is faulted in, which takes as long as the client likes and
+ * may want pages of this very filesystem: what is written through the page cache
+ * is copied first.  Nor are pages of the backing file ever handed out: who spliced
+ * them would see what is written there later, for somebody else.
+ */
+
+#include "fuse_i.h"
+#include "backing_extents.h"
+#include "backing_io.h"
+#include "backing_reject.h"
+#include "backing_trace.h"
+
+#include <linux/pagemap.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+#include <linux/workqueue.h>
+
+/* sb_init_dio_done_wq() */
+#include "../internal.h"
+
+/* What a client asks of one read or write; where it appends is not for below */
+#define PASSED_IOCB_FLAGS	(IOCB_HIPRI | IOCB_DSYNC | IOCB_SYNC | \
+				 IOCB_NOWAIT | IOCB_DIRECT | IOCB_NOIO | \
+				 IOCB_WRITE)
+
+/* A write copies that much of the client's memory before it takes any lock */
+#define COPIED_AT_ONCE	SZ_64K
+
+/* A read or write that the backing filesystem may complete later */
+struct extents_aio {
+	/* ours, on the backing file */
+	struct kiocb iocb;
+	/* the submitter's, on the FUSE file, which it keeps until completion */
+	struct kiocb *orig;
+	/* what is in flight keeps the file's extents */
+	struct file *file;
+	struct fuse_range range;
+	/* one of the submission, one of the completion */
+	refcount_t count;
+	/* how much was asked for */
+	size_t len;
+	/* the client may leave suid and sgid bits where they are */
+	bool keeps_privs;
+	long res;
+	struct work_struct work;
+};
+
+static struct fuse_extents *extents_of(const struct file *file)
+{
+	const struct fuse_file *ff = file->private_data;
+
+	return ff->extents;
+}
+
+static int reject(const struct file *file, const struct fuse_range *range,
+		  int err, enum fuse_backing_reason reason)
+{
+	const struct fuse_file *ff = file->private_data;
+
+	return fuse_backing_reject(ff->fm->fc, range->fb ? range->fb->id : 0,
+				   err, reason);
+}
+
+/* The kiocb on the backing file; @direct says whether @orig's O_DIRECT counts */
+static void init_kiocb(struct kiocb *kiocb, const struct kiocb *orig,
+		       const struct fuse_range *range, bool direct)
+{
+	int passed = PASSED_IOCB_FLAGS & ~(direct ? 0 : IOCB_DIRECT);
+
+	*kiocb = (struct kiocb) {
+		.ki_filp = range->file,
+		.ki_pos = range->pos,
+		.ki_flags = orig->ki_flags & passed,
+		.ki_ioprio = orig->ki_ioprio,
+	};
+}
+
+/* Can the backing file do what the flags ask for? */
+static int check_flags(const struct kiocb *iocb, const struct file *backing)
+{
+	if ((iocb->ki_flags & IOCB_DIRECT) &&
+	    !(backing->f_mode & FMODE_CAN_ODIRECT))
+		return -EINVAL;
+	if ((iocb->ki_flags & IOCB_NOWAIT) &&
+	    !(backing->f_mode & FMODE_NOWAIT))
+		return -EAGAIN;
+	return 0;
+}
+
+static bool is_async(struct kiocb *iocb)
+{
+	return (iocb->ki_flags & IOCB_DIRECT) && !is_sync_kiocb(iocb);
+}
+
+static struct extents_aio *alloc_aio(struct kiocb *iocb,
+				     const struct iov_iter *iter,
+				     const struct fuse_range *range)
+{
+	struct extents_aio *aio;
+
+	aio = kmalloc(sizeof(*aio),
+		      iocb->ki_flags & IOCB_NOWAIT ? GFP_NOWAIT : GFP_KERNEL);
+	if (!aio)
+		return NULL;
+	init_kiocb(&aio->iocb, iocb, range, true);
+	/* nobody is going to poll for it */
+	aio->iocb.ki_flags &= ~IOCB_HIPRI;
+	aio->orig = iocb;
+	aio->file = iocb->ki_filp;
+	aio->range = *range;
+	aio->len = iov_iter_count(iter);
+	fuse_backing_io_get(aio->file);
+	fuse_extents_range_get(range);
+	refcount_set(&aio->count, 2);
+	return aio;
+}
+
+static int no_memory(const struct kiocb *iocb)
+{
+	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN : -ENOMEM;
+}
+
+static void put_aio(struct extents_aio *aio)
+{
+	struct file *file = aio->file;
+
+	if (!refcount_dec_and_test(&aio->count))
+		return;
+	fuse_extents_range_put(&aio->range);
+	kfree(aio);
+	fuse_backing_io_end(file);
+}
+
+/* The backing file has become shorter than its extent */
+static ssize_t end_of_file(const struct file *file,
+			   const struct fuse_range *range)
+{
+	return reject(file, range, -EIO, FUSE_BACKING_SHORT_FILE);
+}
+
+static ssize_t end_read_aio(struct extents_aio *aio, ssize_t res)
+{
+	if (!res)
+		res = end_of_file(aio->file, &aio->range);
+	if (res > 0)
+		aio->orig->ki_pos += res;
+	fuse_backing_count_read(aio->range.fb, res);
+	return res;
+}
+
+/* Called by the backing filesystem, maybe in an interrupt */
+static void complete_read(struct kiocb *iocb, long res)
+{
+	struct extents_aio *aio = container_of(iocb, struct extents_aio, iocb);
+	struct inode *inode = file_inode(aio->file);
+	struct kiocb *orig = aio->orig;
+
+	fuse_backing_trace(fuse_passthrough_backing_exit, inode,
+			   aio->range.fb->id, orig, res);
+	res = end_read_aio(aio, res);
+	fuse_backing_trace(fuse_passthrough_read_exit, inode,
+			   aio->range.fb->id, orig, res);
+	put_aio(aio);
+	orig->ki_complete(orig, res);
+}
+
+/* Call the backing filesystem on behalf of @orig */
+static ssize_t call_read(const struct kiocb *orig, struct kiocb *iocb,
+			 struct iov_iter *iter, const struct fuse_range *range)
+{
+	struct inode *inode = file_inode(orig->ki_filp);
+	const struct cred *old_cred;
+	ssize_t ret;
+
+	fuse_backing_trace(fuse_passthrough_backing_enter, inode,
+			   range->fb->id, orig, iocb->ki_pos,
+			   iov_iter_count(iter));
+	old_cred = fuse_backing_override_creds(range->fb->cred);
+	ret = vfs_iocb_iter_read(range->file, iocb, iter);
+	fuse_backing_revert_creds(old_cred);
+	fuse_backing_trace(fuse_passthrough_backing_exit, inode,
+			   range->fb->id, orig, ret);
+	return ret;
+}
+
+static ssize_t read_async(struct kiocb *iocb, struct iov_iter *iter,
+			  const struct fuse_range *range)
+{
+	struct extents_aio *aio = alloc_aio(iocb, iter, range);
+	ssize_t ret;
+
+	if (!aio)
+		return no_memory(iocb);
+	aio->iocb.ki_complete = complete_read;
+
+	ret = call_read(iocb, &aio->iocb, iter, range);
+	if (ret != -EIOCBQUEUED) {
+		ret = end_read_aio(aio, ret);
+		put_aio(aio);
+	} else {
+		fuse_backing_trace(fuse_passthrough_queued,
+				   file_inode(iocb->ki_filp), range->fb->id,
+				   iocb);
+	}
+	put_aio(aio);
+	return ret;
+}
+
+static ssize_t read_sync(struct kiocb *iocb, struct iov_iter *iter,
+			 const struct fuse_range *range, bool direct)
+{
+	struct kiocb kiocb;
+	ssize_t ret;
+
+	init_kiocb(&kiocb, iocb, range, direct);
+	ret = call_read(iocb, &kiocb, iter, range);
+
+	if (ret > 0)
+		iocb->ki_pos += ret;
+	fuse_backing_count_read(range->fb, ret);
+	return ret ?: end_of_file(iocb->ki_filp, range);
+}
+
+/* The server is going to be asked */
+static int start_server(const struct kiocb *iocb)
+{
+	int err;
+
+	if (iocb->ki_flags & IOCB_NOWAIT)
+		return -EAGAIN;
+	err = fuse_backing_need_handle(iocb->ki_filp);
+	return err && err != -EINTR ? -EIO : err;
+}
+
+static ssize_t read_server(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct fuse_io_priv io = FUSE_IO_PRIV_SYNC(iocb);
+	int err = start_server(iocb);
+
+	return err ?: fuse_direct_io(&io, iter, &iocb->ki_pos, 0);
+}
+
+static ssize_t read_hole(struct kiocb *iocb, struct iov_iter *iter)
+{
+	/* not all of a large hole at once: a signal may come */
+	size_t zeros = iov_iter_zero(min_t(size_t, iov_iter_count(iter), SZ_1M),
+				     iter);
+
+	iocb->ki_pos += zeros;
+	return zeros ?: -EFAULT;
+}
+
+/* @whole: it is all that the call asked for */
+static ssize_t read_file(struct kiocb *iocb, struct iov_iter *iter,
+			 const struct fuse_range *range, bool whole)
+{
+	int err = check_flags(iocb, range->file);
+
+	if (err)
+		return err;
+	if (whole && is_async(iocb))
+		return read_async(iocb, iter, range);
+	return read_sync(iocb, iter, range, whole);
+}
+
+/* What is where @iocb is, at most what @iter has room for */
+static ssize_t read_range(struct kiocb *iocb, struct iov_iter *iter,
+			  loff_t left, bool first)
+{
+	size_t count = iov_iter_count(iter);
+	struct fuse_range range;
+	ssize_t ret;
+	size_t len;
+
+	fuse_extents_find(extents_of(iocb->ki_filp), iocb->ki_pos, &range);
+	len = min3((u64)count, (u64)left, (u64)range.len);
+	iov_iter_truncate(iter, len);
+	switch (range.kind) {
+	case FUSE_RANGE_FILE:
+		ret = read_file(iocb, iter, &range, first && len == count);
+		break;
+	case FUSE_RANGE_HOLE:
+		ret = read_hole(iocb, iter);
+		break;
+	case FUSE_RANGE_SERVER:
+		/* who replaces extents doesn't wait for the server */
+		fuse_extents_range_put(&range);
+		ret = read_server(iocb, iter);
+		goto out;
+	}
+	fuse_extents_range_put(&range);
+out:
+	iov_iter_reexpand(iter, iov_iter_count(iter) + count - len);
+	return ret;
+}
+
+/* Between two of what may be tens of thousands of ranges */
+static bool may_go_on(ssize_t *ret)
+{
+	cond_resched();
+	if (!fatal_signal_pending(current))
+		return true;
+	*ret = -EINTR;
+	return false;
+}
+
+/**
+ * fuse_extents_read - read a file that has extents
+ * @iocb: position and flags; between fuse_backing_io_start() and _end() of its file
+ * @iter: where to
+ *
+ * Context: process context; may sleep unless IOCB_NOWAIT is set; may ask the
+ *	server for what is in no extent.
+ * Return: bytes read, 0 behind the end of the FUSE inode, -EIOCBQUEUED, -EIO if a
+ *	backing file has become shorter than its extents, or the error of the
+ *	backing filesystem or the server.
+ */
+ssize_t fuse_extents_read(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t ret = 0, done = 0;
+	loff_t left;
+
+	while (iov_iter_count(iter)) {
+		left = i_size_read(inode) - iocb->ki_pos;
+		if (left <= 0)
+			break;
+		ret = read_range(iocb, iter, left, !done);
+		if (ret <= 0)
+			break;
+		done += ret;
+		if (iov_iter_count(iter) && !may_go_on(&ret))
+			break;
+	}
+	return done ?: ret;
+}
+
+/**
+ * fuse_extents_read_iter - read(2) of a file that has extents
+ * @iocb: position and flags
+ * @iter: where to
+ *
+ * Context: process context; may sleep unless IOCB_NOWAIT is set.
+ * Return: as fuse_extents_read(); as any FUSE file if its extents were taken away.
+ */
+ssize_t fuse_extents_read_iter(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct file *file = iocb->ki_filp;
+	ssize_t ret;
+
+	if (unlikely(fuse_is_bad(file_inode(file))))
+		return -EIO;
+	if (!fuse_backing_io_start(file))
+		return fuse_passthrough_file_operations.read_iter(iocb, iter);
+	fuse_backing_trace(fuse_passthrough_read_enter, file_inode(file), 0,
+			   iocb, iocb->ki_pos, iov_iter_count(iter));
+	ret = fuse_extents_read(iocb, iter);
+	fuse_backing_trace(fuse_passthrough_read_exit, file_inode(file), 0,
+			   iocb, ret);
+	fuse_backing_io_end(file);
+	return ret;
+}
+
+/* What was written is not to be seen from pages filled before; may sleep */
+static void forget_pages(struct inode *inode, loff_t pos, loff_t end)
+{
+	if (pos < end && inode->i_mapping->nrpages)
+		invalidate_inode_pages2_range(inode->i_mapping,
+					      pos >> PAGE_SHIFT,
+					      (end - 1) >> PAGE_SHIFT);
+}
+
+/* A write of @len bytes to an extent ends here; may sleep */
+static void end_write(struct file *file, const struct fuse_range *range,
+		      loff_t pos, size_t len, bool keeps_privs, ssize_t res)
+{
+	struct inode *inode = file_inode(file);
+	struct fuse_inode *fi = get_fuse_inode(inode);
+
+	/* it was not even tried */
+	if (res == -EAGAIN)
+		return;
+	fuse_backing_count_written(range->fb, res);
+	/* who fails may have written something nevertheless */
+	forget_pages(inode, pos, pos + len);
+	if (unlikely(is_sxid(inode->i_mode)))
+		fuse_backing_end_privs(inode, keeps_privs);
+	spin_lock(&fi->lock);
+	/* attributes that were asked for before are not to be believed */
+	fi->attr_version =
+		atomic64_inc_return(&get_fuse_conn(inode)->attr_version);
+	spin_unlock(&fi->lock);
+	fuse_backing_invalidate(inode, FUSE_STATX_MODIFY);
+}
+
+static void end_write_aio(struct extents_aio *aio, ssize_t res)
+{
+	end_write(aio->file, &aio->range, aio->orig->ki_pos, aio->len,
+		  aio->keeps_privs, res);
+	if (res > 0)
+		aio->orig->ki_pos += res;
+	put_aio(aio);
+}
+
+static void finish_write_work(struct work_struct *work)
+{
+	struct extents_aio *aio = container_of(work, struct extents_aio, work);
+	struct inode *inode = file_inode(aio->file);
+	struct kiocb *orig = aio->orig;
+	int id = aio->range.fb->id;
+	long res = aio->res;
+
+	kiocb_end_write(&aio->iocb);
+	fuse_backing_trace(fuse_passthrough_write_exit, inode, id, orig, res);
+	end_write_aio(aio, res);
+	orig->ki_complete(orig, res);
+}
+
+/* Called by the backing filesystem, maybe in an interrupt */
+static void complete_write(struct kiocb *iocb, long res)
+{
+	struct extents_aio *aio = container_of(iocb, struct extents_aio, iocb);
+
+	fuse_backing_trace(fuse_passthrough_backing_exit, file_inode(aio->file),
+			   aio->range.fb->id, aio->orig, res);
+	aio->res = res;
+	INIT_WORK(&aio->work, finish_write_work);
+	queue_work(file_inode(aio->file)->i_sb->s_dio_done_wq, &aio->work);
+}
+
+/* The workqueue for completions; made once for each FUSE superblock */
+static int init_workqueue(const struct kiocb *iocb)
+{
+	struct super_block *sb = file_inode(iocb->ki_filp)->i_sb;
+
+	if (sb->s_dio_done_wq)
+		return 0;
+	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN : sb_init_dio_done_wq(sb);
+}
+
+/* Call the backing filesystem on behalf of @orig */
+static ssize_t call_write(const struct kiocb *orig, struct kiocb *iocb,
+			  struct iov_iter *iter, const struct fuse_range *range)
+{
+	struct inode *inode = file_inode(orig->ki_filp);
+	const struct cred *old_cred;
+	ssize_t ret;
+
+	fuse_backing_trace(fuse_passthrough_backing_enter, inode,
+			   range->fb->id, orig, iocb->ki_pos,
+			   iov_iter_count(iter));
+	old_cred = fuse_backing_override_creds(range->fb->write_cred);
+	ret = vfs_iocb_iter_write(range->file, iocb, iter);
+	fuse_backing_revert_creds(old_cred);
+	fuse_backing_trace(fuse_passthrough_backing_exit, inode,
+			   range->fb->id, orig, ret);
+	return ret;
+}
+
+static ssize_t write_async(struct kiocb *iocb, struct iov_iter *iter,
+			   const struct fuse_range *range)
+{
+	struct extents_aio *aio;
+	ssize_t ret;
+
+	ret = init_workqueue(iocb);
+	if (ret)
+		return ret;
+	aio = alloc_aio(iocb, iter, range);
+	if (!aio)
+		return no_memory(iocb);
+	aio->iocb.ki_complete = complete_write;
+	aio->keeps_privs = fuse_backing_keeps_privs();
+
+	ret = call_write(iocb, &aio->iocb, iter, range);
+	if (ret != -EIOCBQUEUED)
+		end_write_aio(aio, ret);
+	else
+		fuse_backing_trace(fuse_passthrough_queued,
+				   file_inode(iocb->ki_filp), range->fb->id,
+				   iocb);
+	put_aio(aio);
+	return ret;
+}
+
+static ssize_t write_sync(struct kiocb *iocb, struct iov_iter *iter,
+			  const struct fuse_range *range, bool direct)
+{
+	size_t len = iov_iter_count(iter);
+	struct kiocb kiocb;
+	ssize_t ret;
+
+	init_kiocb(&kiocb, iocb, range, direct);
+	ret = call_write(iocb, &kiocb, iter, range);
+
+	end_write(iocb->ki_filp, range, iocb->ki_pos, len,
+		  fuse_backing_keeps_privs(), ret);
+	if (ret > 0)
+		iocb->ki_pos += ret;
+	return ret;
+}
+
+/* Write what the client has, as far as it can be copied at once */
+static ssize_t write_copied(struct kiocb *iocb, struct iov_iter *iter,
+			    const struct fuse_range *range)
+{
+	size_t len = min_t(size_t, iov_iter_count(iter), COPIED_AT_ONCE);
+	struct iov_iter copy;
+	struct kvec kvec;
+	ssize_t ret;
+
+	kvec.iov_base = kvmalloc(len, GFP_KERNEL);
+	if (!kvec.iov_base)
+		return -ENOMEM;
+	kvec.iov_len = copy_from_iter(kvec.iov_base, len, iter);
+	ret = -EFAULT;
+	if (kvec.iov_len) {
+		iov_iter_kvec(&copy, ITER_SOURCE, &kvec, 1, kvec.iov_len);
+		ret = write_sync(iocb, &copy, range, false);
+		iov_iter_revert(iter, kvec.iov_len - max(ret, 0L));
+	}
+	kvfree(kvec.iov_base);
+	return ret;
+}
+
+/* Flags of the backing inode may have changed since it was registered */
+static int may_write(const struct file *file, const struct fuse_range *range)
+{
+	const struct inode *inode = file_inode(range->file);
+
+	if (IS_IMMUTABLE(inode))
+		return reject(file, range, -EPERM, FUSE_BACKING_IMMUTABLE);
+	if (IS_APPEND(inode))
+		return reject(file, range, -EPERM, FUSE_BACKING_APPEND_ONLY);
+	return 0;
+}
+
+/* @whole: it is all that the call asked for */
+static ssize_t write_file(struct kiocb *iocb, struct iov_iter *iter,
+			  const struct fuse_range *range, bool whole)
+{
+	struct super_block *sb = file_inode(iocb->ki_filp)->i_sb;
+	bool hidden;
+	ssize_t ret;
+
+	ret = may_write(iocb->ki_filp, range) ?:
+	      check_flags(iocb, range->file);
+	if (ret)
+		return ret;
+	if (unlikely(fuse_backing_would_wait(iocb, range->file)))
+		return -EAGAIN;
+
+	hidden = fuse_backing_hide_superblock(sb, range->file);
+	if (whole && is_async(iocb))
+		ret = write_async(iocb, iter, range);
+	else if (whole && (iocb->ki_flags & IOCB_DIRECT))
+		ret = write_sync(iocb, iter, range, true);
+	else if (user_backed_iter(iter))
+		ret = write_copied(iocb, iter, range);
+	else
+		ret = write_sync(iocb, iter, range, false);
+	fuse_backing_show_superblock(sb, hidden);
+	return ret;
+}
+
+static ssize_t write_server(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	struct fuse_io_priv io = FUSE_IO_PRIV_SYNC(iocb);
+	loff_t from;
+	ssize_t ret;
+
+	ret = start_server(iocb);
+	if (ret)
+		return ret;
+	inode_lock(inode);
+	/* others may have made it longer, and that's where to append */
+	ret = generic_write_checks(iocb, iter);
+	if (ret > 0) {
+		/* pages between the end that was and @iocb show extents now */
+		from = min(iocb->ki_pos, i_size_read(inode));
+		ret = fuse_direct_io(&io, iter, &iocb->ki_pos, FUSE_DIO_WRITE);
+		fuse_write_update_attr(inode, iocb->ki_pos, ret);
+		forget_pages(inode, from, iocb->ki_pos);
+		fuse_extents_note_server(inode);
+	}
+	inode_unlock(inode);
+	return ret;
+}
+
+/* How much of a range may be written without making anything longer */
+static loff_t room(const struct fuse_range *range, loff_t left)
+{
+	if (range->kind != FUSE_RANGE_FILE)
+		return range->len;
+	return min3(left, range->len,
+		    i_size_read(file_inode(range->file)) - range->pos);
+}
+
+/* @len is what room() says of a range in an extent */
+static ssize_t write_extent(struct kiocb *iocb, struct iov_iter *iter,
+			    const struct fuse_range *range, loff_t len,
+			    bool first)
+{
+	size_t count = iov_iter_count(iter);
+	ssize_t ret;
+
+	if (!range->writable)
+		return reject(iocb->ki_filp, range, -EPERM,
+			      FUSE_BACKING_READ_ONLY);
+	if (len <= 0)
+		return end_of_file(iocb->ki_filp, range);
+	iov_iter_truncate(iter, len);
+	ret = write_file(iocb, iter, range, first && len >= count);
+	iov_iter_reexpand(iter, iov_iter_count(iter) +
+				(len < count ? count - len : 0));
+	return ret;
+}
+
+/* What comes next of @iter, to where @iocb is */
+static ssize_t write_range(struct kiocb *iocb, struct iov_iter *iter,
+			   bool first)
+{
+	loff_t left = i_size_read(file_inode(iocb->ki_filp)) - iocb->ki_pos;
+	size_t count = iov_iter_count(iter);
+	struct fuse_range range;
+	ssize_t ret;
+	size_t len;
+
+	/* what makes the file longer is the server's, all of it */
+	if (left <= 0 || (iocb->ki_flags & IOCB_APPEND))
+		return write_server(iocb, iter);
+	fuse_extents_find(extents_of(iocb->ki_filp), iocb->ki_pos, &range);
+	if (range.kind != FUSE_RANGE_SERVER) {
+		ret = write_extent(iocb, iter, &range, room(&range, left),
+				   first);
+		fuse_extents_range_put(&range);
+		return ret;
+	}
+	/* who replaces extents doesn't wait for the server */
+	fuse_extents_range_put(&range);
+	len = min_t(u64, count, range.len);
+	iov_iter_truncate(iter, len);
+	ret = write_server(iocb, iter);
+	iov_iter_reexpand(iter, iov_iter_count(iter) + count - len);
+	return ret;
+}
+
+static ssize_t write_ranges(struct kiocb *iocb, struct iov_iter *iter)
+{
+	ssize_t ret, done = 0;
+
+	/* the page cache would wait */
+	if ((iocb->ki_flags & (IOCB_NOWAIT | IOCB_DIRECT)) == IOCB_NOWAIT)
+		return -EAGAIN;
+	ret = generic_write_checks(iocb, iter);
+	if (ret <= 0)
+		return ret;
+	ret = fuse_backing_clear_privs(iocb->ki_filp, iocb->ki_flags);
+	if (ret)
+		return ret;
+	while (iov_iter_count(iter)) {
+		ret = write_range(iocb, iter, !done);
+		if (ret <= 0)
+			break;
+		done += ret;
+		if (iov_iter_count(iter) && !may_go_on(&ret))
+			break;
+	}
+	return done ?: ret;
+}
+
+/**
+ * fuse_extents_write_iter - write(2) to a file that has extents
+ * @iocb: position and flags
+ * @iter: where from
+ *
+ * Context: process context; may sleep unless IOCB_NOWAIT is set; may ask the
+ *	server for what is in no extent, or makes the file longer.  Takes the FUSE
+ *	inode's lock then, or if it has suid or sgid bits.
+ * Return: bytes written, -EIOCBQUEUED; -EPERM if an extent, or its backing file, is
+ *	not to be written to; -EIO if the backing file has become shorter than its
+ *	extents; the error of the backing filesystem or the server.
+ */
+ssize_t fuse_extents_write_iter(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct file *file = iocb->ki_filp;
+	ssize_t ret;
+
+	if (unlikely(fuse_is_bad(file_inode(file))))
+		return -EIO;
+	if (!fuse_backing_io_start(file))
+		return fuse_passthrough_file_operations.write_iter(iocb, iter);
+	fuse_backing_trace(fuse_passthrough_write_enter, file_inode(file), 0,
+			   iocb, iocb->ki_pos, iov_iter_count(iter));
+	ret = write_ranges(iocb, iter);
+	fuse_backing_trace(fuse_passthrough_write_exit, file_inode(file), 0,
+			   iocb, ret);
+	fuse_backing_io_end(file);
+	return ret;
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: suid and sgid bits that a write removes.
+ *
+ * The client's credentials decide, on the FUSE inode's mode and on the backing
+ * inode's.  The server's credentials, or those of a registration, never keep a
+ * bit that the client's don't.  File capabilities are left to the backing
+ * filesystem: no capability of the server's would keep them.  Those of a file whose
+ * bytes are parts of other files are the FUSE inode's, and looked for there.
+ */
+
+#include "fuse_i.h"
+#include "backing_io.h"
+
+#include <linux/capability.h>
+#include <linux/fs.h>
+
+/* Clear the bits that exec reads, as the client's write does */
+static void clear_mode(struct inode *inode, umode_t bits)
+{
+	struct fuse_conn *fc = get_fuse_conn(inode);
+	struct fuse_inode *fi = get_fuse_inode(inode);
+
+	spin_lock(&fi->lock);
+	/* attributes that were asked for before are not to be believed */
+	fi->attr_version = atomic64_inc_return(&fc->attr_version);
+	inode->i_mode &= ~bits;
+	fi->orig_i_mode &= ~bits;
+	spin_unlock(&fi->lock);
+	fuse_backing_invalidate(inode, STATX_MODE);
+}
+
+/* suid and sgid bits of @file's inode that a write of the caller's removes */
+static umode_t bits_to_remove(struct file *file)
+{
+	int kill = setattr_should_drop_suidgid(file_mnt_idmap(file),
+					       file_inode(file));
+
+	return (kill & ATTR_KILL_SUID ? S_ISUID : 0) |
+	       (kill & ATTR_KILL_SGID ? S_ISGID : 0);
+}
+
+/* Remove suid and sgid bits of the backing inode, as who registered it */
+static int remove_from_backing(struct file *backing, umode_t bits,
+			       const struct cred *cred)
+{
+	struct inode *inode = file_inode(backing);
+	struct iattr attr = { .ia_valid = ATTR_FORCE };
+	const struct cred *old_cred;
+	int err;
+
+	if (bits & S_ISUID)
+		attr.ia_valid |= ATTR_KILL_SUID;
+	if (bits & S_ISGID)
+		attr.ia_valid |= ATTR_KILL_SGID;
+
+	old_cred = fuse_backing_override_creds(cred);
+	file_start_write(backing);
+	/* may be a FUSE inode too, below ours */
+	inode_lock_nested(inode, I_MUTEX_CHILD);
+	err = notify_change(file_mnt_idmap(backing), file_dentry(backing),
+			    &attr, NULL);
+	inode_unlock(inode);
+	file_end_write(backing);
+	fuse_backing_revert_creds(old_cred);
+
+	return err;
+}
+
+/*
+ * The server may keep modes elsewhere than on the backing file; then its next
+ * answer would bring the bits back, unless it is told.
+ */
+static int tell_server(struct file *file, umode_t bits)
+{
+	struct inode *inode = file_inode(file);
+	struct iattr attr = { .ia_valid = ATTR_FORCE | ATTR_MODE };
+	int err;
+
+	/* A mode that is not the latest must not be written back */
+	fuse_invalidate_attr_mask(inode, STATX_MODE);
+	err = fuse_update_attributes(inode, file, STATX_MODE);
+	if (err)
+		return err;
+	attr.ia_mode = get_fuse_inode(inode)->orig_i_mode;
+	if (!(attr.ia_mode & bits))
+		return 0;
+	attr.ia_mode &= ~bits;
+	return notify_change(file_mnt_idmap(file), file_dentry(file), &attr,
+			     NULL);
+}
+
+/*
+ * A server that handles the removal of privileges is not asked whether it did
+ * if there is reason to think that its modes are those of the backing file.
+ */
+static int remove_from_fuse(struct file *file, umode_t bits, umode_t backing)
+{
+	struct inode *inode = file_inode(file);
+	struct fuse_conn *fc = get_fuse_conn(inode);
+	int err = 0;
+
+	if (!(fc->handle_killpriv || fc->handle_killpriv_v2) ||
+	    (bits & ~backing))
+		err = tell_server(file, bits);
+	if (!err)
+		clear_mode(inode, bits);
+	return err;
+}
+
+/* Remove what the caller's write removes; @backing may be %NULL */
+static int remove_privs_locked(struct file *file, struct file *backing,
+			       bool nowait)
+{
+	struct fuse_file *ff = file->private_data;
+	umode_t bits = bits_to_remove(file);
+	umode_t backing_bits = backing ? bits_to_remove(backing) : 0;
+	int err = 0;
+
+	if (!(bits | backing_bits))
+		return 0;
+	if (nowait)
+		return -EAGAIN;
+	if (backing_bits)
+		err = remove_from_backing(backing, backing_bits, ff->fb->cred);
+	if (!err && bits)
+		err = remove_from_fuse(file, bits, backing_bits);
+	return err;
+}
+
+static int remove_privs(struct file *file, struct file *backing, int flags)
+{
+	struct inode *inode = file_inode(file);
+	int err;
+
+	if (!(flags & IOCB_NOWAIT))
+		inode_lock(inode);
+	else if (!inode_trylock(inode))
+		return -EAGAIN;
+	err = remove_privs_locked(file, backing, flags & IOCB_NOWAIT);
+	inode_unlock(inode);
+
+	return err;
+}
+
+/**
+ * fuse_backing_keeps_privs - may the caller leave suid and sgid bits alone
+ *
+ * Context: process context.
+ * Return: whether it has CAP_FSETID.
+ */
+bool fuse_backing_keeps_privs(void)
+{
+	return ns_capable_noaudit(&init_user_ns, CAP_FSETID);
+}
+
+/**
+ * fuse_backing_remove_privs - remove the bits that a write of the caller's does
+ * @file: a FUSE file open in passthrough mode
+ * @flags: IOCB_*
+ *
+ * On the FUSE inode and on the backing inode.  The part of
+ * fuse_backing_start_write() for files that have such bits.
+ *
+ * Context: process context; may sleep unless IOCB_NOWAIT is set.  Takes the
+ *	FUSE inode's lock, and that of the backing inode.
+ * Return: credentials to write with, or an ERR_PTR(): -EAGAIN if IOCB_NOWAIT is
+ *	set and there is something to do, or why a bit can't be removed.
+ */
+const struct cred *fuse_backing_remove_privs(struct file *file, int flags)
+{
+	struct fuse_file *ff = file->private_data;
+	int err;
+
+	err = remove_privs(file, ff->passthrough, flags);
+	if (err)
+		return ERR_PTR(err);
+	/*
+	 * What the client may leave, the server may keep if it can.  The client's
+	 * own power counts: that nothing is to be removed now doesn't mean that
+	 * nothing is when the data is written.
+	 */
+	return is_sxid(file_inode(ff->passthrough)->i_mode) &&
+	       fuse_backing_keeps_privs() ? ff->fb->cred : ff->fb->write_cred;
+}
+
+/* The server is asked once; who sets some, through the kernel, clears S_NOSEC */
+static int remove_capabilities_locked(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+	int err = file_remove_privs(file);
+
+	if (!err && !is_sxid(inode->i_mode))
+		inode_set_flags(inode, S_NOSEC, S_NOSEC);
+	return err;
+}
+
+/**
+ * fuse_backing_clear_privs - the same for a file without a backing inode
+ * @file: a FUSE file whose bytes are parts of other files
+ * @flags: IOCB_*
+ *
+ * Only the FUSE inode has bits and capabilities to remove; they are the server's to
+ * keep, so it is told whatever it has negotiated.
+ *
+ * Context: process context; may sleep unless IOCB_NOWAIT is set.  Takes the
+ *	FUSE inode's lock, and asks the server, if it may have some.
+ * Return: 0 if the caller may write; -EAGAIN if IOCB_NOWAIT is set and there is
+ *	something to do, or why something can't be removed.
+ */
+int fuse_backing_clear_privs(struct file *file, int flags)
+{
+	struct inode *inode = file_inode(file);
+	int err = 0;
+
+	if (likely(!is_sxid(inode->i_mode) && IS_NOSEC(inode)))
+		return 0;
+	if (is_sxid(inode->i_mode))
+		err = remove_privs(file, NULL, flags);
+	if (err || IS_NOSEC(inode))
+		return err;
+	if (flags & IOCB_NOWAIT)
+		return -EAGAIN;
+	inode_lock(inode);
+	err = remove_capabilities_locked(file);
+	inode_unlock(inode);
+	return err;
+}
+
+/**
+ * fuse_backing_end_privs - the FUSE inode has suid or sgid bits after a write
+ * @inode: the FUSE inode
+ * @keeps: what fuse_backing_keeps_privs() said to the writer
+ *
+ * Either somebody set them while data was written: then they go, as if they had
+ * been there before.  Or the client may keep them, but maybe the server couldn't.
+ *
+ * Context: process context; doesn't sleep.
+ */
+void fuse_backing_end_privs(struct inode *inode, bool keeps)
+{
+	if (!keeps)
+		clear_mode(inode, inode->i_mode & 0010 ? S_ISUID | S_ISGID :
+							 S_ISUID);
+	fuse_backing_invalidate(inode, STATX_MODE);
+}
