@@ -43,7 +43,7 @@ const struct column_info infos[NR_COLUMNS] = {
 		"open files limit of the thread, one more than FILES may be" },
 	[COL_ID] = { "ID", 2, RIGHT, NUMBER, FACT_ID, false,
 		"backing id, the file's descriptor in the thread" },
-	[COL_MODE] = { "MODE", 4, 0, TEXT, NO_FACT, false,
+	[COL_MODE] = { "MODE", 5, 0, TEXT, NO_FACT, false,
 		"how the file was mapped" },
 	[COL_ACCESS] = { "ACCESS", 2, 0, TEXT, NO_FACT, false,
 		"access mode of the registered descriptor, - for O_PATH" },
@@ -53,8 +53,16 @@ const struct column_info infos[NR_COLUMNS] = {
 		"open FUSE files that use the file" },
 	[COL_MMAPS] = { "MMAPS", 5, RIGHT, NUMBER, FACT_MMAPS, false,
 		"FUSE inodes that keep the file because it was mmapped" },
+	[COL_ATTACHED] = { "ATTACHED", 5, RIGHT, NUMBER, FACT_ATTACHED, false,
+		"FUSE inodes that the file, or parts of it, are attached to" },
+	[COL_PENDING] = { "PENDING", 5, RIGHT, NUMBER, FACT_PENDING, false,
+		"attachments that wait for their inode" },
 	[COL_USES] = { "USES", 4, RIGHT, NUMBER, FACT_USES, false,
-		"OPENS and MMAPS together" },
+		"OPENS, MMAPS, ATTACHED and PENDING together" },
+	[COL_EXTENTS] = { "EXTENTS", 5, RIGHT, NUMBER, FACT_EXTENTS, false,
+		"extents of FUSE inodes that are parts of the file" },
+	[COL_EXTENT_BYTES] = { "EXTENT-BYTES", 5, RIGHT, NUMBER,
+		FACT_EXTENT_BYTES, true, "bytes in EXTENTS" },
 	[COL_NODES] = { "NODES", 0.10, TRUNC, NUMBER, NO_FACT, false,
 		"FUSE node ids that use the file" },
 	[COL_MORENODES] = { "MORENODES", 1, RIGHT, BOOLEAN, FACT_MORE_NODES,
@@ -140,6 +148,6 @@ void columns_print(void)
 	enum column column;
 
 	for (column = 0; column < NR_COLUMNS; column++)
-		printf("%-10s %-8s %s\n", infos[column].name,
+		printf("%-12s %-8s %s\n", infos[column].name,
 		       type_name(column), infos[column].help);
 }

@@ -75,7 +75,8 @@ bool connection_has_pid(const struct connection *conn, pid_t pid)
 void connection_count(struct connection *conn, const struct facts *facts)
 {
 	static const enum fact summed[] = {
-		FACT_OPENS, FACT_MMAPS, FACT_USES, FACT_SIZE, FACT_READ,
+		FACT_OPENS, FACT_MMAPS, FACT_ATTACHED, FACT_PENDING, FACT_USES,
+		FACT_EXTENTS, FACT_EXTENT_BYTES, FACT_SIZE, FACT_READ,
 		FACT_WRITTEN, FACT_READ_RATE, FACT_WRITTEN_RATE,
 	};
 	struct facts *sum = &conn->facts;

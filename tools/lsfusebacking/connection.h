@@ -15,7 +15,11 @@ enum fact {
 	FACT_ID,
 	FACT_OPENS,
 	FACT_MMAPS,
+	FACT_ATTACHED,
+	FACT_PENDING,
 	FACT_USES,
+	FACT_EXTENTS,
+	FACT_EXTENT_BYTES,
 	FACT_INO,
 	FACT_SIZE,
 	FACT_READ,
@@ -102,7 +106,7 @@ void connection_add_server(struct connection *conn, pid_t pid);
 pid_t connection_server(const struct connection *conn);
 bool connection_has_pid(const struct connection *conn, pid_t pid);
 
-/* Add one to the sums */
+/* Add to the sums what has one */
 void connection_count(struct connection *conn, const struct facts *facts);
 
 /* Takes what @map points to */

@@ -39,6 +39,10 @@ static const struct field fields[] = {
 	{ "state", FIELD_STATE, NO_FACT },
 	{ "files", FIELD_NUMBER, FACT_OPENS },
 	{ "mmaps", FIELD_NUMBER, FACT_MMAPS },
+	{ "attached", FIELD_NUMBER, FACT_ATTACHED },
+	{ "pending", FIELD_NUMBER, FACT_PENDING },
+	{ "extents", FIELD_NUMBER, FACT_EXTENTS },
+	{ "extent_bytes", FIELD_NUMBER, FACT_EXTENT_BYTES },
 	{ "nodes", FIELD_NODES, NO_FACT },
 	{ "dev", FIELD_DEV, NO_FACT },
 	{ "ino", FIELD_NUMBER, FACT_INO },
@@ -162,11 +166,14 @@ static bool set_field(struct mapping *map, const struct field *field,
 	return true;
 }
 
+/* A kernel that doesn't attach files has no words for that. */
 static void set_uses(struct facts *facts)
 {
 	if (fact_known(facts, FACT_OPENS) && fact_known(facts, FACT_MMAPS))
 		fact_set(facts, FACT_USES, facts->value[FACT_OPENS] +
-			 facts->value[FACT_MMAPS]);
+			 facts->value[FACT_MMAPS] +
+			 facts->value[FACT_ATTACHED] +
+			 facts->value[FACT_PENDING]);
 }
 
 static bool parse_record(char *line, const struct layout *layout,
@@ -237,16 +244,17 @@ static ssize_t next_line(FILE *file, char **line, size_t *room)
 }
 
 /* An empty table has no bytes, which is known. */
-static void zero_sums(struct connection *conn)
+static void zero_sums(struct connection *conn, const struct layout *layout)
 {
-	static const enum fact summed[] = {
-		FACT_FILES, FACT_OPENS, FACT_MMAPS, FACT_USES, FACT_SIZE,
-		FACT_READ, FACT_WRITTEN,
-	};
+	struct facts none = { };
 	size_t i;
 
-	for (i = 0; i < sizeof(summed) / sizeof(*summed); i++)
-		fact_set(&conn->facts, summed[i], 0);
+	for (i = 0; i < layout->nr; i++)
+		if (layout->order[i]->kind == FIELD_NUMBER)
+			fact_set(&none, layout->order[i]->fact, 0);
+	set_uses(&none);
+	fact_set(&conn->facts, FACT_FILES, 0);
+	connection_count(conn, &none);
 }
 
 int records_read(FILE *file, struct connection *conn,
@@ -264,7 +272,7 @@ int records_read(FILE *file, struct connection *conn,
 	error = parse_header(line, &layout);
 	if (error)
 		goto out;
-	zero_sums(conn);
+	zero_sums(conn, &layout);
 	while (next_line(file, &line, &room) >= 0)
 		add_record(conn, line, &layout, filter);
 	if (errno)

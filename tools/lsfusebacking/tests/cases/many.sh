@@ -9,7 +9,7 @@ echo 200000 >"$directory/backing_limit"
 {
 	head -n 1 "$work/trees/two/sys/fs/fuse/connections/47/backing_files"
 	seq 100000 |
-		sed 's,.*,& id rw live 1 0 2 254:1 & 4096 0 0 0 /srv/data/some/directory/file&,'
+		sed 's,.*,& id rw live 1 0 0 0 0 0 2 254:1 & 4096 0 0 0 /srv/data/some/directory/file&,'
 } >"$directory/backing_files"
 list many -n -r -o CONN,FILES,USES,SIZE --summary
 list many -n -r -o ID,NAME | tail -n 1

@@ -18,7 +18,7 @@ wait_for lines_of '7 1K' 2
 # One that moves bytes, and one that is new
 {
 	sed 's/ 1024 0 / 1073741824 0 /' "$files"
-	echo '8 id r live 1 0 2 254:1 100 1 1048576 0 0 /home/new'
+	echo '8 id r live 1 0 0 0 0 0 2 254:1 100 1 1048576 0 0 /home/new'
 } >"$files.new"
 mv "$files.new" "$files"
 wait_for lines_of '8 0B' 2
