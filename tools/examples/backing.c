@@ -66,6 +66,31 @@ int backing_attach(struct fuse_session *session, uint64_t node,
 	return err;
 }
 
+int backing_set_extents(struct fuse_session *session, uint64_t node,
+			uint64_t generation,
+			const struct fuse_backing_extent *extents,
+			uint32_t count, bool pending)
+{
+	const struct fuse_backing_extents arg = {
+		.nodeid = node,
+		.generation = generation,
+		.extents = (uintptr_t)extents,
+		.count = count,
+		.flags = FUSE_BACKING_READ |
+			 (pending ? FUSE_BACKING_ATTACH_PENDING : 0),
+	};
+
+	return device_ioctl(session, FUSE_DEV_IOC_BACKING_EXTENTS, &arg);
+}
+
+int backing_try_extents(struct fuse_session *session)
+{
+	/* of no node, which is invalid where the ioctl is known */
+	int err = backing_set_extents(session, 0, 0, NULL, 0, false);
+
+	return err == -EINVAL ? 0 : err;
+}
+
 int backing_detach(struct fuse_session *session, uint64_t node,
 		   uint64_t generation)
 {

@@ -8,8 +8,10 @@
 #ifndef BACKING_H
 #define BACKING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+struct fuse_backing_extent;
 struct fuse_session;
 
 /* An id that may be named in replies until it is closed. */
@@ -25,6 +27,20 @@ int backing_open_once(struct fuse_session *session, int fd);
  */
 int backing_attach(struct fuse_session *session, uint64_t node,
 		   uint64_t generation, int fd);
+
+/*
+ * From now on the kernel opens the node and reads it where these extents say;
+ * @pending: or as soon as it knows the node.
+ */
+int backing_set_extents(struct fuse_session *session, uint64_t node,
+			uint64_t generation,
+			const struct fuse_backing_extent *extents,
+			uint32_t count, bool pending);
+
+/* 0, or -ENOTTY if the kernel has no such thing. */
+int backing_try_extents(struct fuse_session *session);
+
+/* Neither a backing file nor extents any more. */
 int backing_detach(struct fuse_session *session, uint64_t node,
 		   uint64_t generation);
 

@@ -1,0 +1,696 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fuse-tarfs: mount an archive, whose members the kernel reads where they are
+ *
+ * See help() for how it is run. No privilege is needed.
+ *
+ * The archive is registered once. What a file is made of, ranges of the archive
+ * and holes, the kernel is told before it hears of the file for the first time.
+ * So it opens and reads files without asking, and this process looks up names
+ * only. It reads the archive itself where the kernel can't, and unpacks members
+ * that are compressed when they are opened.
+ *
+ * What is about extents is in the first half of this file, see "Extents".
+ */
+
+#define FUSE_USE_VERSION 317
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <linux/fuse_backing.h>
+#include <locale.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "backing.h"
+#include "extents.h"
+#include "index.h"
+#include "tree.h"
+#include "unpack.h"
+
+/* Node ids are numbers in the index: none is ever used for something else */
+#define GENERATION	1
+/* What is in an archive doesn't change; seconds */
+#define TIMEOUT		1e6
+#define BLOCK		512
+
+/* @lock protects lookups and attached of all nodes */
+static struct server {
+	pthread_mutex_t lock;
+	struct fuse_session *session;
+	struct tree tree;
+	struct extents extents;
+	char *path;
+	struct stat archive;
+	int fd;
+	int backing_id;		/* of the archive; 0: all is read here */
+	int nopassthrough;
+} server = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+};
+
+static struct node *node_of(fuse_ino_t ino)
+{
+	return tree_node(&server.tree, ino);
+}
+
+static struct layout layout_of(const struct node *node)
+{
+	return (struct layout){
+		.list = server.extents.list + node->extent,
+		.count = node->extents,
+		.size = node->size,
+	};
+}
+
+/* Extents */
+
+static void read_here(const char *why, const char *remedy)
+{
+	warnx("the kernel doesn't read the archive, so this process does: %s; %s",
+	      why, remedy);
+}
+
+static void explain(int err)
+{
+	switch (err) {
+	case -ENOTTY:
+		read_here("it knows no extents of backing files",
+			  "they need FUSE_DEV_IOC_BACKING_EXTENTS");
+		break;
+	case -EPERM:
+		read_here("it lets root only",
+			  "set /sys/module/fuse/parameters/unprivileged_passthrough to Y");
+		break;
+	case -EOPNOTSUPP:
+		read_here("it takes no files of this filesystem",
+			  "copy the archive to a disk or a tmpfs");
+		break;
+	case -ELOOP:
+		read_here("this filesystem is stacked on too many others",
+			  "copy the archive to one below");
+		break;
+	case -EMFILE:
+		read_here("RLIMIT_NOFILE is reached", "see ulimit -n");
+		break;
+	case -EAGAIN:
+		read_here("RLIMIT_NPROC is reached", "see ulimit -u");
+		break;
+	default:
+		read_here(strerror(-err), "see linux/fuse_backing.h");
+	}
+}
+
+/* After the reply to INIT; libfuse has asked for passthrough if there is any */
+static void register_archive(void)
+{
+	int id;
+
+	if (server.nopassthrough)
+		return;
+	id = backing_try_extents(server.session);
+	if (!id)
+		id = backing_open(server.session, server.fd);
+	if (id > 0)
+		server.backing_id = id;
+	else
+		explain(id);
+}
+
+static struct fuse_backing_extent hole(uint64_t from, uint64_t to)
+{
+	return (struct fuse_backing_extent){
+		.offset = from,
+		.length = to - from,
+		.flags = FUSE_BACKING_EXTENT_HOLE,
+	};
+}
+
+/*
+ * As the kernel wants to be told, with holes between, and up to the size. That
+ * an empty file has no bytes must be said, too, or the kernel would ask.
+ */
+static uint32_t describe(struct fuse_backing_extent *to,
+			 const struct layout *layout)
+{
+	const uint64_t size = layout->size ?: 1;
+	uint64_t end = 0;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < layout->count; i++) {
+		const struct extent *from = &layout->list[i];
+
+		if (from->offset > end)
+			to[n++] = hole(end, from->offset);
+		to[n++] = (struct fuse_backing_extent){
+			.offset = from->offset,
+			.length = from->length,
+			.backing_offset = from->where,
+			.backing_id = server.backing_id,
+		};
+		end = from->offset + from->length;
+	}
+	if (size > end)
+		to[n++] = hole(end, size);
+	return n;
+}
+
+static int attach(fuse_ino_t ino, bool pending)
+{
+	const struct layout layout = layout_of(node_of(ino));
+	struct fuse_backing_extent *list;
+	int err;
+
+	list = calloc(2 * (size_t)layout.count + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	err = backing_set_extents(server.session, ino, GENERATION, list,
+				  describe(list, &layout), pending);
+	free(list);
+	return err;
+}
+
+static bool has_extents(const struct node *node)
+{
+	return server.backing_id && S_ISREG(node->mode) && !node->packed;
+}
+
+/*
+ * The kernel is about to be told of a node: say before what it is made of. It
+ * doesn't know the node yet, so nobody is waited for.
+ */
+static void look_up(fuse_ino_t ino)
+{
+	struct node *node = node_of(ino);
+
+	pthread_mutex_lock(&server.lock);
+	if (!node->lookups++ && has_extents(node))
+		node->attached = !attach(ino, true);
+	pthread_mutex_unlock(&server.lock);
+}
+
+/*
+ * The kernel forgets as many lookups as it knows of, and the extents with them. If
+ * there are more, they are of a reply that was under way meanwhile: whatever
+ * inode came of that has no extents, and its first open gets here.
+ *
+ * If there was no inode at all, extents wait for one.
+ */
+static void forget(fuse_ino_t ino, uint64_t count)
+{
+	struct node *node = node_of(ino);
+
+	if (ino == TREE_ROOT)
+		return;
+	pthread_mutex_lock(&server.lock);
+	node->lookups -= count;
+	if (!node->lookups && node->attached)
+		backing_detach(server.session, ino, GENERATION);
+	node->attached = false;
+	pthread_mutex_unlock(&server.lock);
+}
+
+/*
+ * An open that the kernel asks for, because it has no extents, or for something
+ * that they are not for: does it have them now? Not with the lock, as it may wait
+ * for clients that use others.
+ */
+static bool attach_opened(fuse_ino_t ino)
+{
+	struct node *node = node_of(ino);
+	bool attached;
+
+	if (!has_extents(node))
+		return false;
+	pthread_mutex_lock(&server.lock);
+	attached = node->attached;
+	node->attached = true;
+	pthread_mutex_unlock(&server.lock);
+	if (attached || !attach(ino, false))
+		return true;
+
+	pthread_mutex_lock(&server.lock);
+	node->attached = false;
+	pthread_mutex_unlock(&server.lock);
+	return false;
+}
+
+static void do_init(void *data, struct fuse_conn_info *conn)
+{
+	(void)data;
+	fuse_set_feature_flag(conn, FUSE_CAP_CACHE_SYMLINKS);
+	if (server.nopassthrough)
+		return;
+	if (!fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH)) {
+		read_here("it has no passthrough",
+			  "that needs Linux 6.9 with CONFIG_FUSE_PASSTHROUGH");
+		server.nopassthrough = true;
+		return;
+	}
+	/* the archive may be on overlayfs */
+	conn->max_backing_stack_depth = 1;
+}
+
+/* Names */
+
+static void fill_stat(struct stat *st, fuse_ino_t ino)
+{
+	const struct node *node = node_of(ino);
+	struct layout layout;
+
+	memset(st, 0, sizeof(*st));
+	st->st_ino = ino;
+	st->st_mode = node->mode;
+	st->st_nlink = node->links;
+	st->st_uid = node->uid;
+	st->st_gid = node->gid;
+	st->st_size = node->size;
+	st->st_mtim.tv_sec = node->mtime;
+	st->st_mtim.tv_nsec = node->mtime_nsec;
+	st->st_atim = st->st_mtim;
+	st->st_ctim = st->st_mtim;
+	st->st_blksize = 4096;
+	if (S_ISREG(node->mode)) {
+		layout = layout_of(node);
+		st->st_blocks = ((node->packed ? node->size :
+				  layout_bytes(&layout)) + BLOCK - 1) / BLOCK;
+	} else if (S_ISCHR(node->mode) || S_ISBLK(node->mode)) {
+		st->st_rdev = node->rdev;
+	}
+}
+
+static void fill_entry(struct fuse_entry_param *entry, fuse_ino_t ino)
+{
+	memset(entry, 0, sizeof(*entry));
+	entry->attr_timeout = TIMEOUT;
+	entry->entry_timeout = TIMEOUT;
+	if (!ino)
+		return;
+	entry->ino = ino;
+	entry->generation = GENERATION;
+	fill_stat(&entry->attr, ino);
+}
+
+static void do_lookup(fuse_req_t req, fuse_ino_t parent, const char *text)
+{
+	const uint32_t name = tree_find(&server.tree, parent, text,
+					strlen(text));
+	const fuse_ino_t ino = name ? server.tree.names[name].node : 0;
+	struct fuse_entry_param entry;
+
+	fill_entry(&entry, ino);
+	if (ino)
+		look_up(ino);
+	/* without an inode, that there is none is remembered */
+	if (fuse_reply_entry(req, &entry) < 0 && ino)
+		forget(ino, 1);
+}
+
+static void do_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
+{
+	forget(ino, count);
+	fuse_reply_none(req);
+}
+
+static void do_forget_multi(fuse_req_t req, size_t count,
+			    struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		forget(forgets[i].ino, forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+static void do_getattr(fuse_req_t req, fuse_ino_t ino,
+		       struct fuse_file_info *fi)
+{
+	struct stat st;
+
+	(void)fi;
+	fill_stat(&st, ino);
+	fuse_reply_attr(req, &st, TIMEOUT);
+}
+
+static void do_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	fuse_reply_readlink(req, tree_text(&server.tree, node_of(ino)->target));
+}
+
+static void do_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	const struct statvfs st = {
+		.f_bsize = BLOCK,
+		.f_frsize = BLOCK,
+		.f_blocks = server.archive.st_size / BLOCK,
+		.f_files = server.tree.node_count - 1,
+		.f_namemax = 255,
+	};
+
+	(void)ino;
+	fuse_reply_statfs(req, &st);
+}
+
+/* Directories */
+
+static void do_opendir(fuse_req_t req, fuse_ino_t ino,
+		       struct fuse_file_info *fi)
+{
+	(void)ino;
+	fi->cache_readdir = 1;
+	fi->keep_cache = 1;
+	fuse_reply_open(req, fi);
+}
+
+/*
+ * Offsets are names, too: the last one that was returned. Adds one to a reply, and
+ * returns what that needs.
+ */
+static size_t add_name(fuse_req_t req, char *buf, size_t room, uint32_t number,
+		       bool plus)
+{
+	const struct name *name = &server.tree.names[number];
+	const char *text = tree_text(&server.tree, name->text);
+	struct fuse_entry_param entry;
+
+	fill_entry(&entry, name->node);
+	if (!plus)
+		return fuse_add_direntry(req, buf, room, text, &entry.attr,
+					 number);
+	return fuse_add_direntry_plus(req, buf, room, text, &entry, number);
+}
+
+/* Nobody took the reply */
+static void forget_names(uint32_t from, uint32_t to)
+{
+	const struct tree *tree = &server.tree;
+
+	for (; from != to; from = tree->names[from].next)
+		forget(tree->names[from].node, 1);
+}
+
+/*
+ * With extents, an inode takes no file of the table. So those that are listed get
+ * theirs, too.
+ */
+static void read_directory(fuse_req_t req, fuse_ino_t ino, size_t size,
+			   off_t pos, bool plus)
+{
+	const struct tree *tree = &server.tree;
+	const uint32_t first = pos ? tree->names[pos].next :
+				     node_of(ino)->names;
+	uint32_t number = first;
+	char *buf = malloc(size);
+	size_t used = 0, len;
+
+	if (!buf) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	for (; number; number = tree->names[number].next) {
+		len = add_name(req, buf + used, size - used, number, plus);
+		if (len > size - used)
+			break;
+		used += len;
+		if (plus)
+			look_up(tree->names[number].node);
+	}
+	if (fuse_reply_buf(req, buf, used) < 0 && plus)
+		forget_names(first, number);
+	free(buf);
+}
+
+static void do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t pos,
+		       struct fuse_file_info *fi)
+{
+	(void)fi;
+	read_directory(req, ino, size, pos, false);
+}
+
+static void do_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size,
+			   off_t pos, struct fuse_file_info *fi)
+{
+	(void)fi;
+	read_directory(req, ino, size, pos, true);
+}
+
+/* Files that the kernel doesn't open, or not completely */
+
+static void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	const struct node *node = node_of(ino);
+	int fd = -1;
+
+	if ((fi->flags & O_ACCMODE) != O_RDONLY) {
+		fuse_reply_err(req, EROFS);
+		return;
+	}
+	if (node->packed) {
+		fd = unpack(server.fd, node->member);
+		if (fd < 0) {
+			fuse_reply_err(req, -fd);
+			return;
+		}
+	}
+	/* one with pages of its own doesn't go with extents */
+	if (attach_opened(ino))
+		fi->direct_io = 1;
+	else
+		fi->keep_cache = 1;
+	fi->fh = fd;
+	if (fuse_reply_open(req, fi) < 0 && fd >= 0)
+		close(fd);
+}
+
+static void do_release(fuse_req_t req, fuse_ino_t ino,
+		       struct fuse_file_info *fi)
+{
+	if (node_of(ino)->packed)
+		close(fi->fh);
+	fuse_reply_err(req, 0);
+}
+
+static ssize_t read_file(fuse_ino_t ino, int fd, char *buf, size_t size,
+			 off_t pos)
+{
+	const struct node *node = node_of(ino);
+	const struct layout layout = layout_of(node);
+	ssize_t res;
+
+	if (!node->packed)
+		return layout_read(&layout, server.fd, buf, size, pos);
+	res = pread(fd, buf, size, pos);
+	return res < 0 ? -errno : res;
+}
+
+static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t pos,
+		    struct fuse_file_info *fi)
+{
+	char *buf = malloc(size);
+	ssize_t res = buf ? read_file(ino, fi->fh, buf, size, pos) : -ENOMEM;
+
+	if (res < 0)
+		fuse_reply_err(req, -res);
+	else
+		fuse_reply_buf(req, buf, res);
+	free(buf);
+}
+
+static off_t seek_file(fuse_ino_t ino, int fd, off_t pos, int whence)
+{
+	const struct layout layout = layout_of(node_of(ino));
+	off_t res;
+
+	if (!node_of(ino)->packed)
+		return layout_seek(&layout, pos, whence);
+	res = lseek(fd, pos, whence);
+	return res < 0 ? -errno : res;
+}
+
+static void do_lseek(fuse_req_t req, fuse_ino_t ino, off_t pos, int whence,
+		     struct fuse_file_info *fi)
+{
+	off_t res = seek_file(ino, fi->fh, pos, whence);
+
+	if (res < 0)
+		fuse_reply_err(req, -res);
+	else
+		fuse_reply_lseek(req, res);
+}
+
+static const struct fuse_lowlevel_ops operations = {
+	.init = do_init,
+	.lookup = do_lookup,
+	.forget = do_forget,
+	.forget_multi = do_forget_multi,
+	.getattr = do_getattr,
+	.readlink = do_readlink,
+	.statfs = do_statfs,
+	.opendir = do_opendir,
+	.readdir = do_readdir,
+	.readdirplus = do_readdirplus,
+	.open = do_open,
+	.release = do_release,
+	.read = do_read,
+	.lseek = do_lseek,
+};
+
+/* Start and end */
+
+static void help(void)
+{
+	puts("usage: fuse-tarfs [OPTION]... ARCHIVE MOUNTPOINT\n"
+	     "\n"
+	     "Mount a tar archive that is not compressed, or a zip archive, to be read.\n"
+	     "\n"
+	     "The kernel reads members directly from the archive, holes of sparse files\n"
+	     "included. Those that are compressed, in a zip archive, are unpacked to\n"
+	     "$TMPDIR or /var/tmp as long as they are open. Files are yours, or, if you are\n"
+	     "root, whose the archive says. Don't change the archive while it is mounted.\n"
+	     "\n"
+	     "    -o nopassthrough       this process reads all members");
+	fuse_cmdline_help();
+	fuse_lowlevel_help();
+	exit(EXIT_SUCCESS);
+}
+
+static const struct fuse_opt options[] = {
+	{ "nopassthrough", offsetof(struct server, nopassthrough), 1 },
+	FUSE_OPT_END
+};
+
+static int take_archive(void *data, const char *arg, int key,
+			struct fuse_args *args)
+{
+	(void)data;
+	(void)args;
+	if (key != FUSE_OPT_KEY_NONOPT || server.path)
+		return 1;
+	server.path = strdup(arg);
+	return 0;
+}
+
+static void parse(struct fuse_args *args, struct fuse_cmdline_opts *opts)
+{
+	if (fuse_opt_parse(args, &server, options, take_archive) ||
+	    fuse_parse_cmdline(args, opts))
+		exit(EXIT_FAILURE);
+	if (opts->show_help)
+		help();
+	if (opts->show_version) {
+		fuse_lowlevel_version();
+		exit(EXIT_SUCCESS);
+	}
+	if (!server.path || !opts->mountpoint)
+		errx(EXIT_FAILURE, "which archive, and where? See --help");
+	/* the kernel, not we, decides who may do what */
+	fuse_opt_add_arg(args, "-oro,default_permissions,subtype=tarfs");
+}
+
+static void open_archive(void)
+{
+	server.fd = open(server.path, O_RDONLY | O_CLOEXEC);
+	if (server.fd < 0 || fstat(server.fd, &server.archive) < 0)
+		err(EXIT_FAILURE, "%s", server.path);
+	if (!S_ISREG(server.archive.st_mode) || !server.archive.st_size)
+		errx(EXIT_FAILURE, "%s: no archive", server.path);
+}
+
+static void make_index(void)
+{
+	const struct node root = {
+		.mode = S_IFDIR | 0755,
+		.uid = geteuid(),
+		.gid = getegid(),
+		.mtime = server.archive.st_mtim.tv_sec,
+		.mtime_nsec = server.archive.st_mtim.tv_nsec,
+	};
+
+	/* names are bytes; libarchive converts what it takes for text */
+	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		setlocale(LC_CTYPE, "");
+	tree_init(&server.tree, &root);
+	index_archive(&server.tree, &server.extents, server.path, server.fd,
+		      server.archive.st_size);
+}
+
+/*
+ * How many files may wait for their extents: all that a directory's listing
+ * names. The thread of the mount gets this limit.
+ */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Answer INIT while standard error is still there to complain on */
+static int start(void)
+{
+	struct fuse_buf buf = {};
+	int res;
+
+	do
+		res = fuse_session_receive_buf(server.session, &buf);
+	while (res == -EINTR && !fuse_session_exited(server.session));
+	if (res > 0)
+		fuse_session_process_buf(server.session, &buf);
+	free(buf.mem);
+	if (res <= 0)
+		return -1;
+	register_archive();
+	return 0;
+}
+
+static int serve(const struct fuse_cmdline_opts *opts)
+{
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	int res;
+
+	res = opts->singlethread ? fuse_session_loop(server.session) :
+				   fuse_session_loop_mt(server.session, config);
+	fuse_loop_cfg_destroy(config);
+	return res;
+}
+
+int main(int argc, char **argv)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
+	struct fuse_cmdline_opts opts;
+	int res = EXIT_FAILURE;
+
+	parse(&args, &opts);
+	raise_limit();
+	open_archive();
+	make_index();
+	server.session = fuse_session_new(&args, &operations,
+					  sizeof(operations), NULL);
+	if (!server.session)
+		return EXIT_FAILURE;
+	if (fuse_set_signal_handlers(server.session))
+		goto out_destroy;
+	if (fuse_session_mount(server.session, opts.mountpoint))
+		goto out_handlers;
+	if (start())
+		goto out_unmount;
+	fuse_daemonize(opts.foreground);
+	res = serve(&opts) ? EXIT_FAILURE : EXIT_SUCCESS;
+out_unmount:
+	fuse_session_unmount(server.session);
+out_handlers:
+	fuse_remove_signal_handlers(server.session);
+out_destroy:
+	fuse_session_destroy(server.session);
+	fuse_opt_free_args(&args);
+	free(opts.mountpoint);
+	return res;
+}
