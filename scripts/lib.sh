@@ -33,6 +33,12 @@ minutes()
 	printf '%d:%02d' $(($1 / 60)) $(($1 % 60))
 }
 
+# For the time table of .ci/run: what took so many seconds
+record_time()
+{
+	[ -z "${TIMES:-}" ] || printf '%d\t%s\n' "$2" "${1#\[*\] }" >>"$TIMES"
+}
+
 # Print the lines of a log that say what went wrong.
 log_excerpt()
 {
@@ -73,6 +79,7 @@ long()
 		return 1
 	fi
 	trap - INT TERM
+	record_time "$label" $((SECONDS - start))
 	note "$label: done in $(minutes $((SECONDS - start)))"
 }
 

@@ -544,6 +544,9 @@ int main(void)
 	name_disks();
 	set_up_system();
 	open_ports();
+	/* From here on the host must not boot another guest in our place. */
+	dprintf(verdict_port, "start\n");
+	drain(verdict_port);
 	status = shell ? run_shell() : run_command();
 	kill_rest();
 	check_leaks();
