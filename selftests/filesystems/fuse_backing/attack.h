@@ -8,6 +8,9 @@
  * that of a user namespace: the test becomes its root, mounts in there, and is
  * server and client.
  *
+ * Clients open files either with an id in the server's reply or, without asking
+ * the server, with what is attached.
+ *
  * To be included after kselftest_harness.h.
  */
 #ifndef ATTACK_H
@@ -16,6 +19,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "creds.h"
 #include "env.h"
@@ -37,6 +42,7 @@ struct attack {
 	struct fuse_server *srv;
 	struct reject_trace trace;
 	bool userns;		/* the server is root of a user namespace */
+	bool attached;		/* files are opened on what is attached */
 };
 
 static inline int attack_files(void)
@@ -157,10 +163,92 @@ static inline int attack_register_path(struct attack *attack,
 	return creds_call(&owner, attack_do_register_path, &p);
 }
 
-/* open(2) of "own" through the mount, on the mapping @id, and close it. */
+struct attack_attach {
+	int dev;
+	__u64 node;
+	int id;
+	__u32 flags;
+};
+
+static inline int attack_do_attach(void *arg)
+{
+	const struct attack_attach *a = arg;
+
+	return fuse_backing_attach(a->dev, a->node, 0, a->id, a->flags);
+}
+
+/* The server attaches @id to @node, for all that a client may ask for. */
+static inline int attack_attach(struct attack *attack, __u64 node, int id)
+{
+	struct attack_attach a = {
+		.dev = attack->srv->fd,
+		.node = node,
+		.id = id,
+		.flags = FUSE_BACKING_READ | FUSE_BACKING_WRITE,
+	};
+
+	if (attack->userns)
+		return attack_do_attach(&a);
+	return creds_call(&owner, attack_do_attach, &a);
+}
+
+static inline struct fuse_server_file *attack_file(struct attack *attack,
+						   const char *name)
+{
+	struct fuse_server_file *file = attack->srv->sh->file;
+
+	while (strcmp(file->name, name))
+		file++;
+	return file;
+}
+
+/* From now on, @name is opened on the mapping @id. */
+static inline int attack_use(struct attack *attack, const char *name, int id)
+{
+	struct fuse_server_file *file = attack_file(attack, name);
+	__u64 node = fuse_server_node(attack->srv, file);
+	char path[PATH_MAX + 32];
+	struct stat st;
+
+	if (!attack->attached) {
+		file->backing_id = id;
+		file->open_flags |= FOPEN_PASSTHROUGH;
+		return 0;
+	}
+	snprintf(path, sizeof(path), "%s/%s", attack->srv->mountpoint, name);
+	if (stat(path, &st) < 0)
+		return -errno;
+	fuse_backing_detach(attack->srv->fd, node, 0, 0);
+	return attack_attach(attack, node, id);
+}
+
+/*
+ * open(2) of @name through the mount, on the mapping @id: a descriptor or
+ * -errno; -EPROTO if the server was asked and shouldn't have been, or the other
+ * way round.
+ */
+static inline int attack_open(struct attack *attack, const char *name,
+			      int flags, int id)
+{
+	__u32 opens = fuse_server_ops(attack->srv, FUSE_OPEN);
+	int err = attack_use(attack, name, id);
+	int fd;
+
+	if (err)
+		return err;
+	fd = fuse_server_open(attack->srv, name, flags);
+	opens = fuse_server_ops(attack->srv, FUSE_OPEN) - opens;
+	if (opens == !attack->attached)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -EPROTO;
+}
+
+/* The same for "own", which is closed at once. */
 static inline int attack_try_open(struct attack *attack, int id, int flags)
 {
-	int fd = fuse_server_open_id(attack->srv, "own", flags, id);
+	int fd = attack_open(attack, "own", flags, id);
 
 	if (fd < 0)
 		return fd;

@@ -7,7 +7,9 @@
  * than at the end: not by an open without O_APPEND, not after fcntl(2) took
  * that away, not by RWF_NOAPPEND, splice, aio, io_uring or a shared mapping,
  * and not when the attribute comes after the open. An immutable file can't be
- * opened for writing. Appending, reading and private mappings work.
+ * opened for writing. Appending, reading and private mappings work. All of this
+ * holds for files that are opened on what is attached, and for what the backing
+ * file of those does in place of the server.
  *
  * Privilege: root, to set attributes and to mount for an ordinary user. The
  * server is that user, without capabilities.
@@ -28,6 +30,7 @@
 #include "attack.h"
 #include "fd_pass.h"
 
+#define PUNCH_HOLE (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
 #define TEXT	"appended"
 #define SIZE	(sizeof(TEXT) - 1)
 
@@ -48,6 +51,7 @@ FIXTURE(append) {
 FIXTURE_VARIANT(append) {
 	enum source source;
 	bool userns;
+	bool attached;
 };
 
 FIXTURE_VARIANT_ADD(append, attribute) {
@@ -66,6 +70,16 @@ FIXTURE_VARIANT_ADD(append, attribute_user_namespace) {
 FIXTURE_VARIANT_ADD(append, descriptor_user_namespace) {
 	.source = BY_DESCRIPTOR,
 	.userns = true,
+};
+
+FIXTURE_VARIANT_ADD(append, attribute_attached) {
+	.source = BY_ATTRIBUTE,
+	.attached = true,
+};
+
+FIXTURE_VARIANT_ADD(append, descriptor_attached) {
+	.source = BY_DESCRIPTOR,
+	.attached = true,
 };
 
 static int pass_on(int fd)
@@ -96,6 +110,7 @@ FIXTURE_SETUP(append)
 		return;
 
 	self->srv = self->attack.srv;
+	self->attack.attached = variant->attached;
 	self->name = variant->source == BY_ATTRIBUTE ? "log" : "roots_log";
 	self->root_fd = open(scratch_path(self->name),
 			     O_RDWR | O_APPEND | O_CLOEXEC);
@@ -128,9 +143,9 @@ static int appended(const char *name)
 }
 
 /* Open for appending, and with @clear take O_APPEND away from the file. */
-static int open_append(struct fuse_server *srv, int id, bool clear)
+static int open_append(struct attack *attack, int id, bool clear)
 {
-	int fd = fuse_server_open_id(srv, "own", O_RDWR | O_APPEND, id);
+	int fd = attack_open(attack, "own", O_RDWR | O_APPEND, id);
 
 	if (fd >= 0 && clear && fcntl(fd, F_SETFL, 0) < 0)
 		return -errno;
@@ -151,7 +166,7 @@ TEST_F(append, open_without_append)
 
 TEST_F(append, append_appends)
 {
-	int fd = open_append(self->srv, self->id, false);
+	int fd = open_append(&self->attack, self->id, false);
 	struct iovec iov = { TEXT, SIZE };
 
 	ASSERT_LE(0, fd);
@@ -169,7 +184,7 @@ TEST_F(append, append_appends)
 
 TEST_F(append, write_after_append_is_cleared)
 {
-	int fd = open_append(self->srv, self->id, true);
+	int fd = open_append(&self->attack, self->id, true);
 	struct iovec iov = { TEXT, SIZE };
 
 	ASSERT_LE(0, fd);
@@ -194,7 +209,7 @@ TEST_F(append, write_after_append_is_cleared)
 
 TEST_F(append, write_with_noappend)
 {
-	int fd = open_append(self->srv, self->id, false);
+	int fd = open_append(&self->attack, self->id, false);
 	struct iovec iov = { TEXT, SIZE };
 
 	ASSERT_LE(0, fd);
@@ -222,7 +237,7 @@ static ssize_t splice_to(int fd, loff_t offset)
 
 TEST_F(append, splice)
 {
-	int fd = open_append(self->srv, self->id, true);
+	int fd = open_append(&self->attack, self->id, true);
 	off_t offset = 0;
 
 	ASSERT_LE(0, fd);
@@ -256,13 +271,13 @@ static void async_write(struct __test_metadata *_metadata,
 TEST_F(append, aio)
 {
 	async_write(_metadata, self->name,
-		    open_append(self->srv, self->id, true), aio_rw);
+		    open_append(&self->attack, self->id, true), aio_rw);
 }
 
 TEST_F(append, io_uring)
 {
 	async_write(_metadata, self->name,
-		    open_append(self->srv, self->id, true), uring_rw);
+		    open_append(&self->attack, self->id, true), uring_rw);
 }
 
 static int try_map(int fd, int prot, int flags)
@@ -277,7 +292,7 @@ static int try_map(int fd, int prot, int flags)
 
 TEST_F(append, shared_mapping)
 {
-	int fd = open_append(self->srv, self->id, false);
+	int fd = open_append(&self->attack, self->id, false);
 	void *map;
 
 	ASSERT_LE(0, fd);
@@ -291,7 +306,7 @@ TEST_F(append, shared_mapping)
 	EXPECT_EQ(0, try_map(fd, PROT_READ | PROT_WRITE, MAP_PRIVATE));
 	close(fd);
 
-	fd = fuse_server_open_id(self->srv, "own", O_RDONLY, self->id);
+	fd = attack_open(&self->attack, "own", O_RDONLY, self->id);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(-EACCES, try_map(fd, PROT_READ | PROT_WRITE, MAP_SHARED));
 	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
@@ -302,15 +317,22 @@ TEST_F(append, shared_mapping)
 	close(fd);
 }
 
-/* The server's own requests are no way round it. */
+/*
+ * Neither the server's own requests are a way round it, nor what the backing
+ * file does instead: reserving space is all that changes nothing.
+ */
 TEST_F(append, other_ways)
 {
-	int fd = open_append(self->srv, self->id, true);
+	int fd = open_append(&self->attack, self->id, true);
 	loff_t in = 0, out = 0;
 
 	ASSERT_LE(0, fd);
 	EXPECT_GT(0, copy_file_range(self->root_fd, &in, fd, &out, SIZE, 0));
-	EXPECT_GT(0, fallocate(fd, 0x3 /* punch a hole */, 0, 4096));
+	EXPECT_GT(0, fallocate(fd, PUNCH_HOLE, 0, 4096));
+	if (variant->attached) {
+		EXPECT_EQ(EPERM, errno);
+		EXPECT_EQ(0, fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 4096));
+	}
 	EXPECT_EQ(0, appended(self->name));
 	close(fd);
 }
@@ -321,10 +343,23 @@ FIXTURE(attribute) {
 	struct fuse_server *srv;
 };
 
+FIXTURE_VARIANT(attribute) {
+	bool attached;
+};
+
+FIXTURE_VARIANT_ADD(attribute, named) {
+	.attached = false,
+};
+
+FIXTURE_VARIANT_ADD(attribute, attached) {
+	.attached = true,
+};
+
 FIXTURE_SETUP(attribute)
 {
 	int err = attack_setup(&self->attack, SCRATCH_EXT4, false);
 
+	self->attack.attached = variant->attached;
 	self->srv = self->attack.srv;
 	attack_ready(_metadata, err);
 }
@@ -343,7 +378,7 @@ TEST_F(attribute, append_only_after_open)
 
 	id = attack_register_path(attack, scratch_path("own"), O_RDWR);
 	ASSERT_LT(0, id);
-	fd = fuse_server_open_id(self->srv, "own", O_RDWR, id);
+	fd = attack_open(attack, "own", O_RDWR, id);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(SIZE, pwrite(fd, TEXT, SIZE, 0));
 	EXPECT_EQ(0, try_map(fd, PROT_READ, MAP_SHARED));
@@ -379,7 +414,7 @@ TEST_F(attribute, own_append_descriptor)
 	id = attack_register_path(attack, scratch_path("own"),
 				  O_RDWR | O_APPEND);
 	ASSERT_LT(0, id);
-	fd = fuse_server_open_id(self->srv, "own", O_RDWR, id);
+	fd = attack_open(attack, "own", O_RDWR, id);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(SIZE, pwrite(fd, TEXT, SIZE, 0));
 	EXPECT_EQ(SIZE, splice_to(fd, 0));
@@ -402,7 +437,7 @@ TEST_F(attribute, write_only_append_descriptor)
 	ASSERT_LT(0, id);
 	EXPECT_EQ(-EPERM, attack_try_open(attack, id, O_WRONLY));
 	EXPECT_EQ(-EACCES, attack_try_open(attack, id, O_RDWR | O_APPEND));
-	fd = fuse_server_open_id(self->srv, "own", O_WRONLY | O_APPEND, id);
+	fd = attack_open(attack, "own", O_WRONLY | O_APPEND, id);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(SIZE, pwrite(fd, TEXT, SIZE, 0));
 	ASSERT_EQ(0, fcntl(fd, F_SETFL, 0));
@@ -431,7 +466,7 @@ TEST_F(attribute, immutable)
 	EXPECT_EQ(-EPERM, attack_try_open(attack, after, O_RDWR));
 	EXPECT_EQ(0, attack_untouched("own", SEED_OWN));
 
-	fd = fuse_server_open_id(self->srv, "own", O_RDONLY, before);
+	fd = attack_open(attack, "own", O_RDONLY, before);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, attack_reads(fd, SEED_OWN));
 	close(fd);

@@ -4,7 +4,8 @@
  *
  * Proves: on a noexec backing mount nothing is executed or mapped executable
  * through a FUSE mount that allows it, neither at once nor with mprotect(2)
- * later. On one that allows it, all of it works.
+ * later, whether a reply names the file or it is attached. On one that allows
+ * it, all of it works.
  *
  * Privilege: root, to mount for an ordinary user. The server is that user,
  * without capabilities.
@@ -32,6 +33,7 @@ FIXTURE(exec) {
 
 FIXTURE_VARIANT(exec) {
 	bool noexec;
+	bool attached;
 };
 
 FIXTURE_VARIANT_ADD(exec, forbidden) {
@@ -42,6 +44,16 @@ FIXTURE_VARIANT_ADD(exec, allowed) {
 	.noexec = false,
 };
 
+FIXTURE_VARIANT_ADD(exec, forbidden_attached) {
+	.noexec = true,
+	.attached = true,
+};
+
+FIXTURE_VARIANT_ADD(exec, allowed_attached) {
+	.noexec = false,
+	.attached = true,
+};
+
 FIXTURE_SETUP(exec)
 {
 	int err = attack_setup(&self->attack, SCRATCH_TMPFS, false);
@@ -49,6 +61,7 @@ FIXTURE_SETUP(exec)
 	if (!attack_ready(_metadata, err))
 		return;
 	self->srv = self->attack.srv;
+	self->attack.attached = variant->attached;
 	ASSERT_EQ(0, scratch_copy("program", PROGRAM));
 	ASSERT_EQ(0, chown(scratch_path("program"), OWNER, OWNER));
 	ASSERT_EQ(0, chmod(scratch_path("program"), 0755));
@@ -90,8 +103,8 @@ TEST_F(exec, map)
 	int fd;
 
 	for (int i = 0; i < 4; i++) {
-		fd = fuse_server_open_id(self->srv, "program", modes[i / 2],
-					 self->id);
+		fd = attack_open(&self->attack, "program", modes[i / 2],
+				 self->id);
 		ASSERT_LE(0, fd);
 		EXPECT_EQ(now, map_exec(fd, flags[i % 2], false));
 		EXPECT_EQ(later, map_exec(fd, flags[i % 2], true));
@@ -124,15 +137,12 @@ static int execute(const char *path)
 
 TEST_F(exec, execute)
 {
-	struct fuse_server_file *file;
+	struct fuse_server_file *file = attack_file(&self->attack, "program");
 
-	file = &self->srv->sh->file[3];
-	ASSERT_STREQ("program", file->name);
-	file->backing_id = self->id;
-	file->open_flags = FOPEN_PASSTHROUGH;
+	ASSERT_EQ(0, attack_use(&self->attack, "program", self->id));
 	EXPECT_EQ(variant->noexec ? -EACCES : 0,
 		  execute(SCRATCH_FUSE "/program"));
-	EXPECT_EQ(1, file->opens);
+	EXPECT_EQ(!variant->attached, file->opens);
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
 	if (variant->noexec)
 		EXPECT_TRUE(attack_rejected(&self->attack, self->id, -EACCES,

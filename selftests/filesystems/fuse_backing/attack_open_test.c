@@ -3,10 +3,11 @@
  * Attacks by opening: more access through the mount than the server has.
  *
  * Proves: a descriptor is good for its own access modes and no others, unless
- * the server could open the file like that itself; a descriptor of O_PATH is
- * good for nothing; whoever the client is, the backing file is opened as its
- * server, never to be truncated, and without O_NOATIME unless it is the
- * server's. What the server may do itself works.
+ * the server could open the file like that itself, whether a reply names it or
+ * it is attached for more; a descriptor of O_PATH is good for nothing; whoever
+ * the client is, the backing file is opened as its server, never to be
+ * truncated, and without O_NOATIME unless it is the server's. What the server
+ * may do itself works.
  *
  * Privilege: root, to mount for an ordinary user and to become it. The server
  * has no capabilities, in one half of the tests but for those in a user
@@ -32,6 +33,7 @@ FIXTURE(attack_open) {
 
 FIXTURE_VARIANT(attack_open) {
 	bool userns;
+	bool attached;
 };
 
 FIXTURE_VARIANT_ADD(attack_open, user) {
@@ -42,12 +44,22 @@ FIXTURE_VARIANT_ADD(attack_open, user_namespace) {
 	.userns = true,
 };
 
+FIXTURE_VARIANT_ADD(attack_open, user_attached) {
+	.attached = true,
+};
+
+FIXTURE_VARIANT_ADD(attack_open, user_namespace_attached) {
+	.userns = true,
+	.attached = true,
+};
+
 FIXTURE_SETUP(attack_open)
 {
 	static const struct fuse_server_opts opts;
 	int err = attack_prepare(&self->attack, SCRATCH_TMPFS);
 
 	self->srv = self->attack.srv;
+	self->attack.attached = variant->attached;
 	self->reader = open(scratch_path("secret"), O_RDONLY | O_CLOEXEC);
 	self->writer = open(scratch_path("secret"), O_WRONLY | O_CLOEXEC);
 	if (!err)
@@ -79,7 +91,7 @@ TEST_F(attack_open, read_only_descriptor)
 	EXPECT_EQ(-EACCES, attack_try_open(attack, id, O_RDWR | O_TRUNC));
 	EXPECT_EQ(0, attack_untouched("root", SEED_ROOT));
 
-	fd = fuse_server_open_id(self->srv, "own", O_RDONLY, id);
+	fd = attack_open(attack, "own", O_RDONLY, id);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, attack_reads(fd, SEED_ROOT));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
@@ -98,7 +110,7 @@ TEST_F(attack_open, write_only_descriptor)
 	EXPECT_TRUE(attack_rejected(attack, id, -EACCES, "permission"));
 	EXPECT_EQ(-EACCES, attack_try_open(attack, id, O_RDWR));
 
-	fd = fuse_server_open_id(self->srv, "own", O_WRONLY, id);
+	fd = attack_open(attack, "own", O_WRONLY, id);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(1, pwrite(fd, "x", 1, 0));
 	EXPECT_EQ(1, pread(self->reader, &byte, 1, 0));
@@ -125,7 +137,7 @@ TEST_F(attack_open, received_descriptor)
 	EXPECT_EQ(-EACCES, attack_try_open(attack, id, O_WRONLY));
 	EXPECT_EQ(0, attack_reads(self->reader, SEED_SECRET));
 
-	fd = fuse_server_open_id(self->srv, "own", O_RDONLY, id);
+	fd = attack_open(attack, "own", O_RDONLY, id);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, attack_reads(fd, SEED_SECRET));
 	close(fd);
@@ -153,7 +165,7 @@ TEST_F(attack_open, path_descriptor)
 	EXPECT_EQ(0, attack_try_open(attack, id, O_RDONLY));
 	id = attack_register_path(attack, scratch_path("own"), O_PATH);
 	ASSERT_LT(0, id);
-	fd = fuse_server_open_id(self->srv, "own", O_RDWR, id);
+	fd = attack_open(attack, "own", O_RDWR, id);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, attack_reads(fd, SEED_OWN));
 	EXPECT_EQ(1, write(fd, "x", 1));
@@ -186,7 +198,7 @@ TEST_F(attack_open, own_file_opens_wider)
 	id = attack_register_path(attack, scratch_path("own"), O_RDONLY);
 	ASSERT_LT(0, id);
 	EXPECT_EQ(0, attack_try_open(attack, id, O_WRONLY));
-	fd = fuse_server_open_id(self->srv, "own", O_RDWR, id);
+	fd = attack_open(attack, "own", O_RDWR, id);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(1, write(fd, "x", 1));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
@@ -236,8 +248,7 @@ TEST_F(attack_open, clients_rights_are_not_the_servers)
 	ASSERT_EQ(0, scratch_owned("theirs", 16, 0, STRANGER, 0644));
 	id = attack_register_path(attack, scratch_path("theirs"), O_RDONLY);
 	ASSERT_LT(0, id);
-	attack->srv->sh->file[0].backing_id = id;
-	attack->srv->sh->file[0].open_flags = FOPEN_PASSTHROUGH;
+	ASSERT_EQ(0, attack_use(attack, "own", id));
 	EXPECT_EQ(-EACCES, creds_call(&stranger, try_open, &p));
 	p.flags = O_RDONLY;
 	EXPECT_EQ(0, creds_call(&stranger, try_open, &p));
@@ -246,7 +257,7 @@ TEST_F(attack_open, clients_rights_are_not_the_servers)
 	ASSERT_EQ(0, chmod(scratch_path("own"), 0600));
 	id = attack_register_path(attack, scratch_path("own"), O_RDWR);
 	ASSERT_LT(0, id);
-	attack->srv->sh->file[0].backing_id = id;
+	ASSERT_EQ(0, attack_use(attack, "own", id));
 	p.flags = O_RDWR;
 	EXPECT_EQ(0, creds_call(&stranger, try_open, &p));
 }
@@ -275,7 +286,7 @@ static int reads_unseen(struct attack *attack, const char *name, int id,
 	/* may_open() wants O_NOATIME's user to own the file: be it so. */
 	file->invent = true;
 	file->invented_uid = geteuid();
-	fd = fuse_server_open_id(attack->srv, "own", open_flags, id);
+	fd = attack_open(attack, "own", open_flags, id);
 	if (fd < 0)
 		return fd;
 	if (set_flags && fcntl(fd, F_SETFL, set_flags) < 0)
@@ -294,6 +305,7 @@ FIXTURE(attack_atime) {
 
 FIXTURE_VARIANT(attack_atime) {
 	bool userns;
+	bool attached;
 };
 
 FIXTURE_VARIANT_ADD(attack_atime, user) {
@@ -304,6 +316,15 @@ FIXTURE_VARIANT_ADD(attack_atime, user_namespace) {
 	.userns = true,
 };
 
+FIXTURE_VARIANT_ADD(attack_atime, user_attached) {
+	.attached = true,
+};
+
+FIXTURE_VARIANT_ADD(attack_atime, user_namespace_attached) {
+	.userns = true,
+	.attached = true,
+};
+
 FIXTURE_SETUP(attack_atime)
 {
 	static const char * const names[] = { "own", "root" };
@@ -311,6 +332,7 @@ FIXTURE_SETUP(attack_atime)
 	int err = attack_prepare(&self->attack, SCRATCH_TMPFS);
 	int fd;
 
+	self->attack.attached = variant->attached;
 	if (!err && mount(NULL, SCRATCH_BACKING, NULL,
 			  MS_REMOUNT | MS_STRICTATIME, NULL) < 0)
 		err = -errno;
@@ -384,6 +406,22 @@ FIXTURE(attack_stacked) {
 	struct fuse_server_file *lower_file;	/* "own" of the lower one */
 };
 
+FIXTURE_VARIANT(attack_stacked) {
+	bool attached;
+};
+
+FIXTURE_VARIANT_ADD(attack_stacked, named) {
+	.attached = false,
+};
+
+FIXTURE_VARIANT_ADD(attack_stacked, attached) {
+	.attached = true,
+};
+
+/*
+ * What empties a file is the server's, as far as it wants to open the file for
+ * that: so the server of attached files doesn't.
+ */
 FIXTURE_SETUP(attack_stacked)
 {
 	const struct fuse_server_opts lower = {
@@ -394,14 +432,16 @@ FIXTURE_SETUP(attack_stacked)
 	};
 	const struct fuse_server_opts upper = {
 		.backing = SCRATCH_FUSE2,
-		.init_flags = FUSE_ATOMIC_O_TRUNC,
+		.init_flags = variant->attached ? 0 : FUSE_ATOMIC_O_TRUNC,
 	};
 	int err = attack_prepare(&self->attack, SCRATCH_TMPFS);
 
+	self->attack.attached = variant->attached;
 	if (!err)
 		err = fuse_server_start(&self->lower, &lower);
 	if (!err) {
 		self->lower_file = fuse_server_add(&self->lower, "own");
+		fuse_server_add(&self->lower, "root");
 		err = attack_serve(&self->attack, false, &upper);
 	}
 	attack_ready(_metadata, err);
@@ -413,22 +453,34 @@ FIXTURE_TEARDOWN(attack_stacked)
 	fuse_server_stop(&self->lower);
 }
 
+/* "own" of the lower one, as "root" of the upper one, which gets emptied. */
+static int try_truncate(struct attack *attack, int id, int flags)
+{
+	int fd = attack_open(attack, "root", flags | O_TRUNC, id);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
 TEST_F(attack_stacked, truncate_with_a_read_only_descriptor)
 {
 	const __u32 masked = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC;
 	struct attack *attack = &self->attack;
+	struct fuse_server_file *upper = attack_file(attack, "root");
 	int id, fd;
 
 	id = attack_register_path(attack, SCRATCH_FUSE2 "/own", O_RDONLY);
 	ASSERT_LT(0, id);
 	EXPECT_EQ(1, self->lower_file->opens);
-	EXPECT_EQ(0, attack_try_open(attack, id, O_RDONLY | O_TRUNC));
-	EXPECT_EQ(O_TRUNC, attack->srv->sh->file[0].seen_flags & O_TRUNC);
+	EXPECT_EQ(0, try_truncate(attack, id, O_RDONLY));
+	EXPECT_EQ(variant->attached ? 0 : O_TRUNC,
+		  upper->seen_flags & O_TRUNC);
 	EXPECT_EQ(2, self->lower_file->opens);
 	EXPECT_EQ(0, self->lower_file->seen_flags & masked);
 
-	EXPECT_EQ(0, attack_try_open(attack, id,
-				     O_RDWR | O_CREAT | O_TRUNC | O_NOCTTY));
+	EXPECT_EQ(0, try_truncate(attack, id, O_RDWR | O_CREAT | O_NOCTTY));
 	EXPECT_EQ(3, self->lower_file->opens);
 	EXPECT_EQ(0, self->lower_file->seen_flags & masked);
 	EXPECT_EQ(0, attack_untouched("own", SEED_OWN));

@@ -6,8 +6,9 @@
  * by write, splice or aio, the privileges are gone from the backing file, from
  * what stat(2) says through the mount and from what execve(2) grants, whatever
  * the server's own capabilities are and whether or not it negotiated
- * FUSE_HANDLE_KILLPRIV or FUSE_HANDLE_KILLPRIV_V2. A client with CAP_FSETID
- * keeps them where the server could.
+ * FUSE_HANDLE_KILLPRIV or FUSE_HANDLE_KILLPRIV_V2, and whether it opens the file
+ * or that is attached. A client with CAP_FSETID keeps them where the server
+ * could.
  *
  * Privilege: root. The server is root, or an ordinary user without
  * capabilities; so is the client.
@@ -23,8 +24,8 @@
 
 #include "async_io.h"
 #include "attack.h"
+#include "privs.h"
 
-#define CAPABILITY	"security.capability"
 #define REPORT		"REPORT_EUID"
 #define AM_ROOT		10
 #define AM_NOT_ROOT	11
@@ -40,12 +41,12 @@ FIXTURE(privs) {
 	struct env env;
 	struct fuse_server *srv;
 	struct fuse_server_file *file;
-	int id;
 };
 
 FIXTURE_VARIANT(privs) {
 	__u64 init_flags;
 	uid_t server;
+	bool attached;
 };
 
 FIXTURE_VARIANT_ADD(privs, root) {
@@ -76,16 +77,21 @@ FIXTURE_VARIANT_ADD(privs, user_killpriv_v2) {
 	.init_flags = FUSE_HANDLE_KILLPRIV_V2,
 };
 
-/* Capabilities as setcap(8) writes them: CAP_CHOWN, permitted. */
-static int set_file_caps(const char *path)
-{
-	const struct vfs_cap_data caps = {
-		.magic_etc = VFS_CAP_REVISION_2,
-		.data[0].permitted = 1 << CAP_CHOWN,
-	};
+FIXTURE_VARIANT_ADD(privs, root_attached) {
+	.server = 0,
+	.attached = true,
+};
 
-	return setxattr(path, CAPABILITY, &caps, sizeof(caps), 0) ? -errno : 0;
-}
+FIXTURE_VARIANT_ADD(privs, root_killpriv_v2_attached) {
+	.server = 0,
+	.init_flags = FUSE_HANDLE_KILLPRIV_V2,
+	.attached = true,
+};
+
+FIXTURE_VARIANT_ADD(privs, user_attached) {
+	.server = OWNER,
+	.attached = true,
+};
 
 static int make_program(uid_t uid)
 {
@@ -96,7 +102,19 @@ static int make_program(uid_t uid)
 		return err;
 	if (chown(path, uid, uid) < 0 || chmod(path, 06755) < 0)
 		return -errno;
-	return set_file_caps(path);
+	return privs_give_caps(path);
+}
+
+/* Nobody asks the server to open the program any more. */
+static int attach(struct fuse_server *srv, struct fuse_server_file *file,
+		  int id)
+{
+	struct stat st;
+
+	if (stat(SCRATCH_FUSE "/program", &st) < 0)
+		return -errno;
+	return fuse_backing_attach(srv->fd, fuse_server_node(srv, file), 0, id,
+				   FUSE_BACKING_READ | FUSE_BACKING_WRITE);
 }
 
 FIXTURE_SETUP(privs)
@@ -108,35 +126,29 @@ FIXTURE_SETUP(privs)
 		.uid = variant->server,
 		.suid = true,
 	};
-	const struct creds who = { .uid = variant->server,
-				   .gid = variant->server };
-	int err, fd;
+	int id;
 
 	if (geteuid())
 		SKIP(return, "needs root");
 	ASSERT_EQ(0, scratch_setup(&self->env.scratch, SCRATCH_EXT4));
 	ASSERT_EQ(0, make_program(variant->server));
 	self->srv = &self->env.srv;
-	err = fuse_server_start(self->srv, &opts);
-	ASSERT_EQ(0, err);
-	if (!self->srv->sh->passthrough)
+	id = privs_serve(&self->env, "program", &opts);
+	if (id == -EOPNOTSUPP)
 		SKIP(return, "needs FUSE passthrough");
-	self->file = fuse_server_add(self->srv, "program");
+	ASSERT_LT(0, id);
+	self->file = &self->srv->sh->file[0];
 	/* Programs run as root, whoever the server is. */
 	self->file->invent = true;
 	self->file->invented_uid = 0;
-	fd = open(scratch_path("program"), O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, fd);
-	self->id = variant->server ? creds_register(&who, self->srv->fd, fd) :
-				     fuse_backing_open(self->srv->fd, fd);
-	close(fd);
-	ASSERT_LT(0, self->id);
-	self->file->backing_id = self->id;
-	self->file->open_flags = FOPEN_PASSTHROUGH;
+	if (variant->attached)
+		ASSERT_EQ(0, attach(self->srv, self->file, id));
 }
 
 FIXTURE_TEARDOWN(privs)
 {
+	if (variant->attached)
+		EXPECT_EQ(0, self->file->opens);
 	env_teardown(&self->env);
 }
 
@@ -213,11 +225,6 @@ static mode_t privileges_now(const char *path)
 		       0 : st.stx_mode & 06000;
 }
 
-static bool has_caps(const char *path)
-{
-	return getxattr(path, CAPABILITY, NULL, 0) > 0;
-}
-
 TEST_F(privs, client_without_capabilities)
 {
 	const char *path = scratch_path("program");
@@ -227,13 +234,13 @@ TEST_F(privs, client_without_capabilities)
 	ASSERT_EQ(AM_ROOT, creds_call(&stranger, execute, fuse));
 	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
 		ASSERT_EQ(0, chmod(path, 06755));
-		ASSERT_EQ(0, set_file_caps(path));
+		ASSERT_EQ(0, privs_give_caps(path));
 		ASSERT_EQ(06000, privileges_now(fuse));
 		ASSERT_EQ(06000, privileges(path));
 		ASSERT_EQ(0, creds_call(&stranger, write_at_end,
 					(void *)&ways[i]));
 		EXPECT_EQ(0, privileges(path)) TH_LOG("way %zu", i);
-		EXPECT_FALSE(has_caps(path)) TH_LOG("way %zu", i);
+		EXPECT_FALSE(privs_has_caps(path)) TH_LOG("way %zu", i);
 		EXPECT_EQ(AM_NOT_ROOT, creds_call(&stranger, execute, fuse))
 			TH_LOG("way %zu", i);
 		EXPECT_EQ(0, privileges(fuse)) TH_LOG("way %zu", i);
@@ -268,7 +275,7 @@ TEST_F(privs, ordinary_file)
 	struct stat st;
 
 	ASSERT_EQ(0, chmod(path, 0775));
-	ASSERT_EQ(0, removexattr(path, CAPABILITY));
+	ASSERT_EQ(0, removexattr(path, PRIVS_CAPABILITY));
 	ASSERT_EQ(0, creds_call(&stranger, write_at_end, (void *)&ways[0]));
 	ASSERT_EQ(0, stat(path, &st));
 	EXPECT_EQ(0775, st.st_mode & 07777);

@@ -6,7 +6,8 @@
  * filesystems to everybody without CAP_SYS_ADMIN; ordinary filesystems, a
  * user's own mount and a stack that was negotiated are accepted. Who registers
  * on the connection of somebody lesser lends no more than the descriptors it
- * has; who is outside the connection's user namespace can't register at all.
+ * has, whoever attaches that; who is outside the connection's user namespace can
+ * call nothing at all.
  *
  * Privilege: root, to mount for an ordinary user and to be the helper that is
  * more privileged. The server has no capabilities, in one half of the tests
@@ -28,7 +29,9 @@
 
 #include "attack.h"
 #include "fd_pass.h"
+#include "text_file.h"
 
+#define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define SHM_SIZE	4096
 #define MAX_PSEUDO	16
 
@@ -360,10 +363,23 @@ FIXTURE(broker) {
 	struct fuse_server *srv;
 };
 
+FIXTURE_VARIANT(broker) {
+	bool attached;
+};
+
+FIXTURE_VARIANT_ADD(broker, named) {
+	.attached = false,
+};
+
+FIXTURE_VARIANT_ADD(broker, attached) {
+	.attached = true,
+};
+
 FIXTURE_SETUP(broker)
 {
 	int err = attack_setup(&self->attack, SCRATCH_TMPFS, false);
 
+	self->attack.attached = variant->attached;
 	self->srv = self->attack.srv;
 	attack_ready(_metadata, err);
 }
@@ -395,6 +411,30 @@ TEST_F(broker, root)
 				    O_RDONLY);
 	only_descriptor_modes(_metadata, attack, id);
 	EXPECT_EQ(0, attack_untouched("secret", SEED_SECRET));
+}
+
+/* Attaching takes no rights and lends none: the registration's count. */
+TEST_F(broker, root_attaches)
+{
+	struct attack *attack = &self->attack;
+	__u64 node = fuse_server_node(self->srv, attack_file(attack, "own"));
+	struct stat st;
+	int id;
+
+	ASSERT_EQ(0, stat(SCRATCH_FUSE "/own", &st));
+	id = attack_register_path(attack, scratch_path("root"), O_RDONLY);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, fuse_backing_attach(self->srv->fd, node, 0, id, BOTH));
+	EXPECT_EQ(-EACCES, fuse_server_open(self->srv, "own", O_RDWR));
+	EXPECT_EQ(-EACCES, fuse_server_open(self->srv, "own", O_WRONLY));
+	EXPECT_EQ(0, attack_untouched("root", SEED_ROOT));
+	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, node, 0, 0));
+
+	id = attack_register_path(attack, scratch_path("own"), O_RDONLY);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, fuse_backing_attach(self->srv->fd, node, 0, id, BOTH));
+	EXPECT_LE(0, fuse_server_open(self->srv, "own", O_RDWR));
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_OPEN));
 }
 
 TEST_F(broker, root_with_path_descriptor)
@@ -479,18 +519,6 @@ TEST_F(broker, owners_user_namespace)
 			      creds_call(&owner, register_in_userns, &p));
 }
 
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = write(fd, text, strlen(text));
-	close(fd);
-	return n < 0 ? -errno : 0;
-}
-
 /* The mapper stays outside, where it may map everybody. */
 static int map_everybody(pid_t pid)
 {
@@ -498,9 +526,9 @@ static int map_everybody(pid_t pid)
 	int err;
 
 	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
-	err = write_file(path, "0 0 65536");
+	err = text_file_write(path, "0 0 65536");
 	snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
-	return err ?: write_file(path, "0 0 65536");
+	return err ?: text_file_write(path, "0 0 65536");
 }
 
 /*
@@ -563,10 +591,23 @@ FIXTURE_VARIANT_ADD(outsider, sibling) {
 struct outsider_result {
 	int open;
 	int close;
+	int attach;
+	int extents;
+	int detach;
+	int revoke;
+	int list;
+	int close_all;
 };
+
+/* "own", which has the first node after the root, is looked up. */
+#define OWN_NODE	2
 
 static void outsider(int socket, bool sibling)
 {
+	const struct fuse_backing_extent extent = {
+		.length = 1,
+		.backing_id = 1,
+	};
 	struct outsider_result result = {};
 	int dev, fd;
 
@@ -576,6 +617,15 @@ static void outsider(int socket, bool sibling)
 	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	result.open = fuse_backing_open(dev, fd);
 	result.close = fuse_backing_close(dev, 1);
+	result.attach = fuse_backing_attach(dev, OWN_NODE + 1, 0, 1, BOTH |
+					    FUSE_BACKING_ATTACH_PENDING);
+	result.extents = fuse_backing_set_extents(dev, OWN_NODE, &extent, 1,
+						  BOTH);
+	result.detach = fuse_backing_detach(dev, OWN_NODE, 0, 0);
+	result.revoke = fuse_backing_detach(dev, OWN_NODE, 0,
+					    FUSE_BACKING_DETACH_REVOKE);
+	result.list = fuse_backing_list(dev, NULL, 0);
+	result.close_all = fuse_backing_close_all(dev);
 	_exit(write(socket, &result, sizeof(result)) < 0);
 }
 
@@ -609,19 +659,45 @@ FIXTURE_TEARDOWN(outsider)
 TEST_F(outsider, outside_of_the_user_namespace)
 {
 	struct attack *attack = &self->attack;
+	struct fuse_backing_entry entry;
 	struct outsider_result result;
-	int id;
+	struct stat st;
+	char byte;
+	int id, fd;
 
 	id = attack_register_path(attack, "/proc/self/exe", O_RDONLY);
 	ASSERT_EQ(1, id);
+	ASSERT_EQ(0, stat(SCRATCH_FUSE "/own", &st));
+	ASSERT_EQ(0, attack_attach(attack, OWN_NODE, id));
+	fd = fuse_server_open(self->srv, "own", O_RDONLY);
+	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, fd_send(self->socket, self->srv->fd));
 	ASSERT_EQ(sizeof(result),
 		  read(self->socket, &result, sizeof(result)));
 	EXPECT_EQ(-EPERM, result.open);
 	EXPECT_EQ(-EPERM, result.close);
+	EXPECT_EQ(-EPERM, result.attach);
+	EXPECT_EQ(-EPERM, result.extents);
+	EXPECT_EQ(-EPERM, result.detach);
+	EXPECT_EQ(-EPERM, result.revoke);
+	EXPECT_EQ(-EPERM, result.list);
+	EXPECT_EQ(-EPERM, result.close_all);
 	EXPECT_TRUE(attack_rejected(attack, 0, -EPERM, "user-namespace"));
 	EXPECT_TRUE(attack_rejected(attack, id, -EPERM, "user-namespace"));
+
+	/* All of it is there still; and for who is inside, it works. */
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_OPEN));
+	EXPECT_EQ(1, pread(fd, &byte, 1, 0));
+	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
+	EXPECT_EQ(1, fuse_backing_list(self->srv->fd, &entry, 1));
+	EXPECT_EQ(1, entry.attached);
+	EXPECT_EQ(0, entry.pending);
+	EXPECT_EQ(0, fuse_backing_detach(self->srv->fd, OWN_NODE, 0,
+					 FUSE_BACKING_DETACH_REVOKE));
 	EXPECT_EQ(0, attack_try_open(attack, id, O_RDONLY));
+	EXPECT_EQ(0, fuse_backing_close_all(self->srv->fd));
+	EXPECT_EQ(0, fuse_backing_list(self->srv->fd, &entry, 1));
+	close(fd);
 	waitpid(self->pid, NULL, 0);
 }
 

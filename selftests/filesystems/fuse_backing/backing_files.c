@@ -21,14 +21,16 @@
 #define CHUNK		65536
 
 enum field {
-	ID, MODE, ACCESS, STATE, FILES, MMAPS, NODES, DEV, INO, SIZE, READ,
-	WRITTEN, DELETED, PATH, FIELDS,
+	ID, MODE, ACCESS, STATE, FILES, MMAPS, ATTACHED, PENDING, EXTENTS,
+	EXTENT_BYTES, NODES, DEV, INO, SIZE, READ, WRITTEN, DELETED, PATH,
+	FIELDS,
 	UNKNOWN = FIELDS
 };
 
 static const char * const field_names[FIELDS] = {
-	"id", "mode", "access", "state", "files", "mmaps", "nodes", "dev",
-	"ino", "size", "read", "written", "deleted", "path",
+	"id", "mode", "access", "state", "files", "mmaps", "attached",
+	"pending", "extents", "extent_bytes", "nodes", "dev", "ino", "size",
+	"read", "written", "deleted", "path",
 };
 
 /* The columns, in the order of the header. */
@@ -140,6 +142,18 @@ static int parse_field(struct backing_line *line, enum field field,
 		return 0;
 	case MMAPS:
 		line->mmaps = number;
+		return 0;
+	case ATTACHED:
+		line->attached = number;
+		return 0;
+	case PENDING:
+		line->pending = number;
+		return 0;
+	case EXTENTS:
+		line->extents = number;
+		return 0;
+	case EXTENT_BYTES:
+		line->extent_bytes = number;
 		return 0;
 	case INO:
 		line->ino = number;

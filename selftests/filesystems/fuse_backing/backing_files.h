@@ -20,6 +20,10 @@ struct backing_line {
 	const char *state;
 	unsigned int files;
 	unsigned int mmaps;
+	unsigned int attached;
+	unsigned int pending;
+	unsigned long long extents;
+	unsigned long long extent_bytes;
 	const char *nodes;
 	dev_t dev;
 	unsigned long long ino;

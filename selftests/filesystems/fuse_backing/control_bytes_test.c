@@ -25,7 +25,6 @@
 #include "backing_files.h"
 #include "env.h"
 
-#define ALIGN		4096
 #define MAP_SIZE	4096
 #define CHUNK		4096
 
@@ -56,12 +55,7 @@ FIXTURE_SETUP(control_bytes)
 	if (!env_start(_metadata, &self->env, variant->fs))
 		return;
 	self->srv = &self->env.srv;
-	self->id = env_register(&self->env, "a", O_RDWR);
-	ASSERT_LT(0, self->id);
-	self->fd = fuse_server_open_id(self->srv, "a", O_RDWR, self->id);
-	ASSERT_LE(0, self->fd);
-	self->buf = aligned_alloc(ALIGN, FILE_SIZE);
-	ASSERT_NE(NULL, self->buf);
+	ASSERT_EQ(0, env_open(&self->env, &self->id, &self->fd, &self->buf));
 	memset(self->buf, 'x', FILE_SIZE);
 }
 

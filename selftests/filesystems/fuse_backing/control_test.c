@@ -27,7 +27,7 @@
 #include "creds.h"
 #include "env.h"
 
-#define HEADER		"backing_files 1 id mode access state files mmaps nodes dev ino size read written deleted path"
+#define HEADER		"backing_files 1 id mode access state files mmaps attached pending extents extent_bytes nodes dev ino size read written deleted path"
 #define CONTROL		"/sys/fs/fuse/connections"
 #define OWNER		1000	/* a uid and a gid */
 #define OTHER		2000
@@ -394,6 +394,93 @@ TEST_F(control, mmaps_of_two_inodes)
 	EXPECT_TRUE(evicted(self, id, "id rw closing 0 1 3"));
 	munmap(two, MAP_SIZE);
 	EXPECT_TRUE(evicted(self, id, "none"));
+}
+
+/* "mode state attached pending extents extent_bytes nodes" of @id, or "none". */
+static const char *attached_of(FIXTURE_DATA(control) * self, int id)
+{
+	const struct backing_line *l = backing_files_look(self->srv, &self->files, id);
+
+	if (l)
+		snprintf(self->text, sizeof(self->text),
+			 "%s %s %u %u %llu %llu %s", l->mode, l->state,
+			 l->attached, l->pending, l->extents, l->extent_bytes,
+			 l->nodes);
+	return l ? self->text : "none";
+}
+
+/* Node 2 is "a" and known, node 3 is "b" and isn't yet. */
+TEST_F(control, attached_and_pending)
+{
+	const __u32 wait = FUSE_BACKING_READ | FUSE_BACKING_ATTACH_PENDING;
+	int id = env_register(&self->env, "a", O_RDWR);
+	int dev = self->srv->fd;
+	struct stat st;
+
+	ASSERT_LT(0, id);
+	EXPECT_STREQ("id live 0 0 0 0 -", attached_of(self, id));
+	ASSERT_EQ(0, stat(SCRATCH_FUSE "/a", &st));
+	ASSERT_EQ(0, fuse_backing_attach(dev, 2, 0, id, FUSE_BACKING_READ));
+	EXPECT_STREQ("inode live 1 0 0 0 2", attached_of(self, id));
+	ASSERT_EQ(0, fuse_backing_attach(dev, 3, 0, id, wait));
+	EXPECT_STREQ("inode live 1 1 0 0 2,3", attached_of(self, id));
+	ASSERT_EQ(0, stat(SCRATCH_FUSE "/b", &st));
+	EXPECT_STREQ("inode live 2 0 0 0 2,3", attached_of(self, id));
+	ASSERT_EQ(0, fuse_backing_detach(dev, 2, 0, 0));
+	ASSERT_EQ(0, fuse_backing_detach(dev, 3, 0, 0));
+	EXPECT_STREQ("inode live 0 0 0 0 -", attached_of(self, id));
+	ASSERT_EQ(0, fuse_backing_attach(dev, 4, 0, id, wait));
+	EXPECT_STREQ("inode pending 0 1 0 0 4", attached_of(self, id));
+}
+
+/* A file below that can't be mapped shared, and "a" is on it. */
+static int open_on_direct_io(FIXTURE_DATA(control) * self,
+			     struct fuse_server *lower, int *id)
+{
+	const struct fuse_server_opts opts = {
+		.mountpoint = SCRATCH_FUSE2,
+		.no_passthrough = true,
+	};
+	int err = env_serve(&self->env, lower, &opts);
+
+	if (err)
+		return err;
+	lower->sh->file[0].open_flags = FOPEN_DIRECT_IO;
+	*id = fuse_backing_open_path(self->srv->fd, SCRATCH_FUSE2 "/a", O_RDWR);
+	if (*id < 0)
+		return *id;
+	return fuse_server_open_id(self->srv, "a", O_RDWR, *id);
+}
+
+/* Where nothing was mapped there is no mmap, but those that succeeded stay. */
+TEST_F(control, mmaps_that_fail)
+{
+	struct fuse_server lower = {};
+	int id = 0, fd;
+	char *one;
+
+	fd = open_on_direct_io(self, &lower, &id);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(MAP_FAILED, map(fd));
+	EXPECT_EQ(ENODEV, errno);
+	EXPECT_STREQ("id rw live 1 0 2", use_of(self, id));
+	one = mmap(NULL, MAP_SIZE, PROT_READ, MAP_PRIVATE, fd, 0);
+	ASSERT_NE(MAP_FAILED, one);
+	EXPECT_STREQ("id rw live 1 1 2", use_of(self, id));
+	EXPECT_EQ(MAP_FAILED, map(fd));
+	EXPECT_EQ(ENODEV, errno);
+	close(fd);
+	EXPECT_STREQ("id rw live 0 1 2", use_of(self, id));
+	munmap(one, MAP_SIZE);
+
+	fd = fuse_server_open_id(self->srv, "b", O_RDWR, id);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(MAP_FAILED, map(fd));
+	ASSERT_EQ(0, fuse_backing_close(self->srv->fd, id));
+	close(fd);
+	EXPECT_STREQ("id rw closing 0 1 2", use_of(self, id));
+	EXPECT_TRUE(evicted(self, id, "none"));
+	fuse_server_stop(&lower);
 }
 
 TEST_F(control, device_inode_and_size)

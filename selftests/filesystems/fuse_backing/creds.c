@@ -9,7 +9,6 @@
 #include <grp.h>
 #include <sched.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,6 +16,7 @@
 
 #include "creds.h"
 #include "fuse_server.h"
+#include "text_file.h"
 
 static int set_caps(__u64 permitted, __u64 effective)
 {
@@ -88,19 +88,6 @@ int creds_call(const struct creds *who, int (*fn)(void *arg), void *arg)
 	return result;
 }
 
-static int write_proc(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
 int creds_enter_userns(void)
 {
 	char uids[32], gids[32];
@@ -110,11 +97,11 @@ int creds_enter_userns(void)
 	snprintf(gids, sizeof(gids), "0 %u 1", getegid());
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
 		return -errno;
-	err = write_proc("/proc/self/setgroups", "deny");
+	err = text_file_write("/proc/self/setgroups", "deny");
 	if (!err)
-		err = write_proc("/proc/self/uid_map", uids);
+		err = text_file_write("/proc/self/uid_map", uids);
 	if (!err)
-		err = write_proc("/proc/self/gid_map", gids);
+		err = text_file_write("/proc/self/gid_map", gids);
 	return err;
 }
 

@@ -7,7 +7,10 @@
 #ifndef ENV_H
 #define ENV_H
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "backing_table.h"
 #include "fuse_server.h"
@@ -15,6 +18,7 @@
 #include "wait_until.h"
 
 #define FILE_SIZE	(64 * 1024)
+#define ENV_ALIGN	4096
 
 struct env {
 	struct scratch scratch;
@@ -98,6 +102,22 @@ static inline bool env_start(struct __test_metadata *_metadata,
 static inline int env_register(struct env *env, const char *name, int flags)
 {
 	return fuse_backing_open_path(env->srv.fd, scratch_path(name), flags);
+}
+
+/*
+ * "a", open for reading and writing in passthrough mode, with its id and a page
+ * aligned buffer of FILE_SIZE bytes: 0 or -errno.
+ */
+static inline int env_open(struct env *env, int *id, int *fd, char **buf)
+{
+	*id = env_register(env, "a", O_RDWR);
+	if (*id < 0)
+		return *id;
+	*fd = fuse_server_open_id(&env->srv, "a", O_RDWR, *id);
+	if (*fd < 0)
+		return *fd;
+	*buf = aligned_alloc(ENV_ALIGN, FILE_SIZE);
+	return *buf ? 0 : -ENOMEM;
 }
 
 #endif /* ENV_H */

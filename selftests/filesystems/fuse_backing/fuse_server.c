@@ -154,7 +154,7 @@ static int attr_of_node(struct server *s, __u64 node,
 	if (!file)
 		return -ENOENT;
 	path_of(s, file, path);
-	if (stat(path, &st) < 0)
+	if (lstat(path, &st) < 0)
 		return -errno;
 	attr_from_stat(attr, &st);
 	if (file->invent) {
@@ -218,7 +218,7 @@ static void attach_before(struct server *s, struct fuse_server_file *file)
 	err = fuse_backing_attach(s->dev, node, file->generation, id,
 				  file->attach | FUSE_BACKING_ATTACH_PENDING);
 	/* it is attached already as long as the node is known */
-	if (err && err != -EEXIST)
+	if (err && err != -EEXIST && !s->opts.may_be_refused)
 		fprintf(stderr, "# fuse_server: attach %s, id %d: %s\n", path,
 			id, strerror(-err));
 }
@@ -374,7 +374,7 @@ static void register_per_open(struct server *s, struct fuse_server_file *file)
 	path_of(s, file, path);
 	file->backing_id = fuse_backing_open_once(s->dev, path, O_RDWR);
 	file->open_flags |= FOPEN_PASSTHROUGH;
-	if (file->backing_id < 0)
+	if (file->backing_id < 0 && !s->opts.may_be_refused)
 		fprintf(stderr, "# fuse_server: register %s: %s\n", path,
 			strerror(-file->backing_id));
 }
@@ -720,7 +720,8 @@ static void handle(struct server *s)
 		return do_with_fh(s, ((struct fuse_flush_in *)arg)->fh,
 				  -s->sh->flush_error);
 	case FUSE_FSYNC:
-		return do_with_fh(s, ((struct fuse_fsync_in *)arg)->fh, 0);
+		return do_with_fh(s, ((struct fuse_fsync_in *)arg)->fh,
+				  -s->sh->fsync_error);
 	case FUSE_SETLK:
 	case FUSE_SETLKW:
 		return do_with_fh(s, ((struct fuse_lk_in *)arg)->fh, 0);
@@ -1014,6 +1015,25 @@ int fuse_server_abort(const struct fuse_server *srv)
 	return err;
 }
 
+int fuse_server_drop_name(const struct fuse_server *srv, const char *name)
+{
+	struct fuse_notify_inval_entry_out arg = {
+		.parent = FUSE_ROOT_ID,
+		.namelen = strlen(name),
+	};
+	struct fuse_out_header out = {
+		.len = sizeof(out) + sizeof(arg) + arg.namelen + 1,
+		.error = FUSE_NOTIFY_INVAL_ENTRY,
+	};
+	struct iovec iov[] = {
+		{ &out, sizeof(out) },
+		{ &arg, sizeof(arg) },
+		{ (char *)name, arg.namelen + 1 },
+	};
+
+	return writev(srv->fd, iov, 3) < 0 ? -errno : 0;
+}
+
 struct fuse_server_file *fuse_server_add(struct fuse_server *srv,
 					 const char *name)
 {
@@ -1146,6 +1166,20 @@ int fuse_backing_detach(int dev, __u64 nodeid, __u64 generation, __u32 flags)
 	};
 
 	return ioctl(dev, FUSE_DEV_IOC_BACKING_DETACH, &args) < 0 ? -errno : 0;
+}
+
+int fuse_backing_set_extents(int dev, __u64 nodeid,
+			     const struct fuse_backing_extent *extent,
+			     __u32 count, __u32 flags)
+{
+	struct fuse_backing_extents args = {
+		.nodeid = nodeid,
+		.extents = (unsigned long)extent,
+		.count = count,
+		.flags = flags,
+	};
+
+	return ioctl(dev, FUSE_DEV_IOC_BACKING_EXTENTS, &args) < 0 ? -errno : 0;
 }
 
 int fuse_backing_list(int dev, struct fuse_backing_entry *entry, __u32 room)

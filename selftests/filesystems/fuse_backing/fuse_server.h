@@ -80,6 +80,7 @@ struct fuse_server_shared {
 
 	__s32 getxattr_error;	/* an errno: ENODATA or ENOSYS */
 	__s32 flush_error;
+	__s32 fsync_error;
 	bool fallocates;	/* else FALLOCATE is ENOSYS */
 	__u32 entry_valid;	/* seconds */
 	__u32 attr_valid;
@@ -102,6 +103,7 @@ struct fuse_server_opts {
 	int dev_fd;		/* > 0: /dev/fuse that is mounted already */
 	uid_t uid;		/* whose mount and server it is; needs root */
 	bool suid;		/* mount without MS_NOSUID */
+	bool may_be_refused;	/* what it registers and attaches by itself */
 };
 
 struct fuse_server {
@@ -139,6 +141,9 @@ int fuse_server_abort(const struct fuse_server *srv);
 int fuse_server_control(const struct fuse_server *srv, const char *name,
 			int flags);
 
+/* The kernel is to forget the name, and the inode when nobody uses it any more. */
+int fuse_server_drop_name(const struct fuse_server *srv, const char *name);
+
 struct fuse_server_file *fuse_server_add(struct fuse_server *srv,
 					 const char *name);
 __u64 fuse_server_node(const struct fuse_server *srv,
@@ -168,6 +173,11 @@ int fuse_backing_close_all(int dev);
 int fuse_backing_attach(int dev, __u64 nodeid, __u64 generation, int id,
 			__u32 flags);
 int fuse_backing_detach(int dev, __u64 nodeid, __u64 generation, __u32 flags);
+
+/* Where a node's bytes are, with FUSE_BACKING_*: 0 or -errno. */
+int fuse_backing_set_extents(int dev, __u64 nodeid,
+			     const struct fuse_backing_extent *extent,
+			     __u32 count, __u32 flags);
 
 /* What is mapped, at most @room: the number of entries, or -errno. */
 int fuse_backing_list(int dev, struct fuse_backing_entry *entry, __u32 room);

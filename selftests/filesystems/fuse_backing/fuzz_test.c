@@ -2,16 +2,19 @@
 /*
  * Random ioctls and OPEN replies of a server without privileges.
  *
- * Proves: whatever ids, flags, padding and descriptors a server comes with, in
- * whatever order, it gets documented results only; what it may not pass through
- * is never opened; an id never names two files; the thread's table holds what a
- * model says that it holds, and backing_files tells the same; aborts and lost
- * servers at any time leave nothing: at the end of each session everything
+ * Proves: whatever ids, nodes, flags, padding and descriptors a server comes
+ * with, in whatever order, it gets documented results only; what it may not pass
+ * through is never opened; an id never names two files; the thread's table holds
+ * what a model says that it holds, and backing_files and BACKING_LIST tell the
+ * same; what is attached is opened without the server and what was revoked is
+ * the server's again, and no request has a handle that it never gave; aborts and
+ * lost servers at any time leave nothing: at the end of each session everything
  * unmounts at once, the thread is gone, and the number of open files in the
  * system is what it was.
  *
  * The operations are those of one user: several mounts, their server's ioctls,
  * and clients that open, read, write, map, truncate, splice, close and forget.
+ * fuzz_extents.c has those of files that are ranges of backing files.
  *
  * SEED=N repeats a run, OPS=N says how many operations there are.
  *
@@ -20,6 +23,7 @@
  */
 
 #define _GNU_SOURCE
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -43,95 +47,32 @@
 #include "backing_table.h"
 #include "creds.h"
 #include "fuse_server.h"
+#include "fuzz.h"
+#include "fuzz_extents.h"
 #include "fuzz_model.h"
 #include "scratch.h"
 #include "wait_until.h"
-
-#ifndef RWF_NOAPPEND
-#define RWF_NOAPPEND	0x20
-#endif
 
 #define OWNER		1000	/* a uid and a gid */
 #define DEFAULT_SEED	20251
 #define DEFAULT_OPS	100000
 #define SESSIONS	20
-#define MOUNTS		3
-#define CLIENTS		32
-#define DESCRIPTORS	96
 #define SOFT_LIMIT	256
 #define HARD_LIMIT	400
-
-/* Each file starts with its own number, which nothing here ever overwrites. */
-#define KEPT		4096
-#define START_SIZE	(2 * KEPT)
-#define PAGE		4096
 
 /* What FUSE allows together with FOPEN_PASSTHROUGH. */
 #define GOOD_FLAGS	(FOPEN_PASSTHROUGH | FOPEN_DIRECT_IO | FOPEN_NOFLUSH | \
 			 FOPEN_PARALLEL_DIRECT_WRITES)
 
-/* Backing files, and the names on the mounts, which are more. */
-enum {
-	OWN_FIRST,		/* the server's own */
-	OWN_LAST = OWN_FIRST + 5,
-	SECRET,			/* root's, mode 0600 */
-	PUBLIC,			/* root's, mode 0644 */
-	LOG,			/* the server's own, with chattr +a */
-	FILES,
-
-	EMPTIED = FILES,	/* opened with O_TRUNC */
-	CREATED,		/* made by CREATE */
-	CREATED_TOO,
-	PLAIN,			/* always open without passthrough */
-	NAMES
-};
-
-static const char * const names[NAMES] = {
+const char * const names[NAMES] = {
 	"own0", "own1", "own2", "own3", "own4", "own5", "secret", "public",
 	"log", "emptied", "created", "created2", "plain",
 };
 
-static const __u8 rights[FILES] = {
+const __u8 rights[FILES] = {
 	[OWN_FIRST ... OWN_LAST] = MODEL_READ | MODEL_WRITE,
 	[PUBLIC] = MODEL_READ,
 	[LOG] = MODEL_READ | MODEL_WRITE | MODEL_APPEND,
-};
-
-struct descriptor {
-	int fd;
-	int result;		/* of registering it: 0 if it is fit */
-	__u8 file;
-	__u8 mode;
-};
-
-struct client {
-	bool in_use;
-	int fd;			/* -1: closed, but still mapped */
-	int mount;
-	int name;
-	int id;
-	int flags;
-	__u8 file;
-	bool direct;		/* I/O is the server's business */
-	bool append_only;
-	char *map;
-};
-
-/* What an open is to be answered with. */
-struct reply {
-	int error;
-	int id;
-	__u32 flags;
-};
-
-struct fuzz_mount {
-	struct fuse_server srv;
-	struct model model;
-	int clone;		/* another descriptor of the connection, or -1 */
-	pid_t thread;
-	__u32 dropped;		/* bits of names without dentries */
-	int opens[NAMES];	/* in passthrough mode */
-	__u8 file[NAMES];	/* and then of which file */
 };
 
 /* Somebody who opens while the main thread goes on. */
@@ -140,48 +81,22 @@ struct late {
 	const struct fuse_server *srv;
 	int name;
 	int flags;
+	__u32 revocations;	/* when it began */
 	int result;
 	bool done;
 };
 
-struct session {
-	__u64 random;
-	unsigned long op;
-	bool failed;
-	int unmounted;		/* /dev/fuse without a connection */
-	int pipe[2];
-	struct fuzz_mount mount[MOUNTS];
-	struct descriptor descriptor[DESCRIPTORS];
-	int descriptors;
-	struct client client[CLIENTS];
-};
-
-/* For all sessions, in shared memory. */
-struct totals {
-	unsigned long done;
-	unsigned long registered, not_registered;
-	unsigned long closed, not_closed;
-	unsigned long opened, not_opened;
-	unsigned long io, late, aborts;
-};
-
-static struct session session;
-static struct totals *totals;
-static __u64 seed;
+struct session session;
+struct totals *totals;
+__u64 seed;
 
 static const char * const mountpoints[MOUNTS] = {
 	SCRATCH_FUSE, SCRATCH_FUSE2, SCRATCH_ROOT "/fuse3",
 };
 
-#define fail(fmt, ...) do {						\
-	fprintf(stderr, "# seed %llu, operation %lu: " fmt "\n",	\
-		(unsigned long long)seed, session.op, ##__VA_ARGS__);	\
-	session.failed = true;						\
-} while (0)
-
 /* Random numbers */
 
-static __u32 random_u32(void)
+__u32 random_u32(void)
 {
 	__u64 x = session.random;
 
@@ -192,12 +107,12 @@ static __u32 random_u32(void)
 	return x >> 32;
 }
 
-static __u32 below(__u32 n)
+__u32 below(__u32 n)
 {
 	return random_u32() % n;
 }
 
-static bool chance(__u32 percent)
+bool chance(__u32 percent)
 {
 	return below(100) < percent;
 }
@@ -208,7 +123,7 @@ static struct fuzz_mount *random_mount(void)
 }
 
 /* An id that is likely to mean something, or to be very wrong. */
-static int random_id(const struct fuzz_mount *mount)
+int random_id(const struct fuzz_mount *mount)
 {
 	static const int odd[] = {
 		0, -1, INT_MIN, INT_MAX, -4096, MODEL_IDS, 65536, 0x40000000,
@@ -228,7 +143,7 @@ static int random_id(const struct fuzz_mount *mount)
 }
 
 /* One descriptor of a connection that has several, or -1 if it was lost. */
-static int random_dev(const struct fuzz_mount *mount)
+int random_dev(const struct fuzz_mount *mount)
 {
 	return mount->clone >= 0 && chance(30) ? mount->clone : mount->srv.fd;
 }
@@ -263,7 +178,8 @@ static bool tolerated(const struct model *m, int want, int got)
 }
 
 static void check_registration(struct fuzz_mount *mount,
-			       const struct descriptor *d, int want, int got)
+			       const struct descriptor *d, bool per_open,
+			       int want, int got)
 {
 	const char *wrong = NULL;
 
@@ -272,7 +188,11 @@ static void check_registration(struct fuzz_mount *mount,
 	else
 		totals->not_registered++;
 	if (got > 0 && !want)
-		wrong = model_registered(&mount->model, got, d->file, d->mode);
+		wrong = model_registered(&mount->model, got, &(struct model_mapping) {
+			.file = d->file,
+			.mode = d->mode,
+			.per_open = per_open,
+		});
 	else if (got != want && !tolerated(&mount->model, want, got))
 		wrong = "result";
 	if (wrong)
@@ -304,19 +224,19 @@ static void op_register(struct fuzz_mount *mount)
 
 	if (dev < 0)
 		return;
+	if (chance(30))
+		map.flags = FUSE_BACKING_MAP_AUTO_CLOSE;
 	if (chance(3))
-		map.flags = chance(50) ? 1U << below(32) : random_u32();
-	if (map.flags == FUSE_BACKING_MAP_AUTO_CLOSE)
-		map.flags |= 1;
+		map.flags |= chance(50) ? 1U << below(32) : random_u32();
 	if (chance(3))
 		map.padding = 1ULL << below(64);
-	if (map.flags || map.padding)
+	if (map.flags & ~FUSE_BACKING_MAP_AUTO_CLOSE || map.padding)
 		want = -EINVAL;
 	if (chance(1)) {
 		dev = session.unmounted;
 		want = -EPERM;
 	}
-	check_registration(mount, &d, want, register_map(dev, &map));
+	check_registration(mount, &d, map.flags, want, register_map(dev, &map));
 }
 
 static void op_close_id(struct fuzz_mount *mount)
@@ -350,23 +270,27 @@ static void op_close_id(struct fuzz_mount *mount)
 static void op_odd_ioctl(struct fuzz_mount *mount)
 {
 	static void * const bad[] = { NULL, (void *)8, (void *)-4096L };
+	static const unsigned long known[] = {
+		FUSE_DEV_IOC_BACKING_OPEN, FUSE_DEV_IOC_BACKING_CLOSE,
+		FUSE_DEV_IOC_BACKING_ATTACH, FUSE_DEV_IOC_BACKING_DETACH,
+		FUSE_DEV_IOC_BACKING_LIST, FUSE_DEV_IOC_BACKING_CLOSE_ALL,
+		FUSE_DEV_IOC_BACKING_EXTENTS,
+	};
 	int dev = random_dev(mount), nr = 3 + below(253);
-	unsigned long cmd = FUSE_DEV_IOC_BACKING_CLOSE;
+	unsigned long cmd = known[below(ARRAY_SIZE(known))];
 	__u64 arg[8] = { random_u32(), random_u32() };
 	int want = EFAULT, got;
 
 	if (dev < 0)
 		return;
 	if (chance(50)) {
-		cmd = _IOW(FUSE_DEV_IOC_MAGIC, nr, __u64);
 		/* the only one of this size that there is */
-		if (cmd == FUSE_DEV_IOC_BACKING_CLOSE_ALL)
-			cmd = _IOW(FUSE_DEV_IOC_MAGIC, nr + 1, __u64);
+		if (nr == _IOC_NR(FUSE_DEV_IOC_BACKING_CLOSE_ALL))
+			nr = 255;
+		cmd = _IOW(FUSE_DEV_IOC_MAGIC, nr, __u64);
 		want = ENOTTY;
 		got = ioctl(dev, cmd, arg);
 	} else {
-		if (chance(50))
-			cmd = FUSE_DEV_IOC_BACKING_OPEN;
 		got = ioctl(dev, cmd, bad[below(ARRAY_SIZE(bad))]);
 	}
 	if (got != -1 || errno != want)
@@ -416,6 +340,58 @@ static void check_listing(struct fuzz_mount *mount)
 		fail("backing_files of %u mappings: %s", m->count, wrong);
 }
 
+/* NULL, or what is wrong with @list, which the kernel filled in from @start on. */
+static const char *list_differs(const struct model *m, __u32 start, __u32 room,
+				const struct fuse_backing_list *list)
+{
+	const struct fuse_backing_entry *entry = (void *)(long)list->entries;
+	const char *wrong = NULL;
+
+	if (list->count > room)
+		return "count";
+	for (__u32 i = 0; i < list->count && !wrong; i++) {
+		wrong = model_entry_differs(m, start, &entry[i]);
+		start = entry[i].id + 1;
+	}
+	if (!wrong && list->start != model_next(m, start))
+		wrong = "where to go on";
+	return wrong;
+}
+
+/* BACKING_LIST from somewhere on; the table is what the model says. */
+static void check_entries(struct fuzz_mount *mount)
+{
+	struct fuse_backing_entry entry[MODEL_IDS];
+	__u32 room = chance(50) ? MODEL_IDS : below(MODEL_IDS);
+	__u32 start = chance(50) ? 0 : random_id(mount);
+	struct fuse_backing_list list = {
+		.start = start,
+		.count = room,
+		.entries = (long)entry,
+	};
+	int dev = random_dev(mount), want = 0;
+	const char *wrong = NULL;
+
+	if (dev < 0)
+		return;
+	if (chance(5)) {
+		list.reserved[below(2)] = 1ULL << below(64);
+		want = EINVAL;
+	}
+	if (chance(5) && room && model_next(&mount->model, start)) {
+		list.entries = below(2) * 8;
+		want = want ?: EFAULT;
+	}
+	if (ioctl(dev, FUSE_DEV_IOC_BACKING_LIST, &list) < 0 ? errno != want :
+							       want)
+		wrong = "result";
+	else if (!want)
+		wrong = list_differs(&mount->model, start, room, &list);
+	if (wrong)
+		fail("BACKING_LIST from %u, %u entries: %s, errno %d, expected %d",
+		     start, room, wrong, errno, want);
+}
+
 static void check_table(struct fuzz_mount *mount)
 {
 	struct model *m = &mount->model;
@@ -429,6 +405,7 @@ static void check_table(struct fuzz_mount *mount)
 		wait_until(!dev_fdinfo_read(dev, &info) &&
 			   info.count == m->count);
 	m->settling = false;
+	check_entries(mount);
 	if (dev_fdinfo_read(dev, &info) || info.count != m->count ||
 	    info.thread != mount->thread ||
 	    (mount->thread && info.limit != m->limit))
@@ -448,6 +425,16 @@ static bool is_used(int mount, int name)
 			return true;
 	}
 	return false;
+}
+
+static int stat_name(const struct fuzz_mount *mount, int name)
+{
+	char path[PATH_MAX + 32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", mount->srv.mountpoint,
+		 names[name]);
+	return stat(path, &st) < 0 ? -errno : 0;
 }
 
 static bool is_created(int name)
@@ -504,7 +491,7 @@ static int random_open_flags(int name)
 	return flags;
 }
 
-static struct reply random_reply(const struct fuzz_mount *mount, int name)
+struct reply random_reply(const struct fuzz_mount *mount, int name)
 {
 	struct reply r = {
 		.id = random_id(mount),
@@ -525,7 +512,7 @@ static struct reply random_reply(const struct fuzz_mount *mount, int name)
 	return r;
 }
 
-static void set_reply(struct fuse_server_file *file, const struct reply *r)
+void set_reply(struct fuse_server_file *file, const struct reply *r)
 {
 	file->open_error = r->error;
 	file->backing_id = r->id;
@@ -543,7 +530,7 @@ static int expect_open(const struct fuzz_mount *mount, int name, int flags,
 	if (r->error)
 		return -r->error;
 	if (!(r->flags & FOPEN_PASSTHROUGH))
-		return mount->opens[name] ? -EIO : 0;
+		return model_fits_extents(&mount->model, name) ? 0 : -EIO;
 	if (r->flags & ~GOOD_FLAGS || r->id <= 0)
 		return -EINVAL;
 	if (!model_live(&mount->model, r->id))
@@ -554,9 +541,29 @@ static int expect_open(const struct fuzz_mount *mount, int name, int flags,
 		return err;
 	if (name == PLAIN)
 		return -ETXTBSY;
-	if (mount->opens[name] && mount->file[name] != map->file)
-		return -EBUSY;
-	return 0;
+	return model_fits(&mount->model, name, r->id) ? 0 : -EBUSY;
+}
+
+/*
+ * Does the kernel open @name by itself? *result is set to what comes of that.
+ */
+static bool is_local_open(const struct fuzz_mount *mount, int name, int flags,
+			  int *result, bool *append_only)
+{
+	const struct model *m = &mount->model;
+	int id = model_attached(m, name, flags);
+
+	/* what is created was opened by who made it */
+	if (is_created(name))
+		return false;
+	*result = 0;
+	if (model_extents(m, name, flags))
+		return model_fits_extents(m, name);
+	if (!id)
+		return false;
+	*result = model_permission(&m->map[id], rights[m->map[id].file], flags,
+				   append_only);
+	return *result || model_fits(m, name, id);
 }
 
 /* Does this descriptor read the file that the id was registered for? */
@@ -568,41 +575,57 @@ static bool is_file(int fd, int file)
 	       number == (__u32)file;
 }
 
-static void note_client(struct client *c, struct fuzz_mount *mount, int fd,
-			int name, int flags, const struct reply *r,
-			bool append_only)
+/* Of @id, or of the node's extents if that is 0. */
+static struct client *note_client(struct fuzz_mount *mount, int fd, int name,
+				  int flags, int id)
 {
+	struct client *c = free_client();
+
 	*c = (struct client) {
 		.in_use = true,
 		.fd = fd,
 		.mount = mount - session.mount,
 		.name = name,
-		.id = r->id,
+		.id = id,
 		.flags = flags,
-		.file = mount->model.map[r->id].file,
-		.direct = r->flags & FOPEN_DIRECT_IO,
-		.append_only = append_only,
+		.file = mount->model.map[id].file,
 	};
-	model_open(&mount->model, r->id);
-	mount->opens[name]++;
-	mount->file[name] = c->file;
-	if ((flags & O_ACCMODE) != O_WRONLY && !c->direct &&
-	    !is_file(fd, c->file))
-		fail("id %d of \"%s\" is not \"%s\"", r->id, names[name],
+	if (id) {
+		model_open(&mount->model, id, name);
+	} else {
+		c->set = mount->model.node[name].set;
+		model_open_extents(&mount->model, c->set, name);
+	}
+	return c;
+}
+
+static void check_client(struct client *c)
+{
+	if (c->set)
+		return extents_client_read(c);
+	if ((c->flags & O_ACCMODE) != O_WRONLY && !c->direct &&
+	    !is_file(c->fd, c->file))
+		fail("id %d of \"%s\" is not \"%s\"", c->id, names[c->name],
 		     names[c->file]);
 }
 
-/* An open ended as @got: is that right? */
-static void judge_open(struct client *c, struct fuzz_mount *mount, int name,
-		       int flags, const struct reply *r, int got)
+static void count_open(int got)
 {
-	bool append_only = false;
-	int want = expect_open(mount, name, flags, r, &append_only);
-
 	if (got < 0)
 		totals->not_opened++;
 	else
 		totals->opened++;
+}
+
+/* An open of the server's ended as @got: is that right? Who has it, if it is? */
+static struct client *judge_open(struct fuzz_mount *mount, int name, int flags,
+				 const struct reply *r, int got)
+{
+	struct client *c = NULL;
+	bool append_only = false;
+	int want = expect_open(mount, name, flags, r, &append_only);
+
+	count_open(got);
 	if (want ? got != want : got < 0) {
 		/* requests in flight are aborted with another error */
 		if (want != -ENOTCONN || got != -ECONNABORTED)
@@ -613,29 +636,86 @@ static void judge_open(struct client *c, struct fuzz_mount *mount, int name,
 	} else if (got >= 0 && !(r->flags & FOPEN_PASSTHROUGH)) {
 		close(got);
 	} else if (got >= 0) {
-		note_client(c, mount, got, name, flags, r, append_only);
+		c = note_client(mount, got, name, flags, r->id);
+		c->direct = r->flags & FOPEN_DIRECT_IO;
+		c->append_only = append_only;
 	}
+	if (!r->error && r->flags & FOPEN_PASSTHROUGH)
+		model_claim(&mount->model, r->id);
+	return c;
+}
+
+/* The same for an open without the server. */
+static void judge_local(struct fuzz_mount *mount, int name, int flags,
+			bool append_only, int want, int got)
+{
+	struct client *c;
+
+	count_open(got);
+	totals->local++;
+	if (want ? got != want : got < 0)
+		fail("open of \"%s\", attached, flags %#o: %d, expected %d",
+		     names[name], flags, got, want);
+	if (want || got < 0)
+		return;
+	c = note_client(mount, got, name, flags,
+			mount->model.node[name].attached);
+	c->local = true;
+	c->append_only = append_only;
+	check_client(c);
+}
+
+/* What an open makes the kernel find out about @name. */
+static void look_up(struct fuzz_mount *mount, int name)
+{
+	if (mount->model.aborted ||
+	    (is_created(name) && !is_used(mount - session.mount, name)))
+		drop_name(mount, name);
+	evict_dropped(mount);
+	if (!mount->model.aborted)
+		model_look_up(&mount->model, name);
+}
+
+/* One that has extents, rather than not. */
+static int random_name(const struct fuzz_mount *mount)
+{
+	int name = below(NAMES);
+
+	for (int i = 0; i < 4 && !mount->model.node[name].set && chance(60); i++)
+		name = below(NAMES);
+	return name;
 }
 
 static void op_open(struct fuzz_mount *mount)
 {
-	struct client *c = free_client();
-	int name = below(NAMES), flags, got;
+	int name = random_name(mount), flags, got, want;
+	bool append_only = false, local;
+	struct client *c;
 	struct reply r;
+	__u32 opens;
 
-	if (!c)
+	if (!free_client())
 		return;
 	flags = random_open_flags(name);
 	r = random_reply(mount, name);
 	set_reply(&mount->srv.sh->file[name], &r);
-	if (mount->model.aborted ||
-	    (is_created(name) && !is_used(mount - session.mount, name)))
-		drop_name(mount, name);
+	opens = fuse_server_ops(&mount->srv, FUSE_OPEN);
 	got = fuse_server_open(&mount->srv, names[name], flags);
+	opens = fuse_server_ops(&mount->srv, FUSE_OPEN) - opens;
 	if (is_created(name))
 		unlink(scratch_path(names[name]));
-	evict_dropped(mount);
-	judge_open(c, mount, name, flags, &r, got);
+	look_up(mount, name);
+	local = is_local_open(mount, name, flags, &want, &append_only);
+	if (local != (!opens && !is_created(name) && !mount->model.aborted))
+		fail("open of \"%s\" flags %#o: %u requests, expected %s",
+		     names[name], flags, opens, local ? "none" : "one");
+	if (local) {
+		judge_local(mount, name, flags, append_only, want, got);
+	} else {
+		c = judge_open(mount, name, flags, &r, got);
+		if (c)
+			check_client(c);
+	}
 }
 
 static void *late_open(void *arg)
@@ -663,14 +743,190 @@ static void abort_mount(struct fuzz_mount *mount)
 	totals->aborts++;
 }
 
-/* The server goes on registering and closing before it answers. */
+/* Attachments */
+
+void random_node(__u64 *node, __u64 *generation)
+{
+	*node = MODEL_FIRST_NODE + below(NAMES);
+	*generation = 0;
+	if (chance(10))
+		*node = below(2 * MODEL_NODES);
+	if (chance(2))
+		*node = (__u64)random_u32() << 32 | random_u32();
+	if (chance(10))
+		*generation = below(3);
+	/* this half is nobody's */
+	if (chance(10))
+		*generation |= (__u64)random_u32() << 32;
+}
+
+__u32 random_attach_flags(void)
+{
+	__u32 flags = 1 + below(3);
+
+	if (chance(50))
+		flags = FUSE_BACKING_READ | FUSE_BACKING_WRITE;
+	if (chance(40))
+		flags |= FUSE_BACKING_ATTACH_PENDING;
+	if (chance(3))
+		flags ^= chance(50) ? 1U << below(32) : random_u32();
+	return flags;
+}
+
+int do_ioctl(int dev, unsigned long cmd, const void *args)
+{
+	return ioctl(dev, cmd, args) < 0 ? -errno : 0;
+}
+
+static void op_attach(struct fuzz_mount *mount)
+{
+	struct fuse_backing_attach args = {
+		.backing_id = random_id(mount),
+		.flags = random_attach_flags(),
+	};
+	int dev = random_dev(mount), want, got;
+
+	random_node(&args.nodeid, &args.generation);
+	if (chance(2))
+		args.reserved[below(2)] = 1ULL << below(64);
+	if (dev < 0)
+		return;
+	if (chance(1)) {
+		dev = session.unmounted;
+		want = -EPERM;
+	} else {
+		want = model_attach(&mount->model, &args);
+	}
+	got = do_ioctl(dev, FUSE_DEV_IOC_BACKING_ATTACH, &args);
+	if (got)
+		totals->not_attached++;
+	else
+		totals->attached++;
+	if (got != want)
+		fail("BACKING_ATTACH of %d to node %llu generation %llu flags %#x: %d, expected %d",
+		     args.backing_id, args.nodeid, args.generation, args.flags,
+		     got, want);
+}
+
+/* It has nothing without the server any more. */
+static void release_client(struct client *c)
+{
+	struct model *m = &session.mount[c->mount].model;
+
+	if (c->set)
+		model_release_extents(m, c->set, c->name);
+	else
+		model_release(m, c->id, c->name);
+	c->set = NULL;
+}
+
+/* Its I/O is the server's from now on, and its mapping not its own. */
+static void revoke_client(struct client *c)
+{
+	release_client(c);
+	c->revoked = true;
+	c->direct = true;
+	totals->revoked++;
+}
+
+static void revoke_clients(struct fuzz_mount *mount, int name)
+{
+	for (int i = 0; i < CLIENTS; i++) {
+		struct client *c = &session.client[i];
+
+		if (c->in_use && c->fd >= 0 && !c->revoked && c->name == name &&
+		    c->mount == mount - session.mount)
+			revoke_client(c);
+	}
+}
+
+static void count_revocations(const struct model *m, __u32 *revocations)
+{
+	for (int name = 0; name < NAMES; name++)
+		revocations[name] = m->node[name].revocations;
+}
+
+static void op_detach(struct fuzz_mount *mount)
+{
+	__u32 flags = chance(50) ? FUSE_BACKING_DETACH_REVOKE : 0;
+	struct fuse_backing_detach args = { .flags = flags };
+	int dev = random_dev(mount), want = -EPERM, got;
+	__u32 before[NAMES], after[NAMES];
+
+	random_node(&args.nodeid, &args.generation);
+	if (chance(2))
+		args.flags ^= 1U << below(32);
+	if (chance(1))
+		args.padding = 1U << below(32);
+	if (chance(2))
+		args.reserved[below(2)] = 1ULL << below(64);
+	if (dev < 0)
+		return;
+	count_revocations(&mount->model, before);
+	if (chance(1))
+		dev = session.unmounted;
+	else
+		want = model_detach(&mount->model, &args);
+	count_revocations(&mount->model, after);
+	got = do_ioctl(dev, FUSE_DEV_IOC_BACKING_DETACH, &args);
+	if (got)
+		totals->not_detached++;
+	else
+		totals->detached++;
+	/* the worker may not have come to it yet */
+	if (got != want && !(mount->model.aborted && mount->model.settling &&
+			     want == -ENOENT && !got))
+		fail("BACKING_DETACH of node %llu generation %llu flags %#x: %d, expected %d",
+		     args.nodeid, args.generation, args.flags, got, want);
+	for (int name = 0; name < NAMES; name++)
+		if (before[name] != after[name])
+			revoke_clients(mount, name);
+}
+
+static void op_close_all(struct fuzz_mount *mount)
+{
+	struct fuse_backing_close_all args = {};
+	int dev = random_dev(mount), want = 0, got;
+
+	if (chance(25))
+		args.flags = 1U << below(32);
+	if (chance(25))
+		args.padding = 1U << below(32);
+	if (args.flags || args.padding)
+		want = -EINVAL;
+	if (dev < 0)
+		return;
+	if (chance(10)) {
+		dev = session.unmounted;
+		want = -EPERM;
+	}
+	got = do_ioctl(dev, FUSE_DEV_IOC_BACKING_CLOSE_ALL, &args);
+	if (got != want)
+		fail("BACKING_CLOSE_ALL: %d, expected %d", got, want);
+	else if (!want)
+		model_close_all(&mount->model);
+}
+
+/* The server goes on before it answers. */
 static void between(struct fuzz_mount *mount)
 {
 	for (int i = below(8); i; i--) {
-		if (chance(50))
+		switch (below(9)) {
+		case 0 ... 2:
 			op_register(mount);
-		else
+			break;
+		case 3 ... 5:
 			op_close_id(mount);
+			break;
+		case 6:
+			op_attach(mount);
+			break;
+		case 7:
+			op_extents(mount);
+			break;
+		default:
+			op_detach(mount);
+		}
 	}
 	if (chance(2))
 		abort_mount(mount);
@@ -683,12 +939,21 @@ static void op_late_open(struct fuzz_mount *mount)
 		.name = below(EMPTIED),
 	};
 	struct fuse_server_file *file = &mount->srv.sh->file[late.name];
-	struct client *c = free_client();
+	const struct model_node *node = &mount->model.node[late.name];
+	bool append_only;
+	struct client *c;
 	struct reply r;
+	int result;
 
-	if (!c || mount->model.aborted)
+	if (!free_client() || mount->model.aborted)
 		return;
 	late.flags = random_open_flags(late.name);
+	if (stat_name(mount, late.name))
+		fail("stat of \"%s\": errno %d", names[late.name], errno);
+	look_up(mount, late.name);
+	late.revocations = node->revocations;
+	if (is_local_open(mount, late.name, late.flags, &result, &append_only))
+		return;
 	file->open_error = 0;
 	file->hold_open = true;
 	if (pthread_create(&late.thread, NULL, late_open, &late))
@@ -703,7 +968,11 @@ static void op_late_open(struct fuzz_mount *mount)
 	mount->srv.sh->release_held = true;
 	pthread_join(late.thread, NULL);
 	totals->late++;
-	judge_open(c, mount, late.name, late.flags, &r, late.result);
+	c = judge_open(mount, late.name, late.flags, &r, late.result);
+	if (c && late.revocations != node->revocations)
+		revoke_client(c);
+	if (c)
+		check_client(c);
 }
 
 /* Clients */
@@ -716,30 +985,31 @@ static void drop_client(struct client *c)
 	evict_dropped(&session.mount[c->mount]);
 }
 
+/* A mapping of extents keeps the file itself, not what is below. */
 static void client_close(struct client *c)
 {
-	struct fuzz_mount *mount = &session.mount[c->mount];
-
 	close(c->fd);
 	c->fd = -1;
-	model_release(&mount->model, c->id);
-	mount->opens[c->name]--;
+	if (!c->revoked && !(c->set && c->map))
+		release_client(c);
 	drop_client(c);
 }
 
-static void client_unmap(struct client *c)
+void client_unmap(struct client *c)
 {
 	munmap(c->map, PAGE);
 	c->map = NULL;
+	if (c->set && c->fd < 0)
+		release_client(c);
 	drop_client(c);
 }
 
-static bool may_read(const struct client *c)
+bool may_read(const struct client *c)
 {
 	return (c->flags & O_ACCMODE) != O_WRONLY;
 }
 
-static bool may_write(const struct client *c)
+bool may_write(const struct client *c)
 {
 	return (c->flags & O_ACCMODE) != O_RDONLY;
 }
@@ -770,6 +1040,35 @@ static void client_write(struct client *c)
 		     names[c->file], c->flags, rwf, n, errno);
 }
 
+/* Of what the kernel opened, and the server not yet. */
+bool has_no_handle(const struct client *c)
+{
+	return c->local && !c->has_handle;
+}
+
+/* Only privately, if the server has opened it, and if nobody writes elsewhere. */
+static bool may_map_revoked(const struct client *c, bool shared)
+{
+	return !shared && !has_no_handle(c) &&
+	       !session.mount[c->mount].model.node[c->name].opens;
+}
+
+static void client_map_revoked(struct client *c)
+{
+	bool shared = chance(50);
+	int want = !may_read(c) ? EACCES :
+		   !may_map_revoked(c, shared) ? ENODEV : 0;
+	void *map;
+
+	map = mmap(NULL, PAGE, PROT_READ, shared ? MAP_SHARED : MAP_PRIVATE,
+		   c->fd, 0);
+	if (want ? map != MAP_FAILED || errno != want : map == MAP_FAILED)
+		fail("mmap of \"%s\", revoked, shared %d: %p, errno %d, expected %d",
+		     names[c->name], shared, map, errno, want);
+	if (map != MAP_FAILED)
+		c->map = map;
+}
+
 static void client_map(struct client *c)
 {
 	int prot = may_write(c) && chance(70) ? PROT_READ | PROT_WRITE :
@@ -780,6 +1079,8 @@ static void client_map(struct client *c)
 
 	if (c->map)
 		return client_unmap(c);
+	if (c->revoked)
+		return client_map_revoked(c);
 	map = mmap(NULL, PAGE, prot, shared ? MAP_SHARED : MAP_PRIVATE, c->fd,
 		   0);
 	if (!may_read(c) ? map != MAP_FAILED || errno != EACCES :
@@ -815,7 +1116,7 @@ static void client_splice(struct client *c)
 		fail("pipe: errno %d", errno);
 }
 
-static void client_flags(struct client *c)
+void client_flags(struct client *c)
 {
 	int flags = c->flags ^ O_APPEND;
 
@@ -845,12 +1146,8 @@ static void client_misc(struct client *c)
 	}
 }
 
-static void client_io(struct client *c)
+static void client_do(struct client *c)
 {
-	const struct fuse_server *srv = &session.mount[c->mount].srv;
-	__u32 before = fuse_server_data_ops(srv);
-
-	totals->io++;
 	switch (below(8)) {
 	case 0 ... 1:
 		client_read(c);
@@ -870,8 +1167,51 @@ static void client_io(struct client *c)
 	default:
 		client_misc(c);
 	}
-	if (!c->direct && fuse_server_data_ops(srv) != before)
+}
+
+/* The first I/O of what was revoked opens it at the server, or fails. */
+static void client_get_handle(struct client *c)
+{
+	struct fuzz_mount *mount = &session.mount[c->mount];
+	struct reply r = random_reply(mount, c->name);
+	bool gone = mount->model.aborted;
+	__u32 opens = fuse_server_ops(&mount->srv, FUSE_OPEN);
+	int want = 0, got;
+
+	if (gone || r.error)
+		want = !gone && r.error == EINTR ? -EINTR : -EIO;
+	set_reply(&mount->srv.sh->file[c->name], &r);
+	got = fsync(c->fd) < 0 ? -errno : 0;
+	opens = fuse_server_ops(&mount->srv, FUSE_OPEN) - opens;
+	if (got != want || opens != !gone)
+		fail("first I/O of \"%s\", revoked: %d and %u requests, expected %d",
+		     names[c->name], got, opens, want);
+	if (want)
+		return;
+	c->has_handle = true;
+	if (r.flags & FOPEN_PASSTHROUGH)
+		model_claim(&mount->model, r.id);
+}
+
+static void client_io(struct client *c)
+{
+	const struct fuse_server *srv = &session.mount[c->mount].srv;
+	__u32 data = fuse_server_data_ops(srv);
+	__u32 opens = fuse_server_ops(srv, FUSE_OPEN);
+
+	totals->io++;
+	if (c->set)
+		return extents_client_io(c);
+	if (c->revoked && has_no_handle(c) && chance(60))
+		client_get_handle(c);
+	else if (c->revoked && has_no_handle(c))
+		client_map_revoked(c);
+	else
+		client_do(c);
+	if (!c->direct && fuse_server_data_ops(srv) != data)
 		fail("the server had to read or write \"%s\"", names[c->name]);
+	if (!c->revoked && fuse_server_ops(srv, FUSE_OPEN) != opens)
+		fail("the server had to open \"%s\"", names[c->name]);
 }
 
 static void op_client(void)
@@ -892,15 +1232,11 @@ static void op_client(void)
 static void op_forget(struct fuzz_mount *mount)
 {
 	int name = below(PLAIN);
-	char path[PATH_MAX + 32];
-	struct stat st;
 
 	if (mount->model.aborted || is_used(mount - session.mount, name))
 		return;
-	snprintf(path, sizeof(path), "%s/%s", mount->srv.mountpoint,
-		 names[name]);
 	mount->srv.sh->file[name].in_use = false;
-	if (!stat(path, &st) || errno != ENOENT)
+	if (stat_name(mount, name) != -ENOENT)
 		fail("stat of \"%s\": errno %d", names[name], errno);
 	mount->srv.sh->file[name].in_use = true;
 	drop_name(mount, name);
@@ -934,14 +1270,22 @@ static void one_op(void)
 	struct fuzz_mount *mount = random_mount();
 	__u32 r = below(1000);
 
-	if (r < 340)
+	if (r < 270)
 		op_register(mount);
-	else if (r < 650)
+	else if (r < 490)
 		op_close_id(mount);
-	else if (r < 770)
+	else if (r < 620)
 		op_open(mount);
-	else if (r < 950)
+	else if (r < 835)
 		op_client();
+	else if (r < 880)
+		op_attach(mount);
+	else if (r < 920)
+		op_extents(mount);
+	else if (r < 949)
+		op_detach(mount);
+	else if (r < 950)
+		op_close_all(mount);
 	else if (r < 970)
 		op_odd_ioctl(mount);
 	else if (r < 980)
@@ -1036,6 +1380,7 @@ static void add_descriptors_of(struct fuzz_mount *mount)
 	char path[PATH_MAX + 32];
 
 	add_bad(fuse_server_open(&mount->srv, names[PLAIN], O_RDWR), -ELOOP);
+	model_look_up(&mount->model, PLAIN);
 	snprintf(path, sizeof(path), "%s/%s", mount->srv.mountpoint,
 		 names[PLAIN]);
 	add_bad(open(path, O_PATH | O_CLOEXEC), -ELOOP);
@@ -1058,6 +1403,7 @@ static int add_mount(struct fuzz_mount *mount, const char *mountpoint)
 		if (!fuse_server_add(&mount->srv, names[i]))
 			return -ENOSPC;
 	model_init(&mount->model, SOFT_LIMIT);
+	mount->model.node[PLAIN].cached = true;
 	return 0;
 }
 
@@ -1115,8 +1461,14 @@ static void close_all(void)
 		if (c->in_use && c->fd >= 0)
 			client_close(c);
 	}
-	for (int i = 0; i < MOUNTS; i++)
+	for (int i = 0; i < MOUNTS; i++) {
+		const struct fuse_server_shared *sh = session.mount[i].srv.sh;
+
 		check_table(&session.mount[i]);
+		if (sh->bad_fh)
+			fail("mount %d: opcode %u has a handle that was never given",
+			     i, sh->bad_op);
+	}
 	for (int i = 0; i < session.descriptors; i++)
 		close(session.descriptor[i].fd);
 }
@@ -1124,6 +1476,11 @@ static void close_all(void)
 /* All is unmounted, but /dev/fuse is still open. */
 static void check_after_umount(void)
 {
+	static const struct fuse_backing_extent hole = {
+		.length = 1,
+		.flags = FUSE_BACKING_EXTENT_HOLE,
+	};
+	struct fuse_backing_entry entry;
 	struct dev_fdinfo info;
 
 	for (int i = 0; i < MOUNTS; i++) {
@@ -1134,6 +1491,13 @@ static void check_after_umount(void)
 		if (fuse_backing_open_path(dev, SCRATCH_ROOT "/regular",
 					   O_RDONLY) != -ENOTCONN ||
 		    fuse_backing_close(dev, 1) != -ENOENT ||
+		    fuse_backing_attach(dev, MODEL_FIRST_NODE, 0, 1,
+					MODEL_READ) != -ENOTCONN ||
+		    fuse_backing_set_extents(dev, MODEL_FIRST_NODE, &hole, 1,
+					     MODEL_READ) != -ENOTCONN ||
+		    fuse_backing_detach(dev, MODEL_FIRST_NODE, 0, 0) != -ENOENT ||
+		    fuse_backing_list(dev, &entry, 1) ||
+		    fuse_backing_close_all(dev) ||
 		    dev_fdinfo_read(dev, &info) || info.thread || info.count)
 			fail("mount %d is not gone", i);
 	}
@@ -1171,16 +1535,24 @@ static void session_run(unsigned long ops, int to, int from)
 
 /* Root's part */
 
+/* Each word says which file it is in, and where. */
+static bool fill_file(int fd, int file)
+{
+	__u32 word[START_SIZE / sizeof(__u32)];
+
+	for (__u32 i = 0; i < ARRAY_SIZE(word); i++)
+		word[i] = i << 8 | file;
+	return write(fd, word, sizeof(word)) == sizeof(word);
+}
+
 static int make_file(int file)
 {
 	const char *path = scratch_path(names[file]);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	int flags = FS_APPEND_FL;
-	__u32 number = file;
 	int err = 0;
 
-	if (fd < 0 || write(fd, &number, sizeof(number)) != sizeof(number) ||
-	    ftruncate(fd, START_SIZE) < 0)
+	if (fd < 0 || !fill_file(fd, file))
 		err = -errno;
 	if (!err && file != SECRET && file != PUBLIC)
 		err = fchown(fd, OWNER, OWNER);
@@ -1343,8 +1715,14 @@ TEST_F_TIMEOUT(fuzz, operations, 1800)
 	       totals->not_registered);
 	TH_LOG("BACKING_CLOSE: %lu closed, %lu refused", totals->closed,
 	       totals->not_closed);
-	TH_LOG("open: %lu opened, %lu refused, %lu of them late",
-	       totals->opened, totals->not_opened, totals->late);
+	TH_LOG("BACKING_ATTACH: %lu attached, %lu refused", totals->attached,
+	       totals->not_attached);
+	TH_LOG("BACKING_EXTENTS: %lu set, %lu refused, %lu times I/O",
+	       totals->extents, totals->not_extents, totals->extents_io);
+	TH_LOG("BACKING_DETACH: %lu detached, %lu refused, %lu files revoked",
+	       totals->detached, totals->not_detached, totals->revoked);
+	TH_LOG("open: %lu opened, %lu refused, %lu of them late, %lu without the server",
+	       totals->opened, totals->not_opened, totals->late, totals->local);
 	TH_LOG("%lu times I/O, %lu servers lost or aborted", totals->io,
 	       totals->aborts);
 }

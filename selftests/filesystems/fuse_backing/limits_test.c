@@ -20,6 +20,7 @@
 
 #include "creds.h"
 #include "env.h"
+#include "leaks.h"
 
 #define OTHER_UID	4321
 #define MANY_REFUSALS	20
@@ -269,75 +270,6 @@ TEST_F(limits, owner_may_prlimit)
 	EXPECT_EQ(512, hard);
 }
 
-static long file_nr(void)
-{
-	long nr = -1;
-	FILE *f = fopen("/proc/sys/fs/file-nr", "re");
-
-	if (!f)
-		return -1;
-	if (fscanf(f, "%ld", &nr) != 1)
-		nr = -1;
-	fclose(f);
-	return nr;
-}
-
-struct slabs {
-	int count;
-	struct {
-		char name[64];
-		long objects;
-	} slab[512];
-};
-
-/*
- * KASAN keeps what was freed in quarantine, and kmemleak an object for each:
- * there the numbers mean nothing, and kmemleak itself is the judge.
- */
-static bool slabs_mean_something(void)
-{
-	char out[64];
-
-	return command_output("grep -m 1 kasan_quarantine_put /proc/kallsyms",
-			      out, sizeof(out)) != 0;
-}
-
-static int read_slabs(struct slabs *slabs)
-{
-	char line[512];
-	FILE *f = fopen("/proc/slabinfo", "re");
-
-	slabs->count = 0;
-	if (!f)
-		return -errno;
-	while (fgets(line, sizeof(line), f) && slabs->count < 512)
-		if (sscanf(line, "%63s %ld", slabs->slab[slabs->count].name,
-			   &slabs->slab[slabs->count].objects) == 2)
-			slabs->count++;
-	fclose(f);
-	return 0;
-}
-
-/* The cache that grew most since *@before, and by how many objects. */
-static long worst_growth(const struct slabs *before, const char **name)
-{
-	static struct slabs now;
-	long worst = 0, growth;
-
-	read_slabs(&now);
-	for (int i = 0; i < now.count; i++) {
-		growth = now.slab[i].objects;
-		for (int j = 0; j < before->count; j++)
-			if (!strcmp(before->slab[j].name, now.slab[i].name))
-				growth -= before->slab[j].objects;
-		if (growth > worst) {
-			worst = growth;
-			*name = now.slab[i].name;
-		}
-	}
-	return worst;
-}
-
 /*
  * One of the ways to be refused, and none of them may cost anything: the
  * limit, a bad descriptor, a file that can't be one, an unknown id.
@@ -372,7 +304,7 @@ TEST_F_TIMEOUT(limits, refusals_leak_nothing, 120)
 		refuse(srv->fd, self->fd, dir, i);
 
 	files = file_nr();
-	err = slabs_mean_something() ? read_slabs(&before) : -EOPNOTSUPP;
+	err = slabs_read(&before);
 	for (int i = 0; i < REFUSALS; i++)
 		refused += refuse(srv->fd, self->fd, dir, i);
 	EXPECT_EQ(REFUSALS, refused);
@@ -384,7 +316,7 @@ TEST_F_TIMEOUT(limits, refusals_leak_nothing, 120)
 	if (err)
 		TH_LOG("slabs not compared: error %d", err);
 	else
-		EXPECT_TRUE(wait_until(worst_growth(&before, &name) <
+		EXPECT_TRUE(wait_until(slabs_growth(&before, &name) <
 				       SLAB_NOISE))
 			TH_LOG("%s grew", name);
 	close(dir);
@@ -402,7 +334,7 @@ TEST_F_TIMEOUT(limits, registrations_leak_nothing, 120)
 	ASSERT_LT(0, id);
 	ASSERT_EQ(0, fuse_backing_close(srv->fd, id));
 	files = file_nr();
-	err = slabs_mean_something() ? read_slabs(&before) : -EOPNOTSUPP;
+	err = slabs_read(&before);
 	for (int i = 0; i < REFUSALS; i++) {
 		id = fuse_backing_open(srv->fd, self->fd);
 		ASSERT_LT(0, id);
@@ -413,7 +345,7 @@ TEST_F_TIMEOUT(limits, registrations_leak_nothing, 120)
 	if (err)
 		TH_LOG("slabs not compared: error %d", err);
 	else
-		EXPECT_TRUE(wait_until(worst_growth(&before, &name) <
+		EXPECT_TRUE(wait_until(slabs_growth(&before, &name) <
 				       SLAB_NOISE))
 			TH_LOG("%s grew", name);
 }

@@ -22,7 +22,6 @@ TOP=/mnt
 WORK=$TOP
 OWNER=1000
 OTHER=2000
-FUSECTL=/sys/fs/fuse/connections
 
 # An inode in /proc for each is too much where kmemleak looks after all of them
 most=100000
@@ -30,6 +29,7 @@ most=100000
 
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/passthrough_hp.inc.sh"
+. "$here/map_many.inc.sh"
 
 # Beside the directory of built selftests, or installed
 tool=$here/../tools/lsfusebacking/lsfusebacking
@@ -60,66 +60,6 @@ fails_with()
 	shift
 	"$@"
 	[ $? = "$expected" ]
-}
-
-# The server: map_many, see there for what it can be asked for
-
-mount_backing()
-{
-	mount -t tmpfs -o mode=755 backing "$WORK/backing"
-}
-
-# Generous: a hundred thousand ioctls in an emulated guest under KASAN
-is_ready()
-{
-	for _ in 1 2 3 4 5 6 7 8; do
-		if poll grep -q ready "$WORK/out"; then
-			return
-		fi
-	done
-	cat "$WORK/out"
-	return 1
-}
-
-# start_many COUNT NAME...
-start_many()
-{
-	rm -f "$WORK/in" "$WORK/out"
-	mkfifo "$WORK/in"
-	"$here/helpers/map_many" "$WORK/fuse" "$WORK/backing" "$@" \
-		<"$WORK/in" >"$WORK/out" 2>&1 7<&- &
-	many=$!
-	exec 8>"$WORK/in"
-	is_ready || return
-	device=$(mountpoint -d "$WORK/fuse")
-	connection=${device#*:}
-	thread=$(cat "$FUSECTL/$connection/backing_thread")
-}
-
-kill_many()
-{
-	exec 8>&-
-	kill -9 "$many"
-	wait "$many" 2>/dev/null
-	return 0
-}
-
-stop_many()
-{
-	kill_many
-	umount "$WORK/fuse"
-}
-
-answered()
-{
-	[ "$(wc -l <"$WORK/out")" -gt "$answers" ]
-}
-
-ask()
-{
-	answers=$(wc -l <"$WORK/out")
-	echo "$*" >&8
-	poll answered && [ "$(tail -n 1 "$WORK/out")" = 0 ]
 }
 
 # Listings: "id inode name", in the order of the ids
@@ -229,7 +169,7 @@ helps()
 headings()
 {
 	"$tool" "$WORK/fuse" | head -n 1 | tr -s ' ' '\n' | tr '\n' ' ' |
-		grep -qx 'TARGET PID SERVER USER ID ACCESS USES SIZE READ WRITTEN STATE NAME '
+		grep -qx 'TARGET PID SERVER USER ID MODE ACCESS USES SIZE READ WRITTEN STATE NAME '
 }
 
 as_a_tree()

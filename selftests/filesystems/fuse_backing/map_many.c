@@ -9,8 +9,11 @@
  * obeys lines of standard input, each with a line that is 0 or an error number:
  *
  *	open ID NAME	be a client that opens NAME through ID, and keeps it open
+ *	plain NAME	the same without passthrough
  *	read BYTES	from the file that was opened last
  *	write BYTES	to it
+ *	splice BYTES	from it
+ *	map BYTES	of it, shared, and read them
  *	close ID	BACKING_CLOSE
  *	release		close what was opened
  *
@@ -23,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -79,17 +83,24 @@ static int register_all(const char *dir, int count, char **names, int nr)
 	return 0;
 }
 
-static int command_open(int id, const char *name)
+static int add_client(int fd)
 {
-	int fd;
-
-	if (clients == CLIENTS)
-		return -EMFILE;
-	fd = fuse_server_open_id(&server, name, O_RDWR, id);
 	if (fd < 0)
 		return fd;
+	if (clients == CLIENTS) {
+		close(fd);
+		return -EMFILE;
+	}
 	client[clients++] = fd;
 	return 0;
+}
+
+static int command_plain(const char *name)
+{
+	for (int i = 0; i < FUSE_SERVER_FILES; i++)
+		if (!strcmp(server.sh->file[i].name, name))
+			server.sh->file[i].open_flags = FOPEN_DIRECT_IO;
+	return add_client(fuse_server_open(&server, name, O_RDWR));
 }
 
 static int command_transfer(int bytes, bool to)
@@ -102,6 +113,35 @@ static int command_transfer(int bytes, bool to)
 			 read(client[clients - 1], buf, bytes);
 	free(buf);
 	return n == bytes ? 0 : -EIO;
+}
+
+static int command_splice(int bytes)
+{
+	int pipefd[2];
+	ssize_t n;
+
+	if (!clients || pipe(pipefd) < 0)
+		return -EIO;
+	n = splice(client[clients - 1], NULL, pipefd[1], NULL, bytes, 0);
+	close(pipefd[0]);
+	close(pipefd[1]);
+	return n == bytes ? 0 : -EIO;
+}
+
+static int command_map(int bytes)
+{
+	void *map;
+	int err;
+
+	if (!clients)
+		return -EIO;
+	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		   client[clients - 1], 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	err = madvise(map, bytes, MADV_POPULATE_READ) < 0 ? -errno : 0;
+	munmap(map, bytes);
+	return err;
 }
 
 static int command_release(void)
@@ -117,11 +157,18 @@ static int obey(char *line)
 	int number;
 
 	if (sscanf(line, "open %d %255[^\n]", &number, name) == 2)
-		return command_open(number, name);
+		return add_client(fuse_server_open_id(&server, name, O_RDWR,
+						      number));
+	if (sscanf(line, "plain %255[^\n]", name) == 1)
+		return command_plain(name);
 	if (sscanf(line, "read %d", &number) == 1)
 		return command_transfer(number, false);
 	if (sscanf(line, "write %d", &number) == 1)
 		return command_transfer(number, true);
+	if (sscanf(line, "splice %d", &number) == 1)
+		return command_splice(number);
+	if (sscanf(line, "map %d", &number) == 1)
+		return command_map(number);
 	if (sscanf(line, "close %d", &number) == 1)
 		return fuse_backing_close(server.fd, number);
 	if (!strcmp(line, "release\n"))

@@ -271,7 +271,7 @@ as_root()
 
 build_server()
 {
-	make -s -C "$REPO/tools/examples" O="$TOP/bin"
+	make -s -C "$REPO/tools/examples" O="$TOP/bin" passthrough_modes
 }
 
 case ${1:-} in

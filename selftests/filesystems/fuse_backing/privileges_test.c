@@ -19,7 +19,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 
 #include "kselftest_harness.h"
 
@@ -27,13 +26,13 @@
 #include "creds.h"
 #include "env.h"
 #include "held_page.h"
+#include "privs.h"
 
 #define OWNER		1000	/* of the file and, maybe, of the server */
 #define STRANGER	2000
 #define ALL_CAPS	(~0ULL)
 #define ALIGN		4096
 #define PATIENCE	240	/* seconds, emulated and under KASAN */
-#define CAPABILITY	"security.capability"
 
 FIXTURE(privileges) {
 	struct env env;
@@ -82,9 +81,7 @@ FIXTURE_SETUP(privileges)
 		.init_flags = variant->init_flags,
 		.uid = variant->server,
 	};
-	const struct creds who = { .uid = variant->server,
-				   .gid = variant->server };
-	int err, fd, id;
+	int id;
 
 	if (geteuid())
 		SKIP(return, "needs root");
@@ -92,20 +89,12 @@ FIXTURE_SETUP(privileges)
 	ASSERT_EQ(0, scratch_owned("file", ALIGN, 1, OWNER, 0777));
 	ASSERT_EQ(0, scratch_owned("twin", ALIGN, 1, OWNER, 0777));
 	self->srv = &self->env.srv;
-	err = fuse_server_start(self->srv, &opts);
-	ASSERT_EQ(0, err);
-	if (!self->srv->sh->passthrough)
+	id = privs_serve(&self->env, "file", &opts);
+	if (id == -EOPNOTSUPP)
 		SKIP(return, "needs FUSE passthrough");
-	self->srv->sh->attr_valid = 1000000;
-	self->file = fuse_server_add(self->srv, "file");
-	fd = open(scratch_path("file"), O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, fd);
-	id = variant->server ? creds_register(&who, self->srv->fd, fd) :
-			       fuse_backing_open(self->srv->fd, fd);
-	close(fd);
 	ASSERT_LT(0, id);
-	self->file->backing_id = id;
-	self->file->open_flags = FOPEN_PASSTHROUGH;
+	self->srv->sh->attr_valid = 1000000;
+	self->file = &self->srv->sh->file[0];
 }
 
 FIXTURE_TEARDOWN(privileges)
@@ -233,24 +222,13 @@ static mode_t mode_of(const char *name)
 	return stat(scratch_path(name), &st) ? 0 : st.st_mode & 07777;
 }
 
-static bool has_caps(const char *name)
-{
-	return getxattr(scratch_path(name), CAPABILITY, NULL, 0) > 0;
-}
-
 static int give(const char *name, const struct bits *bits)
 {
-	const struct vfs_cap_data caps = {
-		.magic_etc = VFS_CAP_REVISION_2,
-		.data[0].permitted = 1 << CAP_CHOWN,
-	};
 	const char *path = scratch_path(name);
 
 	if (chmod(path, bits->mode) < 0)
 		return -errno;
-	if (bits->caps && setxattr(path, CAPABILITY, &caps, sizeof(caps), 0))
-		return -errno;
-	return 0;
+	return bits->caps ? privs_give_caps(path) : 0;
 }
 
 static bool has_fsetid(const struct client *client)
@@ -267,13 +245,13 @@ static mode_t less_by_server(uid_t server, const struct client *client,
 {
 	if (!server)
 		return has_fsetid(client) ? mode : mode & ~06000;
-	return mode & ~(mode & S_IXGRP ? S_ISUID | S_ISGID : S_ISUID);
+	return mode & ~(mode & 0010 ? S_ISUID | S_ISGID : S_ISUID);
 }
 
 /* Bits that execve(2) looks at: sgid without group execution is none. */
 static mode_t exec_bits(mode_t mode)
 {
-	return mode & (mode & S_IXGRP ? S_ISUID | S_ISGID : S_ISUID);
+	return mode & (mode & 0010 ? S_ISUID | S_ISGID : S_ISUID);
 }
 
 /* All but those of opening and closing, some of which may come later. */
@@ -323,7 +301,8 @@ static void compare(struct __test_metadata *_metadata,
 		return;
 	EXPECT_EQ(0, err);
 	EXPECT_EQ(want, mode_of("file"));
-	EXPECT_EQ(has_caps("twin"), has_caps("file"));
+	EXPECT_EQ(privs_has_caps(scratch_path("twin")),
+		  privs_has_caps(scratch_path("file")));
 	if (seen)
 		EXPECT_EQ(want, mode_by_mount(0));
 	EXPECT_EQ(0, exec_bits(mode_by_mount(AT_STATX_DONT_SYNC)) & ~want);

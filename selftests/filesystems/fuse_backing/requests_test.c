@@ -23,7 +23,7 @@
 #include "async_io.h"
 #include "env.h"
 
-#define ALIGN		4096
+#define ALIGN		ENV_ALIGN
 
 /* What stays known after reading and after writing. */
 #define KEPT_BY_WRITE	(STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_UID | \
@@ -61,12 +61,7 @@ FIXTURE_SETUP(requests)
 		return;
 	self->srv = &self->env.srv;
 	self->srv->sh->attr_valid = 1000000;
-	id = env_register(&self->env, "a", O_RDWR);
-	ASSERT_LT(0, id);
-	self->fd = fuse_server_open_id(self->srv, "a", O_RDWR, id);
-	ASSERT_LE(0, self->fd);
-	self->buf = aligned_alloc(ALIGN, FILE_SIZE);
-	ASSERT_NE(NULL, self->buf);
+	ASSERT_EQ(0, env_open(&self->env, &id, &self->fd, &self->buf));
 	scratch_pattern(self->buf, FILE_SIZE, 3);
 	ASSERT_EQ(0, fstat(self->fd, &st));
 	self->before = fuse_server_requests(self->srv);

@@ -214,7 +214,9 @@ TEST_F(revoke, server_does_not_open)
 	EXPECT_EQ(EIO, errno);
 	EXPECT_EQ(-1, fsync(self->fd));
 	EXPECT_EQ(EIO, errno);
-	EXPECT_EQ(3, self->file->opens);
+	EXPECT_EQ(-1, lseek(self->fd, 0, SEEK_HOLE));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(4, self->file->opens);
 	self->file->opens = 0;
 	self->file->open_error = 0;
 	EXPECT_TRUE(is_served(self->fd));
@@ -383,6 +385,7 @@ TEST_F(revoke, mmap_fails)
 				   self->fd, 0));
 	EXPECT_EQ(EIO, errno);
 	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	EXPECT_EQ(0, count(self->srv));
 }
 
 /* mmap(2) holds a lock that readers of /proc wait for: it asks nobody. */
@@ -551,15 +554,26 @@ static pid_t revoke_in_child(int dev, __u64 node)
 	return pid;
 }
 
+/* A revocation that waits for such a write: its pid, or -errno. */
+static pid_t revoke_behind_write(FIXTURE_DATA(revoke) * self, struct blocked *b)
+{
+	int err = block_write(b, self->fd);
+	pid_t pid;
+
+	if (err)
+		return err;
+	pid = revoke_in_child(self->dev, self->node);
+	return wait_until(sleeps_in(pid, SYS_ioctl)) ? pid : -ETIMEDOUT;
+}
+
 TEST_F(revoke, waits_for_what_is_in_flight)
 {
 	struct blocked b;
 	int status;
 	pid_t pid;
 
-	ASSERT_EQ(0, block_write(&b, self->fd));
-	pid = revoke_in_child(self->dev, self->node);
-	usleep(200000);
+	pid = revoke_behind_write(self, &b);
+	ASSERT_LT(0, pid);
 	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
 	EXPECT_EQ(-2, GET(b.result));
 	EXPECT_EQ(1, count(self->srv));
@@ -581,9 +595,8 @@ TEST_F(revoke, waiting_can_be_killed)
 	int status;
 	pid_t pid;
 
-	ASSERT_EQ(0, block_write(&b, self->fd));
-	pid = revoke_in_child(self->dev, self->node);
-	usleep(200000);
+	pid = revoke_behind_write(self, &b);
+	ASSERT_LT(0, pid);
 	EXPECT_EQ(0, kill(pid, SIGKILL));
 	EXPECT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_TRUE(WIFSIGNALED(status));

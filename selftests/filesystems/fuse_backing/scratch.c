@@ -19,6 +19,7 @@
 #include <linux/loop.h>
 
 #include "scratch.h"
+#include "text_file.h"
 
 #define IMAGE		SCRATCH_ROOT "/image"
 #define IMAGE_SIZE	(16 << 20)
@@ -303,13 +304,5 @@ off_t scratch_size(const char *name)
 /* Unused dentries and inodes: those of the FUSE mount get evicted. */
 int scratch_drop_caches(void)
 {
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, "2", 1) != 1)
-		err = -errno;
-	close(fd);
-	return err;
+	return text_file_write("/proc/sys/vm/drop_caches", "2");
 }
