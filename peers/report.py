@@ -1,0 +1,258 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""What the peers' suites said in each guest, as tables, and why it differs.
+
+report.py SAID RESULTS >peers.md
+
+SAID has a directory KERNEL-WAY of what peers/run left in each guest. A line of
+PASS, FAIL or SKIP for each test is added to RESULTS: a test fails when it ends
+otherwise on our kernel than on Debian's, or on both in another way than well, and
+peers/reasons does not say why; and a reason does that nothing needs.
+"""
+
+import collections
+import difflib
+import fnmatch
+import os
+import re
+import sys
+import xml.etree.ElementTree
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+COLUMNS = [('pristine-off', '6.12, off'), ('base-off', 'ours, off'),
+           ('pristine-on', '6.12, on'), ('base-on', 'ours, on')]
+USERS = ['root', 'alice']
+BACKING = ['tmpfs', 'ext4']
+REFUSED = 'disabling rw passthrough'
+
+HEAD = """# Peers' suites
+
+Others' tests, unmodified, in guests with Debian's 6.12 and with ours, with
+passthrough off and on: libfuse's own, as root and as an ordinary user; and the
+exercisers fsx and fsstress on libfuse's `passthrough_hp`, over tmpfs and ext4, each
+with the same seed everywhere. `make peers` runs them, and writes this.
+"""
+
+
+def read(*path):
+    try:
+        with open(os.path.join(*path), encoding='utf-8',
+                  errors='replace') as file:
+            return file.read()
+    except FileNotFoundError:
+        return ''
+
+
+def libfuse_tests(directory):
+    """{(suite, test): outcome}"""
+    tests = {}
+    for user in USERS:
+        text = read(directory, 'libfuse-%s.xml' % user)
+        root = xml.etree.ElementTree.fromstring(text or '<none/>')
+        for case in root.iter('testcase'):
+            outcome = 'passed'
+            for child in case:
+                if child.tag in ('failure', 'error'):
+                    outcome = 'failed'
+                elif child.tag == 'skipped':
+                    outcome = 'skipped'
+            name = '%s::%s' % (case.get('classname').rsplit('.', 1)[-1],
+                               case.get('name'))
+            tests['libfuse, ' + user, name] = outcome
+    return tests
+
+
+def exercises(directory):
+    """The same, and {(suite, test): digest}"""
+    tests, digests = {}, {}
+    for line in read(directory, 'results').splitlines():
+        suite, test, status, digest = line.split('\t')
+        tests[suite, test] = 'passed' if status == '0' else 'failed'
+        digests[suite, test] = digest
+    return tests, digests
+
+
+def refusals(directory):
+    """How often passthrough_hp was refused passthrough, which it does without
+    from then on: by who ran it, by the exercisers"""
+    logs = {'libfuse, ' + user: ['libfuse-%s.xml' % user] for user in USERS}
+    logs['fsx, fsstress'] = ['server-%s.log' % fs for fs in BACKING]
+    return {suite: sum(read(directory, name).count(REFUSED) for name in names)
+            for suite, names in logs.items()}
+
+
+def operations(directory, backing):
+    """What fsstress says of each of its operations; without blocks, of which
+    ext4 has more or less as it has written back, and without the flags that it
+    did not get, which it prints all the same"""
+    log = read(directory, 'fsstress-%s-one process.log' % backing)
+    log = re.sub(r'\[[-0-9 ]+ ([0-9]+)\]', r'[\1]', log)
+    log = re.sub(r'(: getattr \S+) [0-9]+ -1$', r'\1 -1', log, flags=re.M)
+    return log.splitlines()
+
+
+class Reasons:
+    """Lines of: suite, pattern of tests, what was seen, why; tabs between"""
+
+    def __init__(self):
+        self.lines = [line.split('\t')
+                      for line in read(HERE, 'reasons').splitlines()
+                      if line and not line.startswith('#')]
+        self.used = set()
+
+    def why(self, suite, test, seen):
+        for number, line in enumerate(self.lines):
+            if (fnmatch.fnmatchcase(suite, line[0]) and
+                    fnmatch.fnmatchcase(test, line[1]) and
+                    fnmatch.fnmatchcase(seen, line[2])):
+                self.used.add(number)
+                return line[3]
+        return None
+
+    def unused(self):
+        return [line for number, line in enumerate(self.lines)
+                if number not in self.used]
+
+
+class Report:
+    def __init__(self, said, results):
+        self.results = results
+        self.reasons = Reasons()
+        self.said = {column: os.path.join(said, column)
+                     for column, _ in COLUMNS}
+        self.tests = collections.defaultdict(dict)
+        self.digests = collections.defaultdict(dict)
+        for column, directory in self.said.items():
+            ran, digests = exercises(directory)
+            for key, outcome in {**libfuse_tests(directory), **ran}.items():
+                self.tests[key][column] = outcome
+            for key, digest in digests.items():
+                self.digests[key][column] = digest
+
+    def result(self, word, suite, test):
+        self.results.write('%s peers: %s: %s\n' % (word, suite, test))
+
+    @staticmethod
+    def row(*cells):
+        print('| %s |' % ' | '.join(str(c).replace('|', '\\|') for c in cells))
+
+    def header(self, *names):
+        self.row(*names, *(title for _, title in COLUMNS))
+        self.row(*('---' for _ in names), *('---:' for _ in COLUMNS))
+
+    def outcomes(self, key):
+        return [self.tests[key].get(column, 'did not run')
+                for column, _ in COLUMNS]
+
+    def print_summary(self):
+        print('\nPassed, failed, skipped:\n')
+        self.header('suite')
+        for suite in dict.fromkeys(suite for suite, _ in self.tests):
+            cells = []
+            for column, _ in COLUMNS:
+                said = collections.Counter(
+                    outcomes.get(column) for key, outcomes
+                    in self.tests.items() if key[0] == suite)
+                cells.append('%d, %d, %d' % (said['passed'], said['failed'],
+                                             said['skipped']))
+            self.row(suite, *cells)
+        refused = [refusals(self.said[column]) for column, _ in COLUMNS]
+        print('\nServers that were refused passthrough, and went on without:\n')
+        self.header('suite')
+        for suite in refused[0]:
+            self.row(suite, *(of[suite] for of in refused))
+
+    def judge(self, suite, test, seen, fine, skipped=False):
+        """Whether it is as it should be, and why not"""
+        why = None if fine else self.reasons.why(suite, test, seen)
+        word = 'SKIP' if skipped else 'PASS'
+        self.result(word if fine or why else 'FAIL', suite, test)
+        return why or ('' if fine else '**unexplained**')
+
+    def print_differing(self, differing):
+        print('\n## Tests that end otherwise in one guest than in another\n')
+        if not differing:
+            print('None.')
+            return
+        self.header('suite', 'test')
+        for suite, test in differing:
+            self.row(suite, '`%s`' % test, *self.outcomes((suite, test)))
+
+    @staticmethod
+    def print_reasons(whys):
+        """Tests with the same reason together"""
+        tests = collections.defaultdict(list)
+        for (suite, test), why in whys.items():
+            tests[suite, why].append(test)
+        for (suite, why), names in tests.items():
+            print('- %s: %s: %s' % (
+                suite, ', '.join('`%s`' % name for name in names), why))
+
+    def print_outcomes(self):
+        differ, alike = {}, {}
+        for key in sorted(self.tests):
+            seen = self.outcomes(key)
+            why = self.judge(*key, ', '.join(seen),
+                             all(word == 'passed' for word in seen),
+                             all(word == 'skipped' for word in seen))
+            if why:
+                (alike if len(set(seen)) == 1 else differ)[key] = why
+        self.print_differing(differ)
+        if differ:
+            print()
+        self.print_reasons(differ)
+        print('\n## Tests that pass nowhere\n')
+        self.print_reasons(alike)
+
+    def compare(self, suite, test, what, pairs):
+        """A row of what is equal on both kernels, of each way"""
+        cells, notes = [], []
+        for way, (theirs, ours) in pairs.items():
+            differs = sum(1 for line in difflib.unified_diff(
+                theirs, ours, n=0, lineterm='')
+                if re.match(r'^[-+](?![-+])', line))
+            fine = bool(theirs) and not differs
+            cells.append('the same' if fine else
+                         '%d lines differ' % differs if theirs and ours
+                         else 'nothing to compare')
+            why = self.judge(suite, '%s, %s, passthrough %s' %
+                             (test, what, way), cells[-1], fine)
+            if why:
+                notes.append('passthrough %s: %s' % (way, why))
+        self.row(suite, test, what, *cells, '; '.join(notes))
+
+    def print_comparison(self):
+        print('\n## What the exercisers saw and left, ours against 6.12\n')
+        self.row('suite', 'run', 'what', 'off', 'on', 'why')
+        self.row('---', '---', '---', '---', '---', '---')
+        for key in sorted(self.digests):
+            self.compare(*key, 'tree that is left', {
+                way: [[self.digests[key].get('%s-%s' % (kernel, way), '')]
+                      for kernel in ('pristine', 'base')]
+                for way in ('off', 'on')})
+        for backing in BACKING:
+            logs = {way: [operations(self.said['%s-%s' % (kernel, way)],
+                                     backing)
+                          for kernel in ('pristine', 'base')]
+                    for way in ('off', 'on')}
+            self.compare('fsstress', 'one process, ' + backing,
+                         'result of each operation, %d lines' %
+                         len(logs['on'][1]), logs)
+
+    def print_all(self):
+        print(HEAD, end='')
+        self.print_summary()
+        self.print_outcomes()
+        self.print_comparison()
+        for line in self.reasons.unused():
+            self.result('FAIL', *line[:2])
+            print('\nA reason that nothing needs: %s, %s' % tuple(line[:2]))
+
+
+def main():
+    said, results = sys.argv[1:]
+    with open(results, 'a', encoding='utf-8') as file:
+        Report(said, file).print_all()
+
+
+main()
