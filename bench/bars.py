@@ -11,6 +11,14 @@ OVER_DIRECT = {'read': 200, 'write': 300}
 # file itself
 TIMES_DIRECT = {'open, close': 1.5, 'open, read, close': 1.3}
 
+# instructions of a command on the tree, per inode, as a multiple of those in the
+# directory itself
+TIMES_TREE = {'git status, again': 1.75, 'make': 1.05}
+
+# instructions of reading a member by its extents, as a multiple of those of the
+# archive itself
+TIMES_ARCHIVE = 1.15
+
 # instructions of the cheapest calls, at any size of the table
 AT_MOST = {'register': 1200, 'unregister': 900}
 
@@ -77,6 +85,25 @@ def opens(operation, direct, inode, asked):
     verdict = Verdict()
     limit = TIMES_DIRECT[operation]
     verdict.expect(inode, direct * limit, f'> {limit} × direct')
+    verdict.expect(asked, 0, 'asks the server')
+    return verdict
+
+
+def commands(operation, direct, upstream, by_id, inode):
+    """A command on the tree."""
+    verdict = Verdict()
+    if operation in TIMES_TREE:
+        limit = TIMES_TREE[operation]
+        verdict.expect(inode, direct * limit, f'> {limit} × direct')
+    verdict.upstream(operation, by_id, upstream)
+    return verdict
+
+
+def archive(itself, extents, asked):
+    """A read of a member, and requests that it makes."""
+    verdict = Verdict()
+    verdict.expect(extents, itself * TIMES_ARCHIVE,
+                   f'> {TIMES_ARCHIVE} × archive')
     verdict.expect(asked, 0, 'asks the server')
     return verdict
 

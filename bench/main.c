@@ -2,12 +2,12 @@
 /*
  * Measure FUSE passthrough, in a guest.
  *
- *	fuse_bench [-q] [-r] instructions|parallel|workload
+ *	fuse_bench [-q] [-r] instructions|parallel|workload|archive
  *
  * "instructions" expects a guest whose clock counts them (QEMU -icount, one
- * CPU), and so does "workload"; "parallel" one with two CPUs. -q: fewer batches,
- * smaller tables. -r: the ways to a file in reverse order. See record.h for what
- * comes out.
+ * CPU), and so do "workload" and "archive"; "parallel" one with two CPUs. -q:
+ * fewer batches, smaller tables. -r: the ways to a file in reverse order. See
+ * record.h for what comes out.
  */
 
 #define _GNU_SOURCE
@@ -16,11 +16,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "archive.h"
 #include "backing.h"
+#include "commands.h"
 #include "mappings.h"
 #include "operations.h"
 #include "parallel.h"
 #include "record.h"
+#include "tree.h"
 #include "workload.h"
 
 /*
@@ -59,9 +62,21 @@ static void parallel(bool quick, bool reverse)
 
 static void workload(bool quick, bool reverse)
 {
+	unsigned int files;
+
 	be_batch();
 	backing_mount("tmpfs");
-	workload_measure("tmpfs", quick, reverse);
+	files = tree_make(quick);
+	workload_measure("tmpfs", files, reverse);
+	commands_measure("tmpfs", files, quick, reverse);
+	backing_umount();
+}
+
+static void archive(bool quick, bool reverse)
+{
+	be_batch();
+	backing_mount("tmpfs");
+	archive_measure("tmpfs", quick, reverse);
 	backing_umount();
 }
 
@@ -88,8 +103,10 @@ int main(int argc, char **argv)
 		parallel(quick, reverse);
 	else if (optind < argc && !strcmp(argv[optind], "workload"))
 		workload(quick, reverse);
+	else if (optind < argc && !strcmp(argv[optind], "archive"))
+		archive(quick, reverse);
 	else
 		fprintf(stderr,
-			"fuse_bench: instructions, parallel or workload?\n");
+			"fuse_bench: instructions, parallel, workload or archive?\n");
 	return 0;
 }

@@ -8,17 +8,11 @@
 
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "idle.h"
 #include "mappings.h"
 #include "memory.h"
 #include "operations.h"
@@ -58,48 +52,6 @@ static void raise_limits(void)
 	must(!setrlimit(RLIMIT_NOFILE, &limit));
 }
 
-/* An emulator gets over many instructions in a block quicker than over few */
-static void spin(void)
-{
-	for (;;)
-		asm volatile(".rept 400; nop; .endr");
-}
-
-/*
- * Waiting is not work, but the clock goes on. So somebody of no importance
- * spins meanwhile, and the time that it had is the time that nobody wanted.
- */
-static pid_t spin_start(clockid_t *clock)
-{
-	const struct sched_param none = {};
-	pid_t pid = fork();
-
-	must(pid >= 0);
-	if (!pid) {
-		/* or it keeps /dev/fuse open */
-		syscall(SYS_close_range, 0, ~0U, 0);
-		must(!sched_setscheduler(0, SCHED_IDLE, &none));
-		spin();
-	}
-	usleep(1000);
-	must(!clock_getcpuclockid(pid, clock));
-	return pid;
-}
-
-static void spin_stop(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-}
-
-static double spun(clockid_t clock)
-{
-	struct timespec t;
-
-	must(!clock_gettime(clock, &t));
-	return t.tv_sec * 1e9 + t.tv_nsec;
-}
-
 struct busy {
 	double cost;
 	double waited;
@@ -114,17 +66,18 @@ static void do_nothing(struct table *table)
 static struct busy time_once(void (*run)(struct table *table),
 			     struct table *table, unsigned int later)
 {
-	clockid_t clock;
-	pid_t pid = spin_start(&clock);
-	double start = now(), spun_before = spun(clock);
+	struct idle idle;
 	struct busy busy;
+	double start;
 
+	idle_start(&idle);
+	start = now();
 	run(table);
-	busy.waited = spun(clock) - spun_before;
+	busy.waited = idle_time(&idle);
 	if (later)
 		usleep(later);
-	busy.cost = now() - start - (spun(clock) - spun_before);
-	spin_stop(pid);
+	busy.cost = now() - start - idle_time(&idle);
+	idle_stop(&idle);
 	return busy;
 }
 

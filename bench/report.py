@@ -192,6 +192,66 @@ def write_workload(table, res):
     table.text('')
 
 
+COMMAND_WAYS = [*OPENS, (OURS, 'server')]
+
+
+def command_values(res, row, metric):
+    """Of a command, in each way; millions of instructions."""
+    scale = 1e6 if metric == 'per command' else 1
+    values = [res.get(kernel, row._replace(way=way), metric)
+              for kernel, way in [(OURS, 'direct'), *COMMAND_WAYS]]
+    return [None if value is None else value / scale for value in values]
+
+
+def write_commands(table, res):
+    """Commands that work on the tree, each as a whole."""
+    table.head('command', 'files', 'direct', 'upstream, by id', 'by id',
+               'per open', 'per inode', 'server', 'per inode ÷ direct',
+               'verdict')
+    for fs, operation, size in res.operations('per command'):
+        row = Row(fs, 'direct', operation, size)
+        values = command_values(res, row, 'per command')
+        direct, upstream, by_id, _, inode, _ = values
+        table.judged(bars.commands(operation, direct, upstream, by_id, inode),
+                     operation, number(size),
+                     *(number(value) for value in values),
+                     times(inode, direct))
+    table.text('')
+    table.head('requests for each command', 'upstream, by id', 'by id',
+               'per open', 'per inode', 'server')
+    for fs, operation, size in res.operations('requests per command'):
+        row = Row(fs, 'direct', operation, size)
+        _, *values = command_values(res, row, 'requests per command')
+        table.row(operation, *(number(value) for value in values))
+    table.text('')
+
+
+ARCHIVE = ['archive', 'extents', 'server', 'archivemount']
+
+
+def write_archive(table, res):
+    """Reads of a member of an archive, by what serves it."""
+    table.head('read', 'archive itself', 'extents', 'server', 'archivemount',
+               'extents ÷ archive', 'verdict')
+    for fs, operation, size in res.operations('per read'):
+        rows = [Row(fs, way, operation, size) for way in ARCHIVE]
+        itself, extents, *others = [res.get(OURS, row, 'per read')
+                                    for row in rows]
+        asked = res.get(OURS, rows[1], 'requests per read')
+        table.judged(bars.archive(itself, extents, asked),
+                     operation + ',' + size_name(size),
+                     *(number(value) for value in (itself, extents, *others)),
+                     times(extents, itself))
+    table.text('')
+    table.head('requests for each read', *ARCHIVE[1:])
+    for fs, operation, size in res.operations('requests per read'):
+        table.row(operation + ',' + size_name(size),
+                  *(number(res.get(OURS, Row(fs, way, operation, size),
+                                   'requests per read'))
+                    for way in ARCHIVE[1:]))
+    table.text('')
+
+
 def mapping_rows(res, metric):
     """Rows about the table of a mount, which have no way or one of two."""
     rows = [row for row in res.rows
@@ -242,6 +302,21 @@ def write_parallel(table, res):
     table.text('')
 
 
+def headline_commands(table, res):
+    """Commands on the tree, with a mapping for each inode."""
+    def millions(kernel, row):
+        return number(res.get(kernel, row, 'per command') / 1e6) + ' M'
+
+    for fs, operation, size in res.operations('per command'):
+        before = Row(fs, 'passthrough', operation, size)
+        row = before._replace(way='per inode')
+        table.row(f'{operation}, {number(size)} files, per inode',
+                  millions(OURS, row._replace(way='direct')),
+                  millions(UPSTREAM, before), millions(OURS, row),
+                  number(res.get(UPSTREAM, before, 'requests per command')),
+                  number(res.get(OURS, row, 'requests per command')))
+
+
 def write_headline(res, verdicts):
     """The lines that the README shows."""
     table = Table()
@@ -259,6 +334,7 @@ def write_headline(res, verdicts):
                   number(res.get(OURS, row, 'instructions')),
                   number(res.get(UPSTREAM, before, 'requests')),
                   number(res.get(OURS, row, 'requests')))
+    headline_commands(table, res)
     for operation, size, metric, unit in (
             ('register', 100000, 'instructions', ''),
             ('unregister', 100000, 'instructions', ''),
@@ -314,6 +390,8 @@ def main():
     part('requests', write_requests, 'tmpfs')
     part('opens', write_opens)
     part('workload', write_workload)
+    part('commands', write_commands)
+    part('archive', write_archive)
     part('mappings', write_mappings, 'instructions')
     part('waiting', write_waiting)
     part('memory', write_mappings, 'bytes')

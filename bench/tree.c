@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A tree of files, and the ways to it. See tree.h.
+ */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backing.h"
+#include "program.h"
+#include "record.h"
+#include "tree.h"
+
+#define FILES		50000
+#define FILES_QUICK	5000
+#define TREE		BACKING_DIR "/tree"
+#define EXAMPLES	"/tmp/examples"
+#define SERVER_PROGRAM	EXAMPLES "/passthrough_modes"
+#define OURS		"/sys/module/fuse/parameters/unprivileged_passthrough"
+#define DESCRIPTORS	200000	/* the server has one for each file */
+
+static const char *const options_of_way[WAYS] = {
+	[PASSTHROUGH] = "mode=id,timeout=100000",
+	[PER_OPEN] = "mode=open,timeout=100000",
+	[PER_INODE] = "mode=inode,timeout=100000",
+	[SERVER] = "mode=none,timeout=100000",
+};
+
+static void make_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	static char text[TREE_FILE_SIZE];
+
+	must(fd >= 0);
+	must(write(fd, text, sizeof(text)) == sizeof(text));
+	close(fd);
+}
+
+static void make_files(unsigned int files)
+{
+	char path[PATH_MAX];
+	unsigned int dir;
+
+	must(!mkdir(TREE, 0755));
+	for (unsigned int i = 0; i < files; i++) {
+		dir = i / TREE_IN_DIRECTORY;
+		snprintf(path, sizeof(path), TREE "/%u", dir);
+		if (!(i % TREE_IN_DIRECTORY))
+			must(!mkdir(path, 0755));
+		snprintf(path, sizeof(path), TREE "/%u/%u", dir, i);
+		make_file(path);
+	}
+}
+
+static void build_server(void)
+{
+	must(!system("make -s -C /repo/tools/examples O=" EXAMPLES
+		     " passthrough_modes"));
+}
+
+static void allow_descriptors(void)
+{
+	const struct rlimit limit = { DESCRIPTORS, DESCRIPTORS };
+
+	must(!setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+unsigned int tree_make(bool quick)
+{
+	unsigned int files = quick ? FILES_QUICK : FILES;
+
+	build_server();
+	allow_descriptors();
+	make_files(files);
+	return files;
+}
+
+bool tree_has(enum way way)
+{
+	return (way != PER_OPEN && way != PER_INODE) || !access(OURS, F_OK);
+}
+
+const char *tree_path(enum way way)
+{
+	return way == DIRECT ? TREE : PROGRAM_MOUNT;
+}
+
+pid_t tree_start(enum way way, bool log)
+{
+	const char *const argv[] = {
+		SERVER_PROGRAM, "-o", options_of_way[way], TREE, PROGRAM_MOUNT,
+		NULL
+	};
+
+	return way == DIRECT ? 0 : program_start(argv, log);
+}
+
+void tree_stop(pid_t pid)
+{
+	if (pid)
+		program_stop(pid);
+}
