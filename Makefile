@@ -4,7 +4,7 @@
 # CMD reaches the guest as it was written, dollars included
 override CMD := $(value CMD)
 export CMD SHARE TIMEOUT VARIANT KERNEL MEM CPUS DISKS DISK APPEND ICOUNT LEAKS
-export LOG ACCEL MIRROR TESTS DEBUG QUICK BOOTS DESTDIR PREFIX
+export IMAGE LOG ACCEL MIRROR TESTS DEBUG QUICK BOOTS ROUNDS SEED REPORT DESTDIR PREFIX
 PREFIX ?= /usr/local
 ifneq ($(DEBUG),)
 override VARIANT := debug
@@ -15,18 +15,21 @@ help:
 
 #: make run       the main job, in a guest, start to end
 #: make test      every test; TESTS=pattern for some, DEBUG=1 under KASAN & co.
+#: make powercut guests killed while they write; ROUNDS=1, SEED= of a failure
 #: make bench     against Debian's kernel, in instructions; QUICK=1 for a look
+#: make peers     libfuse's tests, fsx and fsstress, on Debian's kernel and ours
+#: make coverage  lines of our kernel files that the tests run, as a table
 #: make check     checkpatch, sparse, W=1, kernel-doc, shellcheck, build variants
 #: make vm        CMD='...' run in a fresh guest; SHARE=DIR at /share, TIMEOUT=120
 #: make shell     a prompt in a fresh guest; Ctrl-D ends it
-#: make kernel    build the guest's kernel: VARIANT=base|debug|module|nopt
+#: make kernel    build the guest's kernel: VARIANT=base|debug|gcov|module|nopt
 #: make image     build the guest's root image
 #: make tools     build lsfusebacking for this machine
 #: make install   the same, and install it: DESTDIR= PREFIX=/usr/local
 #: make clean     remove build/, except the compiler cache and the guest image
 #: make distclean remove all of build/
 #:
-#: Variables of vm, shell, test: VARIANT MEM CPUS DISKS DISK APPEND ICOUNT,
+#: Variables of vm, shell, test: VARIANT IMAGE MEM CPUS DISKS DISK APPEND ICOUNT,
 #: described in vm/run. make turns any failure into its own exit status 2;
 #: after `make kernel image`, CMD='...' vm/run exits with the command's own.
 
@@ -38,6 +41,15 @@ test:
 
 bench:
 	@scripts/bench
+
+powercut:
+	@scripts/powercut
+
+peers:
+	@scripts/peers
+
+coverage:
+	@scripts/coverage
 
 check:
 	@scripts/check
@@ -59,11 +71,11 @@ install:
 
 clean:
 	rm -rf build/linux-* build/obj-* build/vm build/test build/check build/log \
-		build/tools build/selftests
+		build/tools build/selftests build/peers
 
 distclean:
 	rm -rf build
 
-.PHONY: help run test bench check vm shell kernel image tools install clean \
-	distclean
+.PHONY: help run test powercut bench peers coverage check vm shell kernel image \
+	tools install clean distclean
 .NOTPARALLEL:
