@@ -30,7 +30,9 @@ mount_disks()
 	for way in $ways; do
 		mkdir -p "/cut/$way" "/fuse/$way"
 		attach_disk $n
-		mkfs.ext4 -q "$device" || exit 1
+		# what is left for later would be flushed once it is done
+		mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 \
+			"$device" || exit 1
 		case $way in
 		control) mount -o barrier=0 "$device" "/cut/$way" || exit 1 ;;
 		*) mount "$device" "/cut/$way" || exit 1 ;;
