@@ -621,6 +621,30 @@ TEST_F(extents, write)
 	close(fd);
 }
 
+/* What is in another image has no part in it */
+TEST_F(extents, msync_of_a_part)
+{
+	struct fuse_backing_extent extent[] = {
+		{ 0, 4096, 0, self->image, WRITE },
+		{ 4096, 4096, 0, self->other, WRITE },
+	};
+	char *map;
+	int fd;
+
+	ASSERT_EQ(0, set(self, extent, 2, BOTH));
+	fd = open_a(self, O_RDWR);
+	map = mmap(NULL, 8192, PROT_READ, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_EQ(2, pwrite(fd, "ab", 2, 4095));
+	EXPECT_EQ(0, msync(map, 4096, MS_SYNC));
+	EXPECT_EQ(0, msync(map + 4096, 4096, MS_SYNC));
+	EXPECT_EQ(0, scratch_compare(IMAGE, "a", 1, 4095));
+	EXPECT_EQ(0, scratch_compare(OTHER, "b", 1, 0));
+	EXPECT_EQ(0, asked(self->srv));
+	munmap(map, 8192);
+	close(fd);
+}
+
 TEST_F(extents, write_aio)
 {
 	struct fuse_backing_extent extent[] = {
@@ -704,6 +728,9 @@ TEST_F(extents, short_image)
 	EXPECT_EQ(-1, pwrite(fd, self->got, 1, FILE_SIZE - 1000));
 	EXPECT_EQ(EIO, errno);
 	EXPECT_EQ(IMAGE_SIZE - 1000, scratch_size(IMAGE));
+	/* all of it at the backing filesystem, which may complete it later */
+	ASSERT_EQ(0, fcntl(fd, F_SETFL, O_DIRECT));
+	EXPECT_EQ(-EIO, aio_rw(fd, self->got, 1, FILE_SIZE - 1, false));
 	reject_trace_stop(&trace);
 	close(pipefd[0]);
 	close(pipefd[1]);
