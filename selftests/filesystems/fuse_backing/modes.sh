@@ -48,6 +48,8 @@ requests()
 # Nobody waits for the answer to RELEASE
 settled_requests()
 {
+	# the server gets to see this after all that was sent before
+	[ ! -e "$WORK/fuse/nothing" ]
 	sleep 0.3
 	for opcode in OPEN CREATE FLUSH RELEASE READ WRITE; do
 		requests "$opcode"
