@@ -211,6 +211,8 @@ static int advise(struct file *file, loff_t pos, loff_t end, int advice)
 		}
 		pos += range.len;
 		fuse_extents_range_put(&range);
+		/* there may be tens of thousands */
+		cond_resched();
 	}
 	return err;
 }
