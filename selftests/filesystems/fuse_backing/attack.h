@@ -19,8 +19,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "creds.h"
 #include "env.h"
@@ -283,6 +286,25 @@ static inline int attack_reads(int fd, unsigned int seed)
 	if (pread(fd, got, sizeof(got), 0) != sizeof(got))
 		return -EIO;
 	return memcmp(want, got, sizeof(want)) ? -EILSEQ : 0;
+}
+
+/* A program's exit status, or errno of what kept it from running, negative. */
+static inline int attack_execute(const char *path)
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		execl(path, path, NULL);
+		_exit(errno);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -ECHILD;
+	return -WEXITSTATUS(status);
 }
 
 #endif /* ATTACK_H */

@@ -15,7 +15,6 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "kselftest_harness.h"
 
@@ -116,32 +115,13 @@ TEST_F(exec, map)
 					    "noexec"));
 }
 
-/* The program's exit status, or -errno. */
-static int execute(const char *path)
-{
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (!pid) {
-		execl(path, path, NULL);
-		_exit(errno);
-	}
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -ECHILD;
-	return -WEXITSTATUS(status);
-}
-
 TEST_F(exec, execute)
 {
 	struct fuse_server_file *file = attack_file(&self->attack, "program");
 
 	ASSERT_EQ(0, attack_use(&self->attack, "program", self->id));
 	EXPECT_EQ(variant->noexec ? -EACCES : 0,
-		  execute(SCRATCH_FUSE "/program"));
+		  attack_execute(SCRATCH_FUSE "/program"));
 	EXPECT_EQ(!variant->attached, file->opens);
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
 	if (variant->noexec)
@@ -167,7 +147,7 @@ TEST_F(exec, filesystem_without_execution)
 	file->backing_id = fuse_backing_open_path(srv.fd, PSEUDO, O_RDONLY);
 	file->open_flags = FOPEN_PASSTHROUGH;
 	ASSERT_LT(0, file->backing_id);
-	EXPECT_EQ(-EACCES, execute(SCRATCH_FUSE2 "/program"));
+	EXPECT_EQ(-EACCES, attack_execute(SCRATCH_FUSE2 "/program"));
 	EXPECT_TRUE(reject_trace_has(&self->attack.trace, srv.dev,
 				     file->backing_id, -EACCES, "noexec"));
 	fuse_server_stop(&srv);

@@ -15,7 +15,6 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include <linux/fs.h>
 
@@ -215,24 +214,6 @@ static int map_exec(int fd, bool later)
 	return err;
 }
 
-static int execute(const char *path)
-{
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (!pid) {
-		execl(path, path, NULL);
-		_exit(errno);
-	}
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -ECHILD;
-	return -WEXITSTATUS(status);
-}
-
 TEST_F(attack_extents, noexec)
 {
 	struct attack *attack = &self->attack;
@@ -253,7 +234,7 @@ TEST_F(attack_extents, noexec)
 		EXPECT_EQ(forbidden ? -EACCES : 0, map_exec(fd, true));
 		close(fd);
 		EXPECT_EQ(forbidden ? -EACCES : 0,
-			  execute(SCRATCH_FUSE "/program"));
+			  attack_execute(SCRATCH_FUSE "/program"));
 	}
 	EXPECT_TRUE(attack_rejected(attack, 0, -EPERM, "noexec"));
 	EXPECT_TRUE(attack_rejected(attack, 0, -EACCES, "noexec"));

@@ -27,7 +27,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 
 #include <linux/falloc.h>
 #include <linux/fiemap.h>
@@ -974,28 +973,10 @@ FIXTURE_TEARDOWN(program)
 	attack_teardown(&self->attack);
 }
 
-static int execute(const char *path)
-{
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (!pid) {
-		execl(path, path, NULL);
-		_exit(errno);
-	}
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -ECHILD;
-	return -WEXITSTATUS(status);
-}
-
 TEST_F(program, execute)
 {
 	EXPECT_EQ(variant->noexec ? -EACCES : 0,
-		  execute(SCRATCH_FUSE "/program"));
+		  attack_execute(SCRATCH_FUSE "/program"));
 	if (variant->noexec)
 		EXPECT_TRUE(attack_rejected(&self->attack, 0, -EACCES,
 					    "noexec"));

@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -36,6 +35,7 @@
 #include "backing_files.h"
 #include "env.h"
 #include "held_page.h"
+#include "io_load.h"
 #include "reject_trace.h"
 
 #define READ		FUSE_BACKING_READ
@@ -55,10 +55,6 @@
 #define ENTRIES		32
 #define IOCTL		_IO('t', 1)
 #define ROUNDS		10
-
-/* What threads share */
-#define GET(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
-#define SET(x, to)	__atomic_store_n(&(x), to, __ATOMIC_RELAXED)
 
 FIXTURE(life) {
 	struct env env;
@@ -803,84 +799,6 @@ TEST_F(life, revoking_can_be_interrupted)
 	EXPECT_TRUE(wait_until(is_counted(self, self->id, 0, 0)));
 }
 
-/* Reads and writes of all kinds */
-
-struct load {
-	int fd;
-	int kind;
-	bool stop;
-	unsigned long rounds;
-	int error;
-	pthread_t thread;
-};
-
-static ssize_t load_once(struct load *load, char *buf)
-{
-	off_t at = load->kind * PAGE;
-
-	switch (load->kind) {
-	case 0:
-		return pwrite(load->fd, buf, PAGE, at);
-	case 1:
-		return aio_rw(load->fd, buf, PAGE, at, true);
-	case 2:
-		return aio_rw(load->fd, buf, PAGE, at, false);
-	default:
-		return pread(load->fd, buf, PAGE, at);
-	}
-}
-
-static void *load_thread(void *arg)
-{
-	struct load *load = arg;
-	static char bufs[4][2 * PAGE];
-	char *buf = bufs[load->kind] + (-(unsigned long)bufs[load->kind] &
-					(PAGE - 1));
-
-	memset(buf, '@', PAGE);
-	while (!GET(load->stop) && !load->error) {
-		if (load_once(load, buf) != PAGE)
-			SET(load->error, errno ?: EIO);
-		SET(load->rounds, load->rounds + 1);
-	}
-	return NULL;
-}
-
-static bool loads_run(struct load *loads)
-{
-	for (int i = 0; i < 4; i++) {
-		unsigned long rounds = GET(loads[i].rounds);
-
-		if (!wait_until(GET(loads[i].rounds) > rounds + 3 ||
-				GET(loads[i].error)))
-			return false;
-	}
-	return true;
-}
-
-static int loads_start(struct load *loads, int fd)
-{
-	for (int i = 0; i < 4; i++) {
-		loads[i] = (struct load){ .fd = fd, .kind = i };
-		if (pthread_create(&loads[i].thread, NULL, load_thread,
-				   &loads[i]))
-			return -EAGAIN;
-	}
-	return 0;
-}
-
-static int loads_end(struct load *loads)
-{
-	int err = 0;
-
-	for (int i = 0; i < 4; i++) {
-		SET(loads[i].stop, true);
-		pthread_join(loads[i].thread, NULL);
-		err = err ?: loads[i].error;
-	}
-	return err;
-}
-
 /* Whatever still goes to a part of the image is seen there after this. */
 static int clear(off_t part)
 {
@@ -902,7 +820,7 @@ static int is_clear(off_t part)
 TEST_F_TIMEOUT(life, replaced_under_load, 400)
 {
 	static const off_t part[2] = { OLD, NEW };
-	struct load loads[4];
+	struct io_load loads[IO_LOADS];
 	int fd;
 
 	ASSERT_EQ(0, look_up("a"));
@@ -912,13 +830,13 @@ TEST_F_TIMEOUT(life, replaced_under_load, 400)
 		fd = fuse_server_open(self->srv, "a",
 				      O_RDWR | (round & 2 ? O_DIRECT : 0));
 		ASSERT_LE(0, fd);
-		ASSERT_EQ(0, loads_start(loads, fd));
-		ASSERT_TRUE(loads_run(loads));
+		ASSERT_EQ(0, io_loads_start(loads, fd));
+		ASSERT_TRUE(io_loads_run(loads));
 		ASSERT_EQ(0, set(self, self->node, FILE_SIZE,
 				 part[(round + 1) % 2], WRITE, BOTH));
 		ASSERT_EQ(0, clear(part[round % 2]));
-		EXPECT_TRUE(loads_run(loads));
-		EXPECT_EQ(0, loads_end(loads)) TH_LOG("round %d", round);
+		EXPECT_TRUE(io_loads_run(loads));
+		EXPECT_EQ(0, io_loads_end(loads)) TH_LOG("round %d", round);
 		EXPECT_EQ(0, is_clear(part[round % 2])) TH_LOG("round %d",
 							       round);
 		close(fd);

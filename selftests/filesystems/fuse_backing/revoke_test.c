@@ -35,6 +35,7 @@
 #include "async_io.h"
 #include "env.h"
 #include "held_page.h"
+#include "io_load.h"
 #include "reject_trace.h"
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
@@ -685,85 +686,6 @@ TEST_F(revoke, waiting_can_be_interrupted)
 	close(ready[1]);
 }
 
-/* Reads and writes of all kinds while the file is migrated under them. */
-
-struct load {
-	int fd;
-	int kind;
-	bool stop;
-	unsigned long rounds;
-	int error;
-	pthread_t thread;
-};
-
-static ssize_t load_once(struct load *load, char *buf)
-{
-	off_t at = load->kind * BLOCK;
-
-	switch (load->kind) {
-	case 0:
-		return pwrite(load->fd, buf, BLOCK, at);
-	case 1:
-		return aio_rw(load->fd, buf, BLOCK, at, true);
-	case 2:
-		return aio_rw(load->fd, buf, BLOCK, at, false);
-	default:
-		return pread(load->fd, buf, BLOCK, at);
-	}
-}
-
-static void *load_thread(void *arg)
-{
-	struct load *load = arg;
-	static char bufs[4][2 * BLOCK];
-	char *buf = bufs[load->kind] + (-(unsigned long)bufs[load->kind] &
-					(BLOCK - 1));
-
-	memset(buf, '@', BLOCK);
-	while (!GET(load->stop) && !load->error) {
-		if (load_once(load, buf) != BLOCK)
-			SET(load->error, errno ?: EIO);
-		SET(load->rounds, load->rounds + 1);
-	}
-	return NULL;
-}
-
-static bool loads_run(struct load *loads)
-{
-	for (int i = 0; i < 4; i++) {
-		unsigned long rounds = GET(loads[i].rounds);
-
-		if (!wait_until(GET(loads[i].rounds) > rounds + 3 ||
-				GET(loads[i].error)))
-			return false;
-	}
-	return true;
-}
-
-static int loads_start(struct load *loads, int fd)
-{
-	for (int i = 0; i < 4; i++) {
-		loads[i] = (struct load){ .fd = fd, .kind = i };
-		if (pthread_create(&loads[i].thread, NULL, load_thread,
-				   &loads[i]))
-			return -EAGAIN;
-	}
-	return 0;
-}
-
-/* The first error of all of them. */
-static int loads_end(struct load *loads)
-{
-	int err = 0;
-
-	for (int i = 0; i < 4; i++) {
-		SET(loads[i].stop, true);
-		pthread_join(loads[i].thread, NULL);
-		err = err ?: loads[i].error;
-	}
-	return err;
-}
-
 /* Whatever still goes to the old file is seen there after this. */
 static int clear_old(void)
 {
@@ -784,7 +706,7 @@ static int old_is_clear(void)
 
 TEST_F_TIMEOUT(revoke, under_load, 400)
 {
-	struct load loads[4];
+	struct io_load loads[IO_LOADS];
 	__u32 served;
 
 	for (int round = 0; round < ROUNDS; round++) {
@@ -798,8 +720,8 @@ TEST_F_TIMEOUT(revoke, under_load, 400)
 		EXPECT_EQ(1, count(self->srv));
 		serve_directly(self->file);
 
-		ASSERT_EQ(0, loads_start(loads, self->fd));
-		ASSERT_TRUE(loads_run(loads));
+		ASSERT_EQ(0, io_loads_start(loads, self->fd));
+		ASSERT_TRUE(io_loads_run(loads));
 		ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0,
 						 REVOKE));
 		EXPECT_EQ(0, count(self->srv));
@@ -809,8 +731,8 @@ TEST_F_TIMEOUT(revoke, under_load, 400)
 		ASSERT_TRUE(wait_until(fuse_server_data_ops(self->srv) >
 				       served + 1));
 		ASSERT_EQ(0, clear_old());
-		EXPECT_TRUE(loads_run(loads));
-		EXPECT_EQ(0, loads_end(loads)) TH_LOG("round %d", round);
+		EXPECT_TRUE(io_loads_run(loads));
+		EXPECT_EQ(0, io_loads_end(loads)) TH_LOG("round %d", round);
 		EXPECT_EQ(0, old_is_clear()) TH_LOG("round %d", round);
 		ASSERT_EQ(0, unlink(scratch_path("a.old")));
 	}
