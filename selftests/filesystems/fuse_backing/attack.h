@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -305,6 +306,22 @@ static inline int attack_execute(const char *path)
 	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		return -ECHILD;
 	return -WEXITSTATUS(status);
+}
+
+/* What mmap(2) of a program's first page says, and mprotect(2) if it is @later. */
+static inline int attack_map_exec(int fd, int flags, bool later)
+{
+	const size_t size = getpagesize();
+	int prot = PROT_READ | (later ? 0 : PROT_EXEC);
+	void *map = mmap(NULL, size, prot, flags, fd, 0);
+	int err = 0;
+
+	if (map == MAP_FAILED)
+		return -errno;
+	if (later && mprotect(map, size, PROT_READ | PROT_EXEC) < 0)
+		err = -errno;
+	munmap(map, size);
+	return err;
 }
 
 #endif /* ATTACK_H */

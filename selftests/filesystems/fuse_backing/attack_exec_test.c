@@ -78,21 +78,6 @@ FIXTURE_TEARDOWN(exec)
 	attack_teardown(&self->attack);
 }
 
-/* What mmap(2) says, and then mprotect(2) if it has to. */
-static int map_exec(int fd, int flags, bool later)
-{
-	int prot = PROT_READ | (later ? 0 : PROT_EXEC);
-	void *map = mmap(NULL, PAGE, prot, flags, fd, 0);
-	int err = 0;
-
-	if (map == MAP_FAILED)
-		return -errno;
-	if (later && mprotect(map, PAGE, PROT_READ | PROT_EXEC) < 0)
-		err = -errno;
-	munmap(map, PAGE);
-	return err;
-}
-
 TEST_F(exec, map)
 {
 	static const int flags[] = { MAP_PRIVATE, MAP_SHARED };
@@ -105,8 +90,8 @@ TEST_F(exec, map)
 		fd = attack_open(&self->attack, "program", modes[i / 2],
 				 self->id);
 		ASSERT_LE(0, fd);
-		EXPECT_EQ(now, map_exec(fd, flags[i % 2], false));
-		EXPECT_EQ(later, map_exec(fd, flags[i % 2], true));
+		EXPECT_EQ(now, attack_map_exec(fd, flags[i % 2], false));
+		EXPECT_EQ(later, attack_map_exec(fd, flags[i % 2], true));
 		EXPECT_EQ(0, fuse_server_data_ops(self->srv));
 		close(fd);
 	}

@@ -199,21 +199,6 @@ static int set_noexec(bool on)
 		       -errno : 0;
 }
 
-/* What mmap(2) says, and then mprotect(2) if it has to. */
-static int map_exec(int fd, bool later)
-{
-	int prot = PROT_READ | (later ? 0 : PROT_EXEC);
-	void *map = mmap(NULL, PAGE, prot, MAP_PRIVATE, fd, 0);
-	int err = 0;
-
-	if (map == MAP_FAILED)
-		return -errno;
-	if (later && mprotect(map, PAGE, PROT_READ | PROT_EXEC) < 0)
-		err = -errno;
-	munmap(map, PAGE);
-	return err;
-}
-
 TEST_F(attack_extents, noexec)
 {
 	struct attack *attack = &self->attack;
@@ -230,8 +215,8 @@ TEST_F(attack_extents, noexec)
 		ASSERT_EQ(0, set_noexec(forbidden));
 		fd = fuse_server_open(self->srv, "program", O_RDONLY);
 		ASSERT_LE(0, fd);
-		EXPECT_EQ(forbidden ? -EPERM : 0, map_exec(fd, false));
-		EXPECT_EQ(forbidden ? -EACCES : 0, map_exec(fd, true));
+		EXPECT_EQ(forbidden ? -EPERM : 0, attack_map_exec(fd, MAP_PRIVATE, false));
+		EXPECT_EQ(forbidden ? -EACCES : 0, attack_map_exec(fd, MAP_PRIVATE, true));
 		close(fd);
 		EXPECT_EQ(forbidden ? -EACCES : 0,
 			  attack_execute(SCRATCH_FUSE "/program"));

@@ -982,29 +982,15 @@ TEST_F(program, execute)
 					    "noexec"));
 }
 
-static int map_exec(int fd, int flags, bool later)
-{
-	int prot = PROT_READ | (later ? 0 : PROT_EXEC);
-	void *map = mmap(NULL, PAGE, prot, flags, fd, 0);
-	int err = 0;
-
-	if (map == MAP_FAILED)
-		return -errno;
-	if (later && mprotect(map, PAGE, PROT_READ | PROT_EXEC) < 0)
-		err = -errno;
-	munmap(map, PAGE);
-	return err;
-}
-
 TEST_F(program, map)
 {
 	int fd = fuse_server_open(self->srv, "program", O_RDONLY);
 
 	ASSERT_LE(0, fd);
-	EXPECT_EQ(variant->noexec ? -EPERM : 0, map_exec(fd, MAP_PRIVATE, false));
-	EXPECT_EQ(variant->noexec ? -EPERM : 0, map_exec(fd, MAP_SHARED, false));
-	EXPECT_EQ(variant->noexec ? -EACCES : 0, map_exec(fd, MAP_PRIVATE, true));
-	EXPECT_EQ(variant->noexec ? -EACCES : 0, map_exec(fd, MAP_SHARED, true));
+	EXPECT_EQ(variant->noexec ? -EPERM : 0, attack_map_exec(fd, MAP_PRIVATE, false));
+	EXPECT_EQ(variant->noexec ? -EPERM : 0, attack_map_exec(fd, MAP_SHARED, false));
+	EXPECT_EQ(variant->noexec ? -EACCES : 0, attack_map_exec(fd, MAP_PRIVATE, true));
+	EXPECT_EQ(variant->noexec ? -EACCES : 0, attack_map_exec(fd, MAP_SHARED, true));
 	close(fd);
 }
 
@@ -1030,10 +1016,10 @@ TEST_F(program, one_file_of_two)
 					      1, READ |
 					      FUSE_BACKING_ATTACH_PENDING));
 	fd = fuse_server_open(self->srv, "program", O_RDONLY);
-	EXPECT_EQ(0, map_exec(fd, MAP_PRIVATE, false));
+	EXPECT_EQ(0, attack_map_exec(fd, MAP_PRIVATE, false));
 	ASSERT_EQ(0, fuse_backing_set_extents(self->srv->fd, self->node, extent,
 					      2, READ));
-	EXPECT_EQ(variant->noexec ? -EPERM : 0, map_exec(fd, MAP_PRIVATE, false));
+	EXPECT_EQ(variant->noexec ? -EPERM : 0, attack_map_exec(fd, MAP_PRIVATE, false));
 	close(fd);
 }
 
