@@ -4,7 +4,7 @@
 # CMD reaches the guest as it was written, dollars included
 override CMD := $(value CMD)
 export CMD SHARE TIMEOUT VARIANT KERNEL MEM CPUS DISKS DISK APPEND ICOUNT LEAKS
-export IMAGE LOG ACCEL MIRROR TESTS DEBUG QUICK BOOTS ROUNDS SEED REPORT DESTDIR PREFIX
+export IMAGE LOG ACCEL MIRROR CACHE TESTS DEBUG QUICK BOOTS GUESTS RESUME ROUNDS SEED REPORT DESTDIR PREFIX
 PREFIX ?= /usr/local
 ifneq ($(DEBUG),)
 override VARIANT := debug
@@ -14,7 +14,9 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 #: make run       the main job, in a guest, start to end
-#: make test      every test; TESTS=pattern for some, DEBUG=1 under KASAN & co.
+#: make test      what every change must pass; TESTS=pattern for some, DEBUG=1
+#:                for all of them under KASAN & co.
+#: make test-all  everything there is, some hours; RESUME=1 what didn't pass yet
 #: make powercut guests killed while they write; ROUNDS=1, SEED= of a failure
 #: make bench     against Debian's kernel, in instructions; QUICK=1 for a look
 #: make peers     libfuse's tests, fsx and fsstress, on Debian's kernel and ours
@@ -22,12 +24,12 @@ help:
 #: make check     checkpatch, sparse, W=1, kernel-doc, shellcheck, build variants
 #: make vm        CMD='...' run in a fresh guest; SHARE=DIR at /share, TIMEOUT=120
 #: make shell     a prompt in a fresh guest; Ctrl-D ends it
-#: make kernel    build the guest's kernel: VARIANT=base|debug|gcov|module|nopt
+#: make kernel    build the guest's kernel: VARIANT=base|debug|race|gcov|module|nopt
 #: make image     build the guest's root image
 #: make tools     build lsfusebacking for this machine
 #: make install   the same, and install it: DESTDIR= PREFIX=/usr/local
-#: make clean     remove build/, except the compiler cache and the guest image
-#: make distclean remove all of build/
+#: make clean     remove build/: all that was made in this clone
+#: make cacheclean remove what all clones share: objects, sources, images
 #:
 #: Variables of vm, shell, test: VARIANT IMAGE MEM CPUS DISKS DISK APPEND ICOUNT,
 #: described in vm/run. make turns any failure into its own exit status 2;
@@ -39,11 +41,14 @@ run:
 test:
 	@scripts/test
 
+test-all:
+	@scripts/test-all
+
 bench:
 	@scripts/bench
 
 powercut:
-	@scripts/powercut
+	@scripts/test-powercut
 
 peers:
 	@scripts/peers
@@ -70,12 +75,11 @@ install:
 	@scripts/tools install
 
 clean:
-	rm -rf build/linux-* build/obj-* build/vm build/test build/check build/log \
-		build/tools build/selftests build/peers
-
-distclean:
 	rm -rf build
 
-.PHONY: help run test powercut bench peers coverage check vm shell kernel image \
-	tools install clean distclean
+cacheclean:
+	@scripts/cache clean
+
+.PHONY: help run test test-all powercut bench peers coverage check vm shell kernel image \
+	tools install clean cacheclean
 .NOTPARALLEL:

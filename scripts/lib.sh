@@ -10,6 +10,9 @@ unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES MFLAGS
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$top/build
+# What every clone of this user can use: compiled objects, sources, images,
+# each named by what it depends on; scripts/cache looks after it
+cache=${CACHE:-${XDG_CACHE_HOME:-~/.cache}/fuse-backing}
 # shellcheck disable=SC2034 # for the scripts that source this
 variant=${VARIANT:-base}
 # shellcheck disable=SC2034
@@ -83,12 +86,20 @@ long()
 	note "$label: done in $(minutes $((SECONDS - start)))"
 }
 
-# Serialise what changes build/: several makes may run at once.
+# Serialise what changes build/, or with DIRECTORY that: several makes may run
+# at once. lock NAME [DIRECTORY]
 lock()
 {
-	exec 9>"$build/.lock-$1"
-	if ! flock -n 9; then
+	mkdir -p "${2:-$build}"
+	exec {lock_fd}>"${2:-$build}/.lock-$1"
+	if ! flock -n "$lock_fd"; then
 		note "waiting for another run to finish: $1"
-		flock 9
+		flock "$lock_fd"
 	fi
+}
+
+# Give back what lock took last
+unlock()
+{
+	exec {lock_fd}>&-
 }
