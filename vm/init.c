@@ -33,14 +33,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pace.h"
+
 #define ROOT "/newroot"
+#define HUNG_TASK_SECS	60
 
 static int output_port = -1;
 static int verdict_port = -1;
 static char *command;
 static char *shell;
 static bool share, leaks;
-static unsigned int rows, columns;
+static unsigned int rows, columns, pace;
 static char term[64] = "dumb";
 
 static void die(const char *what)
@@ -508,6 +511,31 @@ static void check_leaks(void)
 	free(report);
 }
 
+static void write_number(const char *path, unsigned int number)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", number);
+	write_file(path, text);
+}
+
+/*
+ * What the kernel takes for a hang is a time limit, too; PATIENCE is for the
+ * command's own. Only from here on may the host give up on us by its clock.
+ */
+static void set_pace(void)
+{
+	static const char hung[] = "/proc/sys/kernel/hung_task_timeout_secs";
+	char text[16];
+
+	pace = pace_measure() ?: 1;
+	fprintf(stderr, "init: time limits are %u times as long here\n", pace);
+	snprintf(text, sizeof(text), "%u", pace);
+	setenv("PATIENCE", text, 1);
+	if (!access(hung, F_OK))
+		write_number(hung, HUNG_TASK_SECS * pace);
+}
+
 static void report(int status)
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) :
@@ -544,8 +572,9 @@ int main(void)
 	name_disks();
 	set_up_system();
 	open_ports();
+	set_pace();
 	/* From here on the host must not boot another guest in our place. */
-	dprintf(verdict_port, "start\n");
+	dprintf(verdict_port, "pace %u\nstart\n", pace);
 	drain(verdict_port);
 	status = shell ? run_shell() : run_command();
 	kill_rest();
