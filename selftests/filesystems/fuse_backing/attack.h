@@ -11,7 +11,7 @@
  * Clients open files either with an id in the server's reply or, without asking
  * the server, with what is attached.
  *
- * To be included after kselftest_harness.h.
+ * To be included after harness.h.
  */
 #ifndef ATTACK_H
 #define ATTACK_H

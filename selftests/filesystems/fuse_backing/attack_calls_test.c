@@ -23,7 +23,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "attack.h"
 #include "module_param.h"

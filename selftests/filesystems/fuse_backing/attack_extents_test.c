@@ -18,7 +18,7 @@
 
 #include <linux/fs.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "attack.h"
 

@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "async_io.h"
 #include "attack.h"

@@ -23,7 +23,7 @@
 
 #include <linux/kcmp.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "attack.h"
 

@@ -19,7 +19,7 @@
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "async_io.h"
 #include "backing_files.h"

@@ -17,7 +17,7 @@
 #include <pthread.h>
 #include <sys/resource.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "backing_files.h"
 #include "env.h"

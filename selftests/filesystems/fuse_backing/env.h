@@ -2,7 +2,7 @@
 /*
  * What every test starts from: a scratch backing filesystem and a server.
  *
- * To be included after kselftest_harness.h.
+ * To be included after harness.h.
  */
 #ifndef ENV_H
 #define ENV_H

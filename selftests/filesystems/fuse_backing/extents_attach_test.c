@@ -24,7 +24,7 @@
 
 #include <linux/fs.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "env.h"
 #include "held_page.h"

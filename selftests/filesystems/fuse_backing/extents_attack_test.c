@@ -32,7 +32,7 @@
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "async_io.h"
 #include "attack.h"

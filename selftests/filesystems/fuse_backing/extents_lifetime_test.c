@@ -29,7 +29,7 @@
 
 #include <linux/fs.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "async_io.h"
 #include "backing_files.h"

@@ -2,7 +2,7 @@
 /*
  * A call that fails at each place where it can, one after the other.
  *
- * To be included after kselftest_harness.h.
+ * To be included after harness.h.
  */
 #ifndef FAULT_PLACES_H
 #define FAULT_PLACES_H

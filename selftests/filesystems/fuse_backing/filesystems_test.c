@@ -34,7 +34,7 @@
 #include <linux/loop.h>
 
 #include "fd_pass.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "creds.h"
 #include "env.h"

@@ -41,7 +41,7 @@
 
 #include <linux/fs.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "backing_files.h"
 #include "backing_table.h"

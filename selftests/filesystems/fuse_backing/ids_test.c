@@ -18,7 +18,7 @@
 #include <pthread.h>
 #include <sys/resource.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "env.h"
 

@@ -16,7 +16,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "creds.h"
 #include "env.h"

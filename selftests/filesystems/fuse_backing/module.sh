@@ -44,7 +44,7 @@ passes()
 # The count of references, in the third column
 unused()
 {
-	for _ in $(seq 100); do
+	for _ in $(seq $((100 * ${PATIENCE:-1}))); do
 		grep -q '^fuse [0-9]* 0 ' /proc/modules && return
 		sleep 0.1
 	done

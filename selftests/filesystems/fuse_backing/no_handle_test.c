@@ -28,7 +28,7 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "creds.h"
 #include "env.h"

@@ -20,7 +20,7 @@
 
 #include <linux/userfaultfd.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "async_io.h"
 #include "env.h"

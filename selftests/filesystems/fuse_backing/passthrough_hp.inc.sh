@@ -53,7 +53,7 @@ poll()
 	tries=0
 	until "$@" 2>/dev/null; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 150 ] || return 1
+		[ "$tries" -lt $((150 * ${PATIENCE:-1})) ] || return 1
 		sleep 0.1
 	done
 }

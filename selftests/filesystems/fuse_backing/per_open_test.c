@@ -27,7 +27,7 @@
 
 #include <linux/fs.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "env.h"
 #include "reject_trace.h"

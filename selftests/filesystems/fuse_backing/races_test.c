@@ -30,7 +30,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "backing_files.h"
 #include "creds.h"

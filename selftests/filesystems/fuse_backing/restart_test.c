@@ -23,7 +23,7 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "env.h"
 #include "held_page.h"

@@ -30,7 +30,7 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "async_io.h"
 #include "env.h"

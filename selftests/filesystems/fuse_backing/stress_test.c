@@ -32,7 +32,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "backing_table.h"
 #include "creds.h"
@@ -52,7 +52,7 @@
 #define FIRST_LIMIT	1024
 
 /* Whoever does nothing for so long is stuck, even if all others wait for it */
-#define STUCK_STEPS	18000
+#define STUCK_STEPS	(12 * WAIT_STEPS)
 
 /* What a leak of an object for each round or each operation would exceed */
 #define SLAB_NOISE	4000

@@ -20,7 +20,7 @@
 #include <sys/swap.h>
 #include <sys/sysmacros.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "env.h"
 

@@ -20,7 +20,7 @@
 #include <sys/mount.h>
 #include <sys/syscall.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "creds.h"
 #include "env.h"

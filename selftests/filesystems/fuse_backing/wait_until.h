@@ -11,8 +11,10 @@
 
 #include <unistd.h>
 
-#define WAIT_STEP_US	10000
-#define WAIT_STEPS	1500
+#include "patience.h"
+
+#define WAIT_STEP_US	1000
+#define WAIT_STEPS	(15000 * patience())
 
 /* The last value of @cond; false means that the bound was reached. */
 #define wait_until(cond) ({						\
