@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# In the guest, for scripts/powercut: append records in each way, until the
+# In the guest, for scripts/test-powercut: append records in each way, until the
 # power is cut; and in the next guest, see what is there.
 #
 #   powercut.sh append          says "mapped WAY", and "WAY N" for each sync
