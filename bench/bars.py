@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a row must not exceed."""
 
+from fnmatch import fnmatch
+
 # no row worse than upstream by more than this
 UPSTREAM_PERCENT = 3
 
@@ -35,12 +37,22 @@ class Verdict:
     def __init__(self):
         self.judged = False
         self.reasons = []
+        self.worst = 0
+        self.known = ''
 
     def expect(self, value, limit, what):
         """The row is worth a verdict; @value beyond @limit fails it."""
         self.judged = True
         if value > limit:
             self.reasons.append(what)
+            self.worst = max(self.worst, value)
+
+    def look_up(self, known, name):
+        """A row that misses its bar, but not by more than is known, and why."""
+        for pattern, at_most, why in known:
+            if self.failed and fnmatch(name, pattern) and \
+                    self.worst <= at_most:
+                self.known = why
 
     def upstream(self, operation, ours, upstream):
         """Compare with upstream; a request more is a request too many."""
@@ -57,8 +69,19 @@ class Verdict:
     def __str__(self):
         if not self.judged:
             return '-'
-        return '**FAIL**: ' + ', '.join(self.reasons) if self.reasons \
-            else 'pass'
+        if not self.failed:
+            return 'pass'
+        missed = ', '.join(self.reasons)
+        return f'misses {missed}: {self.known}' if self.known \
+            else f'**FAIL**: {missed}'
+
+
+def read_known(path):
+    """Lines of pattern, the most that a row may have, and the reason."""
+    with open(path, encoding='utf-8') as file:
+        lines = [line.rstrip('\n').split('\t') for line in file
+                 if line.strip() and not line.startswith('#')]
+    return [(pattern, float(at_most), why) for pattern, at_most, why in lines]
 
 
 def instructions(operation, direct, upstream, ours):

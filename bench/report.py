@@ -4,7 +4,8 @@
 
 Writes results.md and the plots into DIRECTORY, and the headline table into
 README, between its two marks. INFO is text for the head of the report. The last
-line of the output is how many rows passed.
+line of the output is how many rows passed, failed, and missed a bar as the file
+"reasons" says they do: those count as skipped. Exits with 1 if any failed.
 """
 
 import os
@@ -45,6 +46,9 @@ def size_name(size):
     return f' {size} B' if size else ''
 
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
 class Table:
     """Lines of Markdown; knows how many rows passed."""
 
@@ -52,6 +56,8 @@ class Table:
         self.lines = []
         self.passed = 0
         self.failed = 0
+        self.known = 0
+        self.reasons = bars.read_known(os.path.join(HERE, 'reasons'))
 
     def text(self, *lines):
         """A paragraph."""
@@ -69,8 +75,10 @@ class Table:
     def judged(self, verdict, *cells):
         """One line with a verdict in its last cell."""
         if verdict.judged:
+            verdict.look_up(self.reasons, ', '.join(cells[:2]))
             self.passed += not verdict.failed
-            self.failed += verdict.failed
+            self.known += bool(verdict.known)
+            self.failed += verdict.failed and not verdict.known
         self.row(*cells, str(verdict))
 
 
@@ -361,7 +369,7 @@ def put_between_marks(path, lines):
         file.write(text)
 
 
-TEXT = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'template.md')
+TEXT = os.path.join(HERE, 'template.md')
 
 
 def fill(template, parts):
@@ -396,7 +404,8 @@ def main():
     part('waiting', write_waiting)
     part('memory', write_mappings, 'bytes')
     part('parallel', write_parallel)
-    verdicts = f'{table.passed} rows pass, {table.failed} fail'
+    verdicts = (f'{table.passed} rows pass, {table.failed} fail, '
+                f'{table.known} miss a bar for a known reason')
     with open(info, encoding='utf-8') as file:
         parts['info'] = file.read()
     parts['verdicts'] = f'**{verdicts}.**'
@@ -408,7 +417,9 @@ def main():
     plots.draw(res, out)
     for name in readme:
         put_between_marks(name, write_headline(res, f'{verdicts}.'))
-    print(verdicts)
+    print(f'{table.passed} passed, {table.failed} failed, '
+          f'{table.known} skipped')
+    return table.failed > 0
 
 
-main()
+sys.exit(main())
