@@ -2,17 +2,23 @@
 /*
  * A kernel thread with a file table of its own.
  *
- * The thread does no work: it owns a files_struct, credentials and resource
- * limits, and sleeps.  Files are installed and removed by the callers, in their
- * own context.  /proc/PID/fd, lsof(8) and prlimit(2) then work on the thread as
- * they do on any process.
+ * The thread owns a files_struct, credentials and resource limits, and sleeps.
+ * Files are installed and removed by the callers, in their own context.
+ * /proc/PID/fd, lsof(8) and prlimit(2) then work on the thread as they do on any
+ * process.
+ *
+ * It wakes up for what nobody else may do where they are: closing a file can wait
+ * for whoever made the filesystem, so it must not happen on a queue that others
+ * share.  One thread serves one user of this, and nobody waits for it who can't
+ * give up.
  *
  * Locking: files->file_lock serializes every change of the table and protects
  * all fields of struct kthread_files below the comment that names it.  Nothing
  * else is taken inside it.
  *
  * References: a kthread_files holds one reference on the task and one on the
- * files_struct.  The table holds one reference on each installed file.
+ * files_struct.  The table holds one reference on each installed file.  Work that
+ * is queued is the thread's until it is called.
  */
 
 #include <linux/completion.h>
@@ -22,10 +28,14 @@
 #include <linux/file.h>
 #include <linux/generic-radix-tree.h>
 #include <linux/init_task.h>
+#include <linux/jiffies.h>
 #include <linux/key.h>
 #include <linux/kthread.h>
 #include <linux/kthread_files.h>
+#include <linux/module.h>
 #include <linux/pid_namespace.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/sched/user.h>
@@ -33,6 +43,9 @@
 #include <linux/user_namespace.h>
 
 #include "../fs/internal.h"
+
+/* What somebody who exits, and can't be killed any more, waits at most */
+#define EXIT_PATIENCE	HZ
 
 /* What is kept of a number */
 union number {
@@ -59,6 +72,10 @@ struct kthread_files {
 	/* for the thread to commit when it starts, not ours afterwards */
 	struct cred *cred;
 	struct completion ready;
+	/* struct kthread_files_work, the newest first */
+	struct llist_head works;
+	/* jiffies when the present work was begun, 0 between two of them */
+	unsigned long busy_since;
 
 	/* All below: files->file_lock */
 	bool sealed;
@@ -466,7 +483,43 @@ static struct cred *prepare_thread_creds(void)
 	return cred;
 }
 
-static int sleep_until_stopped(void *data)
+/* In the order in which they were queued */
+static void run_works(struct kthread_files *kf, struct llist_node *works)
+{
+	struct kthread_files_work *work, *next;
+
+	works = llist_reverse_order(works);
+	llist_for_each_entry_safe(work, next, works, node) {
+		WRITE_ONCE(kf->busy_since, jiffies ?: 1);
+		work->func(work);
+		WRITE_ONCE(kf->busy_since, 0);
+		cond_resched();
+	}
+}
+
+static void serve(struct kthread_files *kf)
+{
+	struct llist_node *works;
+	bool stop;
+
+	for (;;) {
+		set_current_state(TASK_IDLE);
+		/* before the works: those that were queued by then are run */
+		stop = kthread_should_stop();
+		works = llist_del_all(&kf->works);
+		if (works) {
+			__set_current_state(TASK_RUNNING);
+			run_works(kf, works);
+			continue;
+		}
+		if (stop)
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+}
+
+static int serve_until_stopped(void *data)
 {
 	struct kthread_files *kf = data;
 
@@ -477,14 +530,151 @@ static int sleep_until_stopped(void *data)
 	commit_creds(kf->cred);
 	complete(&kf->ready);
 
-	set_current_state(TASK_IDLE);
-	while (!kthread_should_stop()) {
-		schedule();
-		set_current_state(TASK_IDLE);
-	}
-	__set_current_state(TASK_RUNNING);
+	serve(kf);
 	return 0;
 }
+
+/**
+ * kthread_files_queue - have the thread do something
+ * @kf: the table
+ * @work: not queued; the thread's until @func is called, which may free it
+ * @func: called by the thread, in the order of queueing, without locks; may
+ *	sleep, and as long as it does nothing else that was queued is done
+ *
+ * The caller may lose @kf as soon as @func is called.
+ *
+ * Context: any.
+ */
+void kthread_files_queue(struct kthread_files *kf,
+			 struct kthread_files_work *work,
+			 void (*func)(struct kthread_files_work *work))
+{
+	struct task_struct *task = kf->task;
+
+	work->func = func;
+	/* a task that ends after this is freed after a grace period */
+	rcu_read_lock();
+	if (llist_add(&work->node, &kf->works))
+		wake_up_process(task);
+	rcu_read_unlock();
+}
+EXPORT_SYMBOL_GPL(kthread_files_queue);
+
+/**
+ * kthread_files_is_current - is the caller a table's thread
+ * @kf: the table
+ *
+ * Context: any.
+ * Return: whether the caller runs as what was queued for @kf.
+ */
+bool kthread_files_is_current(const struct kthread_files *kf)
+{
+	return current == kf->task;
+}
+EXPORT_SYMBOL_GPL(kthread_files_is_current);
+
+/**
+ * kthread_files_may_wait - can the caller give up
+ *
+ * A kernel thread works for others, and somebody who exits can't be killed: they
+ * are not to wait for what a user may keep from ever happening.
+ *
+ * Context: process context.
+ * Return: whether a killable wait can be ended by killing the caller.
+ */
+bool kthread_files_may_wait(void)
+{
+	return !(current->flags & (PF_KTHREAD | PF_EXITING));
+}
+EXPORT_SYMBOL_GPL(kthread_files_may_wait);
+
+/* Whoever waits, and the thread, have a reference each: either may be the last */
+struct barrier {
+	struct kthread_files_work work;
+	struct completion reached;
+	refcount_t count;
+};
+
+static void put_barrier(struct barrier *barrier)
+{
+	if (refcount_dec_and_test(&barrier->count))
+		kfree(barrier);
+}
+
+static void reach_barrier(struct kthread_files_work *work)
+{
+	struct barrier *barrier = container_of(work, struct barrier, work);
+
+	complete(&barrier->reached);
+	put_barrier(barrier);
+}
+
+static bool is_stuck(const struct kthread_files *kf)
+{
+	unsigned long since = READ_ONCE(kf->busy_since);
+
+	return since && time_after(jiffies, since + EXIT_PATIENCE);
+}
+
+static bool was_killed(void)
+{
+	return current->signal->group_exit_code & 0x7f;
+}
+
+/* Returns whether it is worth a barrier at all */
+static bool would_wait(const struct kthread_files *kf)
+{
+	if (kthread_files_is_current(kf))
+		return false;
+	/* another such thread keeps nobody waiting but those it is for */
+	if (current->flags & PF_KTHREAD)
+		return kthread_func(current) == serve_until_stopped;
+	if (current->flags & PF_EXITING)
+		return !was_killed() && !is_stuck(kf);
+	return true;
+}
+
+static int wait_for_barrier(struct barrier *barrier)
+{
+	if (current->flags & PF_KTHREAD) {
+		wait_for_completion(&barrier->reached);
+		return 0;
+	}
+	if (current->flags & PF_EXITING)
+		return wait_for_completion_timeout(&barrier->reached,
+						   EXIT_PATIENCE) ? 0 : -EINTR;
+	return wait_for_completion_killable(&barrier->reached) ? -EINTR : 0;
+}
+
+/**
+ * kthread_files_flush - wait for what was queued
+ * @kf: the table
+ *
+ * For who can give up: any process may be killed, one that exits waits for a moment
+ * only, and kernel threads not at all, but those of other tables.  The thread
+ * of @kf doesn't wait for itself.
+ *
+ * Context: process context without locks; may sleep, killable.
+ * Return: 0 if all that the caller had queued before is done; -EINTR if it isn't
+ *	known to be, which is no reason to queue it again.
+ */
+int kthread_files_flush(struct kthread_files *kf)
+{
+	struct barrier *barrier;
+	int err;
+
+	if (!would_wait(kf))
+		return -EINTR;
+
+	barrier = kmalloc(sizeof(*barrier), GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	init_completion(&barrier->reached);
+	refcount_set(&barrier->count, 2);
+	kthread_files_queue(kf, &barrier->work, reach_barrier);
+	err = wait_for_barrier(barrier);
+	put_barrier(barrier);
+	return err;
+}
+EXPORT_SYMBOL_GPL(kthread_files_flush);
 
 static void inherit_nofile_limit(struct task_struct *task)
 {
@@ -570,12 +760,18 @@ static int launch_thread(struct kthread_files *kf)
 	return over_process_limit(kf->task) ? -EAGAIN : 0;
 }
 
-static void stop_thread(struct kthread_files *kf)
+/* The thread is gone, or has nothing more to do with @kf */
+static void free_files(struct kthread_files *kf)
 {
-	kthread_stop(kf->task);
 	put_task_struct(kf->task);
 	genradix_free(&kf->numbers);
 	kfree(kf);
+}
+
+static void stop_thread(struct kthread_files *kf)
+{
+	kthread_stop(kf->task);
+	free_files(kf);
 }
 
 __printf(2, 0)
@@ -588,7 +784,7 @@ static struct task_struct *create_thread(struct kthread_files *kf,
 	name = kvasprintf(GFP_KERNEL, namefmt, args);
 	if (!name)
 		return ERR_PTR(-ENOMEM);
-	task = kthread_create(sleep_until_stopped, kf, "%s", name);
+	task = kthread_create(serve_until_stopped, kf, "%s", name);
 	kfree(name);
 	return task;
 }
@@ -604,9 +800,10 @@ static struct task_struct *create_thread(struct kthread_files *kf,
  * thread itself is not.
  *
  * Context: may sleep; killable.  No locks: kthreadd does part of the work.
- * Return: the table, to be ended with kthread_files_destroy(); or ERR_PTR() of
- *	-EINTR if the caller was killed, -EAGAIN if the user has too many
- *	processes, -ENOMEM, or what else makes a new thread impossible.
+ * Return: the table, to be ended with kthread_files_destroy() or
+ *	kthread_files_exit(); or ERR_PTR() of -EINTR if the caller was killed,
+ *	-EAGAIN if the user has too many processes, -ENOMEM, or what else makes a
+ *	new thread impossible.
  */
 struct kthread_files *kthread_files_create(const char *namefmt, ...)
 {
@@ -619,6 +816,7 @@ struct kthread_files *kthread_files_create(const char *namefmt, ...)
 	if (!kf)
 		return ERR_PTR(-ENOMEM);
 	init_completion(&kf->ready);
+	init_llist_head(&kf->works);
 	genradix_init(&kf->numbers);
 	kf->next = 1;
 
@@ -646,9 +844,10 @@ EXPORT_SYMBOL_GPL(kthread_files_create);
  *
  * The caller must have removed every file, and nobody may use @kf any more:
  * files left to the exit of the thread would be closed at a time that nobody
- * can wait for.  The thread disappears from /proc soon after.
+ * can wait for.  What is queued is done first, so it must not be anything that a
+ * user can delay.  The thread disappears from /proc soon after.
  *
- * Context: may sleep.
+ * Context: not the thread's own; may sleep.
  */
 void kthread_files_destroy(struct kthread_files *kf)
 {
@@ -656,3 +855,21 @@ void kthread_files_destroy(struct kthread_files *kf)
 	stop_thread(kf);
 }
 EXPORT_SYMBOL_GPL(kthread_files_destroy);
+
+/**
+ * kthread_files_exit - the same by the thread itself
+ * @kf: the table
+ * @module: whose code calls this; the reference that kept it is put
+ *
+ * For who doesn't wait until the table is empty.
+ *
+ * Context: called by work, with nothing else queued.
+ */
+void __noreturn kthread_files_exit(struct kthread_files *kf,
+				   struct module *module)
+{
+	WARN_ON_ONCE(kf->count || !kthread_files_is_current(kf));
+	free_files(kf);
+	__module_put_and_kthread_exit(module, 0);
+}
+EXPORT_SYMBOL_GPL(kthread_files_exit);

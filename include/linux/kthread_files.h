@@ -10,10 +10,12 @@
 #ifndef _LINUX_KTHREAD_FILES_H
 #define _LINUX_KTHREAD_FILES_H
 
+#include <linux/llist.h>
 #include <linux/types.h>
 
 struct file;
 struct kthread_files;
+struct module;
 struct pid_namespace;
 
 /*
@@ -22,9 +24,28 @@ struct pid_namespace;
  */
 #define KTHREAD_FILES_REUSE_DISTANCE	255
 
+/**
+ * struct kthread_files_work - something for the thread to do
+ * @node: among what is queued
+ * @func: see kthread_files_queue()
+ */
+struct kthread_files_work {
+	struct llist_node node;
+	void (*func)(struct kthread_files_work *work);
+};
+
 __printf(1, 2)
 struct kthread_files *kthread_files_create(const char *namefmt, ...);
 void kthread_files_destroy(struct kthread_files *kf);
+void __noreturn kthread_files_exit(struct kthread_files *kf,
+				   struct module *module);
+
+void kthread_files_queue(struct kthread_files *kf,
+			 struct kthread_files_work *work,
+			 void (*func)(struct kthread_files_work *work));
+int kthread_files_flush(struct kthread_files *kf);
+bool kthread_files_is_current(const struct kthread_files *kf);
+bool kthread_files_may_wait(void);
 
 int kthread_files_install(struct kthread_files *kf, struct file *file,
 			  void *data, int *nr_of_data);
