@@ -14,7 +14,14 @@
  *
  * References: the connection, each mapping and each call in progress hold one
  * on the table.  The superblock's end waits for all of them, so that nothing
- * of the mount pins a backing filesystem afterwards.
+ * of the mount pins a backing filesystem afterwards.  If whoever ends it can't
+ * wait for as long, the table is left to its thread, with references on the module
+ * and on the connection.
+ *
+ * Closing: a file on another FUSE may wait for that one's server, without end and
+ * beyond the reach of signals, so the thread closes it, and whoever needs it
+ * closed can give up.  Other files are closed by who puts them, and by the thread
+ * only where that can't be: when an inode is evicted, or a connection aborted.
  */
 
 #include "fuse_i.h"
@@ -26,13 +33,15 @@
 #include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/kthread_files.h>
+#include <linux/magic.h>
+#include <linux/module.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/spinlock.h>
-#include <linux/workqueue.h>
 
 struct fuse_backing_table {
 	/* there as long as the table */
-	const struct fuse_conn *fc;
+	struct fuse_conn *fc;
 	/* backing id -> file and struct fuse_backing */
 	struct kthread_files *files;
 	/* what is attached to inodes */
@@ -44,13 +53,57 @@ struct fuse_backing_table {
 	const struct cred *write_cred;
 	refcount_t users;
 	struct completion unused;
-	struct work_struct empty_work;
-	struct llist_head dead;
-	/* maps of extents that a worker is to free */
-	struct llist_head dead_maps;
-	struct work_struct reap_work;
-	struct work_struct reap_maps_work;
+	/* set by the last user, and by who doesn't wait for it: the second acts */
+	atomic_t left;
+	struct kthread_files_work end_work;
+	/* the connection was aborted: everything is to be closed, once */
+	atomic_t aborted;
+	struct kthread_files_work empty_work;
+	/* backing files of FUSE files that the thread is yet to close */
+	atomic_t closing;
 };
+
+/* A backing file of a FUSE file, for the thread to close */
+struct closing_file {
+	struct kthread_files_work work;
+	struct fuse_backing *fb;
+	struct file *file;
+};
+
+static pid_t thread_of(const struct fuse_backing_table *table)
+{
+	return kthread_files_pid(table->files, &init_pid_ns);
+}
+
+/* The table has no users left */
+static void free_table(struct fuse_backing_table *table)
+{
+	put_cred(table->cred);
+	put_cred(table->write_cred);
+	kfree(table);
+}
+
+static void table_destroy(struct fuse_backing_table *table)
+{
+	fuse_backing_trace(fuse_backing_thread_exit, table->fc,
+			   thread_of(table));
+	kthread_files_destroy(table->files);
+	free_table(table);
+}
+
+/* The same by the thread, to which the table was left */
+static void end_table(struct kthread_files_work *work)
+{
+	struct fuse_backing_table *table =
+		container_of(work, struct fuse_backing_table, end_work);
+	struct kthread_files *files = table->files;
+	struct fuse_conn *fc = table->fc;
+
+	fuse_backing_trace(fuse_backing_thread_exit, fc, thread_of(table));
+	free_table(table);
+	fuse_conn_put(fc);
+	kthread_files_exit(files, THIS_MODULE);
+}
 
 /**
  * fuse_backing_table_put - drop a reference on a table
@@ -60,7 +113,11 @@ struct fuse_backing_table {
  */
 void fuse_backing_table_put(struct fuse_backing_table *table)
 {
-	if (refcount_dec_and_test(&table->users))
+	if (!refcount_dec_and_test(&table->users))
+		return;
+	if (atomic_xchg(&table->left, 1))
+		kthread_files_queue(table->files, &table->end_work, end_table);
+	else
 		complete(&table->unused);
 }
 
@@ -95,17 +152,39 @@ static void free_mapping(struct fuse_backing *fb)
 	free_removed(fb);
 }
 
+static void reap_mapping(struct kthread_files_work *work)
+{
+	free_mapping(container_of(work, struct fuse_backing, dead));
+}
+
+static bool is_for_thread(const struct fuse_backing *fb)
+{
+	return fb->by_thread && !kthread_files_is_current(fb->table->files);
+}
+
 /**
  * fuse_backing_put - drop a reference on a mapping
  * @fb: the mapping
  *
  * Context: process context without locks; may sleep, because the last reference
- *	closes the backing file.
+ *	closes the backing file.  Where that can take for ever, the caller can be
+ *	killed, and the file is closed later.
  */
 void fuse_backing_put(struct fuse_backing *fb)
 {
-	if (refcount_dec_and_test(&fb->count))
+	struct fuse_backing_table *table = fb->table;
+
+	if (!refcount_dec_and_test(&fb->count))
+		return;
+	if (!is_for_thread(fb)) {
 		free_mapping(fb);
+		return;
+	}
+	/* the mapping's own reference goes with it */
+	refcount_inc(&table->users);
+	kthread_files_queue(table->files, &fb->dead, reap_mapping);
+	kthread_files_flush(table->files);
+	fuse_backing_table_put(table);
 }
 
 /**
@@ -116,48 +195,90 @@ void fuse_backing_put(struct fuse_backing *fb)
  */
 void fuse_backing_put_deferred(struct fuse_backing *fb)
 {
-	struct fuse_backing_table *table = fb->table;
-
-	if (!refcount_dec_and_test(&fb->count))
-		return;
 	/* the mapping's own reference keeps the table until it is freed */
-	if (llist_add(&fb->dead, &table->dead))
-		queue_work(system_unbound_wq, &table->reap_work);
+	if (refcount_dec_and_test(&fb->count))
+		kthread_files_queue(fb->table->files, &fb->dead, reap_mapping);
+}
+
+static void close_queued(struct kthread_files_work *work)
+{
+	struct closing_file *closing =
+		container_of(work, struct closing_file, work);
+	struct fuse_backing *fb = closing->fb;
+
+	__fput_sync(closing->file);
+	kfree(closing);
+	atomic_dec(&fb->table->closing);
+	fuse_backing_put(fb);
+}
+
+static void close_by_thread(struct fuse_backing *fb, struct file *file)
+{
+	struct fuse_backing_table *table = fb->table;
+	struct closing_file *closing;
+
+	closing = kmalloc(sizeof(*closing), GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	closing->fb = fb;
+	closing->file = file;
+	atomic_inc(&table->closing);
+
+	refcount_inc(&table->users);
+	kthread_files_queue(table->files, &closing->work, close_queued);
+	kthread_files_flush(table->files);
+	fuse_backing_table_put(table);
 }
 
 /**
- * fuse_backing_reap_map - have a worker free a map of extents
+ * fuse_backing_close_file - close the backing file of a FUSE file
+ * @fb: the mapping that it was opened with, and a reference to drop
+ * @file: the backing file
+ *
+ * The file is closed before the mapping is given up.
+ *
+ * Context: as fuse_backing_put().
+ */
+void fuse_backing_close_file(struct fuse_backing *fb, struct file *file)
+{
+	if (is_for_thread(fb)) {
+		close_by_thread(fb, file);
+		return;
+	}
+	__fput_sync(file);
+	fuse_backing_put(fb);
+}
+
+/**
+ * fuse_backing_may_reopen - may another backing file be opened
+ * @fb: the mapping to open it with
+ *
+ * Files that nobody waits for any more to be closed are in no table and count
+ * for no open FUSE file.
+ *
+ * Context: any.
+ * Return: 0, or -EMFILE if the thread has as many to close as it may have open.
+ */
+int fuse_backing_may_reopen(const struct fuse_backing *fb)
+{
+	struct fuse_backing_table *table = fb->table;
+
+	if (likely(!fb->by_thread) ||
+	    atomic_read(&table->closing) < kthread_files_limit(table->files))
+		return 0;
+	return fuse_backing_reject(table->fc, fb->id, -EMFILE,
+				   FUSE_BACKING_TABLE);
+}
+
+/**
+ * fuse_backing_reap_map - have the thread free a map of extents
  * @table: the table, on which the map has a reference
  * @dead: fuse_extents_map::dead
  *
  * Context: any.
  */
 void fuse_backing_reap_map(struct fuse_backing_table *table,
-			   struct llist_node *dead)
+			   struct kthread_files_work *dead)
 {
-	if (llist_add(dead, &table->dead_maps))
-		queue_work(system_unbound_wq, &table->reap_maps_work);
-}
-
-static void reap_maps(struct work_struct *work)
-{
-	struct fuse_backing_table *table =
-		container_of(work, struct fuse_backing_table, reap_maps_work);
-
-	fuse_extents_map_reap(llist_del_all(&table->dead_maps));
-}
-
-static void reap_mappings(struct work_struct *work)
-{
-	struct fuse_backing_table *table =
-		container_of(work, struct fuse_backing_table, reap_work);
-	struct llist_node *dead = llist_del_all(&table->dead);
-	struct fuse_backing *fb, *next;
-
-	llist_for_each_entry_safe(fb, next, dead, dead) {
-		free_mapping(fb);
-		cond_resched();
-	}
+	kthread_files_queue(table->files, dead, fuse_extents_map_reap);
 }
 
 static bool get_to_close(void *data)
@@ -211,7 +332,7 @@ void fuse_backing_close_table(struct fuse_backing_table *table)
 }
 
 /* Nothing is installed any more; holds a reference on the table */
-static void empty_table(struct work_struct *work)
+static void empty_table(struct kthread_files_work *work)
 {
 	struct fuse_backing_table *table =
 		container_of(work, struct fuse_backing_table, empty_work);
@@ -220,12 +341,7 @@ static void empty_table(struct work_struct *work)
 	fuse_backing_table_put(table);
 }
 
-static pid_t thread_of(const struct fuse_backing_table *table)
-{
-	return kthread_files_pid(table->files, &init_pid_ns);
-}
-
-static struct fuse_backing_table *table_create(const struct fuse_conn *fc)
+static struct fuse_backing_table *table_create(struct fuse_conn *fc)
 {
 	struct fuse_backing_table *table;
 
@@ -247,22 +363,8 @@ static struct fuse_backing_table *table_create(const struct fuse_conn *fc)
 	fuse_backing_nodes_init(&table->nodes, fc);
 	refcount_set(&table->users, 1);
 	init_completion(&table->unused);
-	INIT_WORK(&table->empty_work, empty_table);
-	INIT_WORK(&table->reap_work, reap_mappings);
-	INIT_WORK(&table->reap_maps_work, reap_maps);
 	fuse_backing_trace(fuse_backing_thread_start, fc, thread_of(table));
 	return table;
-}
-
-/* The table has no users left */
-static void table_destroy(struct fuse_backing_table *table)
-{
-	fuse_backing_trace(fuse_backing_thread_exit, table->fc,
-			   thread_of(table));
-	kthread_files_destroy(table->files);
-	put_cred(table->cred);
-	put_cred(table->write_cred);
-	kfree(table);
 }
 
 /**
@@ -436,6 +538,7 @@ static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
 	fb->per_open = per_open;
 	fb->per_inode = false;
 	fb->block = false;
+	fb->by_thread = file_inode(file)->i_sb->s_magic == FUSE_SUPER_MAGIC;
 	fb->table = table;
 	fb->usage = NULL;
 	/* the id's, and the caller's */
@@ -677,7 +780,7 @@ bool fuse_backing_visit(struct fuse_backing_table *table, unsigned int id,
  *
  * Every id is closed, and every mapping without an open FUSE file leaves the
  * table soon after.  Registration fails with -ENOTCONN from now on.  Aborting
- * is the way out of hangs: nothing here waits, the files are put by a worker.
+ * is the way out of hangs: nothing here waits, the files are put by the thread.
  *
  * Context: process context without locks; doesn't sleep.
  */
@@ -692,17 +795,39 @@ void fuse_backing_abort(struct fuse_conn *fc)
 	fuse_backing_close_nodes(&table->nodes);
 
 	/* the reference goes to the work */
-	if (!queue_work(system_unbound_wq, &table->empty_work))
+	if (!atomic_xchg(&table->aborted, 1))
+		kthread_files_queue(table->files, &table->empty_work,
+				    empty_table);
+	else
 		fuse_backing_table_put(table);
+}
+
+/* Nobody waits for the table to be unused: the thread frees it */
+static void leave_to_thread(struct fuse_backing_table *table)
+{
+	struct fuse_conn *fc = table->fc;
+
+	__module_get(THIS_MODULE);
+	fuse_conn_get(fc);
+	if (!atomic_xchg(&table->left, 1))
+		return;
+
+	/* it is unused now, and whoever used it last is about to say so */
+	wait_for_completion(&table->unused);
+	table_destroy(table);
+	fuse_conn_put(fc);
+	module_put(THIS_MODULE);
 }
 
 /**
  * fuse_backing_destroy - the superblock's end: stop the thread
  * @fc: the connection, aborted, with all inodes evicted
  *
- * When this returns, nothing of the connection pins a backing filesystem.
+ * When this returns, nothing of the connection pins a backing filesystem: unless
+ * the caller was killed, or couldn't be.  Superblocks also end in kernel threads
+ * that work for others, and in tasks that exit.
  *
- * Context: process context; waits for files to be closed.
+ * Context: process context; waits for files to be closed, killable.
  */
 void fuse_backing_destroy(struct fuse_conn *fc)
 {
@@ -722,12 +847,11 @@ void fuse_backing_destroy(struct fuse_conn *fc)
 		return;
 
 	fuse_backing_table_put(table);
-	wait_for_completion(&table->unused);
-	/* the last reference may be a work's, which returns after dropping it */
-	flush_work(&table->empty_work);
-	flush_work(&table->reap_maps_work);
-	flush_work(&table->reap_work);
-	table_destroy(table);
+	if (kthread_files_may_wait() &&
+	    !wait_for_completion_killable(&table->unused))
+		table_destroy(table);
+	else
+		leave_to_thread(table);
 }
 
 /**

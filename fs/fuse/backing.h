@@ -11,8 +11,8 @@
 
 #include <linux/fuse_backing.h>
 #include <linux/hashtable.h>
+#include <linux/kthread_files.h>
 #include <linux/list.h>
-#include <linux/llist.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -50,13 +50,14 @@ struct vm_area_struct;
  * @per_open: the id belongs to the first reply that names it
  * @per_inode: it is, or was, attached to an inode
  * @block: extents of inodes are, or were, in it
+ * @by_thread: closing files of it may wait for somebody's server: the thread does
  * @file: the registered file; the thread's table holds the reference, for as
  *	long as the mapping has one
  * @cred: credentials of the registration
  * @write_cred: the same without CAP_FSETID, for clients that lack it
  * @table: where the file is; the mapping holds a reference
  * @usage: who uses it, %NULL if it was never used
- * @dead: entry on the list of mappings that a worker is to free
+ * @dead: without references: for the thread to free
  */
 struct fuse_backing {
 	refcount_t count;
@@ -66,12 +67,13 @@ struct fuse_backing {
 	bool per_open;
 	bool per_inode;
 	bool block;
+	bool by_thread;
 	struct file *file;
 	const struct cred *cred;
 	const struct cred *write_cred;
 	struct fuse_backing_table *table;
 	struct fuse_backing_usage *usage;
-	struct llist_node dead;
+	struct kthread_files_work dead;
 };
 
 /**
@@ -212,8 +214,10 @@ struct fuse_backing *fuse_backing_lookup(struct fuse_conn *fc, int backing_id);
 struct fuse_backing *fuse_backing_claim(struct fuse_conn *fc, int backing_id);
 void fuse_backing_put(struct fuse_backing *fb);
 void fuse_backing_put_deferred(struct fuse_backing *fb);
+void fuse_backing_close_file(struct fuse_backing *fb, struct file *file);
+int fuse_backing_may_reopen(const struct fuse_backing *fb);
 void fuse_backing_reap_map(struct fuse_backing_table *table,
-			   struct llist_node *dead);
+			   struct kthread_files_work *dead);
 void fuse_backing_status(struct fuse_conn *fc, struct pid_namespace *ns,
 			 struct fuse_backing_status *status);
 struct fuse_backing_table *fuse_backing_table_get(struct fuse_conn *fc);

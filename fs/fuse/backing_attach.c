@@ -1024,7 +1024,7 @@ void fuse_backing_detach_all(struct fuse_backing_nodes *nodes)
  * fuse_backing_evict_attached - an inode takes its attachment along
  * @fi: the FUSE inode, which nobody else uses
  *
- * Context: may be memory reclaim: backing files are closed by a worker.
+ * Context: may be memory reclaim: backing files are closed by the thread.
  */
 void fuse_backing_evict_attached(struct fuse_inode *fi)
 {

@@ -54,7 +54,7 @@ struct fuse_extents_map {
 	/* the mappings know of their user */
 	bool used;
 	struct fuse_backing_table *table;
-	struct llist_node dead;
+	struct kthread_files_work dead;
 	u64 nodeid;
 	struct extent_file *files;
 	unsigned int nr_files;
@@ -128,19 +128,14 @@ static void map_put_deferred(struct fuse_extents_map *map)
 }
 
 /**
- * fuse_extents_map_reap - free maps that lost their last reference
- * @dead: list of fuse_extents_map::dead
+ * fuse_extents_map_reap - free a map that lost its last reference
+ * @dead: fuse_extents_map::dead
  *
- * Context: process context without locks; may sleep.
+ * Context: the thread of the map's table.
  */
-void fuse_extents_map_reap(struct llist_node *dead)
+void fuse_extents_map_reap(struct kthread_files_work *dead)
 {
-	struct fuse_extents_map *map, *next;
-
-	llist_for_each_entry_safe(map, next, dead, dead) {
-		map_free(map);
-		cond_resched();
-	}
+	map_free(container_of(dead, struct fuse_extents_map, dead));
 }
 
 /* What a descriptor must be good for, and its file, to be in an extent */

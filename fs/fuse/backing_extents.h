@@ -58,7 +58,7 @@ void fuse_extents_put_deferred(struct fuse_extents *extents);
 void fuse_extents_swap(struct fuse_extents *extents, struct fuse_extents *other,
 		       enum fuse_backing_use_kind kind);
 int fuse_extents_retire(struct fuse_extents *extents);
-void fuse_extents_map_reap(struct llist_node *dead);
+void fuse_extents_map_reap(struct kthread_files_work *dead);
 
 void fuse_extents_use(struct fuse_extents *extents,
 		      enum fuse_backing_use_kind kind);

@@ -166,7 +166,7 @@ void fuse_inode_backing_unpin(struct fuse_inode *fi, struct fuse_backing *fb)
  * fuse_inode_backing_evict - give up the mappings of an inode
  * @fi: the FUSE inode, which nobody else uses
  *
- * Context: may be memory reclaim: backing files are closed by a worker.
+ * Context: may be memory reclaim: backing files are closed by the thread.
  */
 void fuse_inode_backing_evict(struct fuse_inode *fi)
 {

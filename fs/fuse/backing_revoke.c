@@ -225,8 +225,7 @@ static void put_taken(struct fuse_inode *fi, const struct taken *taken,
 		fuse_extents_put(taken->extents);
 		return;
 	}
-	__fput_sync(taken->file);
-	fuse_backing_put(taken->fb);
+	fuse_backing_close_file(taken->fb, taken->file);
 }
 
 /* Revoked, and nothing in flight */
@@ -312,8 +311,9 @@ int fuse_backing_enter(struct fuse_file *ff, struct fuse_inode *fi)
  * @fi: its inode
  *
  * The backing file is closed before the mapping is given up, both before this
- * returns.  A file that the server knows of leaves the inode's I/O mode when
- * the last request for it has ended, and one that it doesn't know of now.
+ * returns, unless the caller is killed.  A file that the server knows of leaves
+ * the inode's I/O mode when the last request for it has ended, and one that it
+ * doesn't know of now.
  *
  * Context: process context; may sleep.
  */

@@ -155,7 +155,7 @@ static int open_id(struct file *file, int backing_id)
 		return fuse_backing_reject(fc, backing_id, -ENOENT,
 					   FUSE_BACKING_UNKNOWN_ID);
 
-	err = fuse_backing_usage_start(fb);
+	err = fuse_backing_may_reopen(fb) ?: fuse_backing_usage_start(fb);
 	if (err)
 		goto out_put;
 
@@ -267,7 +267,8 @@ int fuse_passthrough_open_error(const struct fuse_file *ff, int err)
  * @fi: its inode
  *
  * The backing file is closed before the mapping is given up, both before this
- * returns: afterwards the FUSE file doesn't pin the backing filesystem.
+ * returns: afterwards the FUSE file doesn't pin the backing filesystem.  If the
+ * caller is killed, that comes later.
  *
  * Context: process context; may sleep.
  */
