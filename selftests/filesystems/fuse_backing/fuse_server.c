@@ -704,6 +704,8 @@ static void handle(struct server *s)
 	case FUSE_STATX:
 		return do_statx(s, arg);
 	case FUSE_SETATTR:
+		if (s->sh->mute_setattr)
+			return;
 		return do_setattr(s, arg);
 	case FUSE_OPEN:
 		return do_open(s, arg);

@@ -82,6 +82,7 @@ struct fuse_server_shared {
 	__s32 flush_error;
 	__s32 fsync_error;
 	bool fallocates;	/* else FALLOCATE is ENOSYS */
+	bool mute_setattr;	/* never answer SETATTR */
 	__u32 entry_valid;	/* seconds */
 	__u32 attr_valid;
 

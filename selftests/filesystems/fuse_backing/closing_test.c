@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Closing a backing file keeps nobody waiting who can't give up.
+ *
+ * Proves: a server that withholds an answer, while a backing file on its own
+ * filesystem is closed, stops neither what the machine's workers do for all, nor
+ * umount(2), close(2) and FUSE_DEV_IOC_BACKING_CLOSE of somebody who is killed,
+ * nor the end of a process or of a mount namespace; other mounts, and files of the
+ * same mount on other filesystems, are closed meanwhile; what was left behind is
+ * bounded, and gone when the answer can't come any more. With a server that
+ * answers, all of them wait until the file is closed.
+ *
+ * The lower server has FUSE_WRITEBACK_CACHE, so closing a file that was written
+ * to sends it the file's times and waits for its answer, and no signal ends that.
+ *
+ * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <linux/fuse.h>
+
+#include "kselftest_harness.h"
+
+#include "env.h"
+#include "light_mount.h"
+
+/* More than a workqueue that everybody uses has workers for */
+#define MANY_MOUNTS	540
+#define SMALL_LIMIT	8
+
+struct mounts {
+	struct env env;		/* the lower filesystem */
+	struct fuse_server *lower;
+	struct fuse_server upper;
+	pid_t writer;		/* keeps a file of the lower one dirty */
+};
+
+FIXTURE(closing) {
+	struct mounts m;
+};
+
+FIXTURE_SETUP(closing)
+{
+	const struct fuse_server_opts lower = {
+		.mountpoint = SCRATCH_FUSE2,
+		.no_passthrough = true,
+		.init_flags = FUSE_WRITEBACK_CACHE,
+	};
+	const struct fuse_server_opts upper = {
+		.mountpoint = SCRATCH_FUSE,
+		.backing = SCRATCH_FUSE2,
+	};
+
+	self->m.lower = &self->m.env.srv;
+	if (geteuid())
+		SKIP(return, "needs root");
+	ASSERT_EQ(0, scratch_setup(&self->m.env.scratch, SCRATCH_TMPFS));
+	ASSERT_EQ(0, env_files());
+	ASSERT_EQ(0, env_serve(&self->m.env, self->m.lower, &lower));
+	ASSERT_EQ(0, env_serve(&self->m.env, &self->m.upper, &upper));
+	if (!self->m.upper.sh->passthrough)
+		SKIP(return, "needs FUSE passthrough");
+}
+
+/* Ends whatever waits for an answer. */
+static int lower_gives_up(struct fuse_server *lower)
+{
+	return fuse_server_abort(lower);
+}
+
+FIXTURE_TEARDOWN(closing)
+{
+	if (self->m.lower->sh)
+		lower_gives_up(self->m.lower);
+	if (self->m.writer > 0) {
+		kill(self->m.writer, SIGKILL);
+		waitpid(self->m.writer, NULL, 0);
+	}
+	fuse_server_stop(&self->m.upper);
+	env_teardown(&self->m.env);
+}
+
+static int lower_register(struct mounts *m)
+{
+	return fuse_backing_open_path(m->upper.fd, SCRATCH_FUSE2 "/a",
+				      O_RDWR);
+}
+
+static void write_and_pause(int report)
+{
+	static char page[4096];
+	int fd = open(SCRATCH_FUSE2 "/a", O_RDWR);
+	bool ok = fd >= 0 && pwrite(fd, page, sizeof(page), 0) ==
+			     (ssize_t)sizeof(page);
+
+	if (write(report, &ok, sizeof(ok)) == sizeof(ok))
+		pause();
+	_exit(1);
+}
+
+/*
+ * From now on, who closes the last of several descriptors of the lower "a" asks
+ * its server something, and isn't answered. The writer has one that it doesn't
+ * close, and nobody inherits it.
+ */
+static int lower_withholds(struct mounts *m)
+{
+	bool ok = false;
+	int p[2];
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return -errno;
+	m->writer = fork();
+	if (!m->writer)
+		write_and_pause(p[1]);
+	close(p[1]);
+	if (read(p[0], &ok, sizeof(ok)) != sizeof(ok))
+		ok = false;
+	close(p[0]);
+	m->lower->sh->mute_setattr = true;
+	return ok ? 0 : -EIO;
+}
+
+/* Does somebody wait for the answer? */
+static bool lower_was_asked(struct mounts *m)
+{
+	return fuse_server_ops(m->lower, FUSE_SETATTR) > 0;
+}
+
+/* What @fn returns, 0 or -errno, is a process' exit status. */
+static pid_t start(int (*fn)(struct mounts *m, int arg),
+		   struct mounts *m, int arg)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		_exit(-fn(m, arg));
+	return pid;
+}
+
+static bool has_ended(pid_t pid, int *status)
+{
+	return wait_until(waitpid(pid, status, WNOHANG) == pid);
+}
+
+/* It waits, can be killed, and is gone then. */
+static bool can_be_killed(struct mounts *m, pid_t pid)
+{
+	int status;
+
+	if (!wait_until(lower_was_asked(m)) ||
+	    waitpid(pid, &status, WNOHANG) || kill(pid, SIGKILL) < 0)
+		return false;
+	return has_ended(pid, &status) && WIFSIGNALED(status);
+}
+
+static int do_umount(struct mounts *m, int unused)
+{
+	(void)unused;
+	return fuse_server_umount(&m->upper);
+}
+
+static int do_backing_close(struct mounts *m, int id)
+{
+	return fuse_backing_close(m->upper.fd, id);
+}
+
+static int do_open_close(struct mounts *m, int id)
+{
+	int fd = fuse_server_open_id(&m->upper, "a", O_RDWR, id);
+
+	if (fd < 0)
+		return fd;
+	return close(fd) < 0 ? -errno : 0;
+}
+
+static int do_open_exit(struct mounts *m, int id)
+{
+	int fd = fuse_server_open_id(&m->upper, "a", O_RDWR, id);
+
+	return fd < 0 ? fd : 0;
+}
+
+static int do_open_stop(struct mounts *m, int id)
+{
+	int fd = fuse_server_open_id(&m->upper, "a", O_RDWR, id);
+
+	return fd < 0 ? fd : raise(SIGSTOP);
+}
+
+/* It has the file open: 0 or what is wrong. */
+static int start_with_file(struct mounts *m, int id, pid_t *pid)
+{
+	int status;
+
+	*pid = start(do_open_stop, m, id);
+	if (waitpid(*pid, &status, WUNTRACED) != *pid)
+		return -errno;
+	return WIFSTOPPED(status) ? 0 : -status;
+}
+
+TEST_F(closing, umount_can_be_killed)
+{
+	pid_t thread, pid;
+
+	ASSERT_LT(0, lower_register(&self->m));
+	thread = thread_find(self->m.upper.dev);
+	ASSERT_NE(0, thread);
+	ASSERT_EQ(0, lower_withholds(&self->m));
+	pid = start(do_umount, &self->m, 0);
+	EXPECT_TRUE(can_be_killed(&self->m, pid));
+
+	/* The thread still has something to do, and ends with it. */
+	EXPECT_TRUE(thread_exists(thread));
+	ASSERT_EQ(0, lower_gives_up(self->m.lower));
+	EXPECT_TRUE(wait_until(!thread_exists(thread)));
+}
+
+TEST_F(closing, close_can_be_killed)
+{
+	int id = lower_register(&self->m);
+	pid_t thread = thread_find(self->m.upper.dev);
+
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, lower_withholds(&self->m));
+	EXPECT_TRUE(can_be_killed(&self->m, start(do_open_close, &self->m, id)));
+	EXPECT_TRUE(table_has(thread, id));
+	ASSERT_EQ(0, lower_gives_up(self->m.lower));
+	EXPECT_TRUE(wait_until(!fuse_server_umount(&self->m.upper)));
+	EXPECT_TRUE(wait_until(!thread_exists(thread)));
+}
+
+TEST_F(closing, backing_close_can_be_killed)
+{
+	int id = lower_register(&self->m);
+	pid_t thread = thread_find(self->m.upper.dev);
+
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, lower_withholds(&self->m));
+	EXPECT_TRUE(can_be_killed(&self->m, start(do_backing_close, &self->m, id)));
+	ASSERT_EQ(0, lower_gives_up(self->m.lower));
+	EXPECT_EQ(0, fuse_server_umount(&self->m.upper));
+	EXPECT_TRUE(wait_until(!thread_exists(thread)));
+}
+
+/* It has the file open when it is killed: nothing can end it twice. */
+TEST_F(closing, killed_client_ends)
+{
+	int id = lower_register(&self->m), status;
+	pid_t pid;
+
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, start_with_file(&self->m, id, &pid));
+	ASSERT_EQ(0, lower_withholds(&self->m));
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	EXPECT_TRUE(has_ended(pid, &status));
+}
+
+/* And so does one that ends by itself, when it has waited for a while. */
+TEST_F(closing, client_exits)
+{
+	int id = lower_register(&self->m), status;
+	pid_t pid;
+
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, lower_withholds(&self->m));
+	pid = start(do_open_exit, &self->m, id);
+	EXPECT_TRUE(wait_until(lower_was_asked(&self->m)));
+	ASSERT_TRUE(has_ended(pid, &status));
+	EXPECT_EQ(0, status);
+}
+
+/* A mount that is gone with its namespace, and that with its last process. */
+static int mount_for_itself(struct mounts *m, int unused)
+{
+	int dev;
+
+	(void)m;
+	(void)unused;
+	if (unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return -errno;
+	dev = light_mount(SCRATCH_OTHER, 0);
+	if (dev < 0)
+		return dev;
+	if (fuse_backing_open_path(dev, SCRATCH_FUSE2 "/a", O_RDWR) != 1)
+		return -EPROTO;
+	return raise(SIGSTOP) ? -EINTR : 0;
+}
+
+TEST_F(closing, namespace_ends)
+{
+	int status;
+	pid_t pid;
+
+	mkdir(SCRATCH_OTHER, 0755);
+	pid = start(mount_for_itself, &self->m, 0);
+	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	ASSERT_TRUE(WIFSTOPPED(status)) TH_LOG("status %x", status);
+	ASSERT_EQ(0, lower_withholds(&self->m));
+	ASSERT_EQ(0, kill(pid, SIGCONT));
+	ASSERT_TRUE(has_ended(pid, &status));
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(wait_until(lower_was_asked(&self->m)));
+	ASSERT_EQ(0, lower_gives_up(self->m.lower));
+	EXPECT_TRUE(wait_until(!thread_count()));
+}
+
+/* The thread closes nothing but what may have to wait. */
+TEST_F(closing, others_of_the_mount_go)
+{
+	int id = lower_register(&self->m), fd;
+	int other = fuse_backing_open_path(self->m.upper.fd, scratch_path("b"),
+					   O_RDWR);
+	pid_t thread = thread_find(self->m.upper.dev);
+
+	ASSERT_LT(0, id);
+	ASSERT_LT(0, other);
+	ASSERT_EQ(0, lower_withholds(&self->m));
+	EXPECT_TRUE(can_be_killed(&self->m, start(do_backing_close, &self->m, id)));
+
+	fd = fuse_server_open_id(&self->m.upper, "b", O_RDWR, other);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, fuse_backing_close(self->m.upper.fd, other));
+	EXPECT_TRUE(table_has(thread, other));
+	EXPECT_EQ(0, close(fd));
+	EXPECT_TRUE(wait_until(!table_has(thread, other)));
+}
+
+/* Each mount has a thread of its own. */
+TEST_F(closing, other_mounts_go)
+{
+	int id = lower_register(&self->m), dev;
+
+	mkdir(SCRATCH_OTHER, 0755);
+	ASSERT_LT(0, id);
+	dev = light_mount(SCRATCH_OTHER, 0);
+	ASSERT_LE(0, dev);
+	ASSERT_EQ(1, fuse_backing_open_path(dev, scratch_path("b"), O_RDWR));
+	ASSERT_EQ(0, lower_withholds(&self->m));
+	EXPECT_TRUE(can_be_killed(&self->m, start(do_umount, &self->m, 0)));
+	EXPECT_EQ(1, thread_count() - 1);
+
+	close(dev);
+	EXPECT_EQ(0, umount2(SCRATCH_OTHER, 0));
+	EXPECT_TRUE(wait_until(thread_count() == 1));
+}
+
+/* What nobody waits for any more is no way around limits. */
+TEST_F(closing, leftovers_are_limited)
+{
+	const struct rlimit small = { SMALL_LIMIT, SMALL_LIMIT };
+	int id = lower_register(&self->m), status, fd;
+	pid_t thread = thread_find(self->m.upper.dev), pid;
+
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, prlimit(thread, RLIMIT_NOFILE, &small, NULL));
+	ASSERT_EQ(0, lower_withholds(&self->m));
+	for (int i = 0; i < SMALL_LIMIT; i++) {
+		ASSERT_EQ(0, start_with_file(&self->m, id, &pid));
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		ASSERT_TRUE(has_ended(pid, &status));
+	}
+	EXPECT_TRUE(wait_until(lower_was_asked(&self->m)));
+	fd = fuse_server_open_id(&self->m.upper, "a", O_RDWR, id);
+	EXPECT_EQ(-EMFILE, fd);
+}
+
+/* Who can't be stopped gets all that others are refused. */
+TEST_F(closing, answers_are_waited_for)
+{
+	int id = lower_register(&self->m), status;
+	pid_t thread = thread_find(self->m.upper.dev);
+
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, lower_withholds(&self->m));
+	self->m.lower->sh->mute_setattr = false;
+	ASSERT_TRUE(has_ended(start(do_open_close, &self->m, id), &status));
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(lower_was_asked(&self->m));
+	EXPECT_EQ(0, fuse_backing_close(self->m.upper.fd, id));
+	EXPECT_EQ(0, table_count(thread));
+	EXPECT_EQ(0, fuse_server_umount(&self->m.upper));
+	EXPECT_TRUE(wait_until(!thread_exists(thread)));
+	kill(self->m.writer, SIGKILL);
+	waitpid(self->m.writer, NULL, 0);
+	self->m.writer = 0;
+	/* nothing of the upper one pins it */
+	EXPECT_EQ(0, fuse_server_umount(self->m.lower));
+}
+
+/* The machine's workers carry what is written to a terminal to its other end. */
+static bool pty_works(void)
+{
+	struct pollfd pfd = { .fd = -1, .events = POLLIN };
+	int slave = -1;
+	bool works = false;
+
+	pfd.fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (pfd.fd >= 0 && !grantpt(pfd.fd) && !unlockpt(pfd.fd))
+		slave = open(ptsname(pfd.fd), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave >= 0 && write(slave, "x\n", 2) == 2)
+		works = wait_until(poll(&pfd, 1, 0) == 1);
+	close(slave);
+	close(pfd.fd);
+	return works;
+}
+
+TEST_F_TIMEOUT(closing, workers_go_on, 240)
+{
+	static int dev[MANY_MOUNTS];
+	const struct rlimit limit = { 2 * MANY_MOUNTS, 2 * MANY_MOUNTS };
+	char path[64];
+
+	if (!pty_works())
+		SKIP(return, "needs /dev/pts");
+	mkdir(SCRATCH_OTHER, 0755);
+	ASSERT_EQ(0, mount("t", SCRATCH_OTHER, "tmpfs", 0, NULL));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	for (int i = 0; i < MANY_MOUNTS; i++) {
+		snprintf(path, sizeof(path), SCRATCH_OTHER "/%d", i);
+		dev[i] = light_mount(path, 0);
+		ASSERT_LE(0, dev[i]);
+		ASSERT_EQ(1, fuse_backing_open_path(dev[i], SCRATCH_FUSE2 "/a",
+						    O_RDWR));
+	}
+	ASSERT_EQ(0, lower_withholds(&self->m));
+	for (int i = 0; i < MANY_MOUNTS; i++)
+		close(dev[i]);
+	EXPECT_TRUE(wait_until(lower_was_asked(&self->m)));
+	EXPECT_TRUE(pty_works());
+}
+
+TEST_HARNESS_MAIN
