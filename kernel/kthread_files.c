@@ -31,6 +31,7 @@
 #include <linux/jiffies.h>
 #include <linux/key.h>
 #include <linux/kthread.h>
+#include <linux/kthread_charge.h>
 #include <linux/kthread_files.h>
 #include <linux/module.h>
 #include <linux/pid_namespace.h>
@@ -72,6 +73,8 @@ struct kthread_files {
 	/* for the thread to commit when it starts, not ours afterwards */
 	struct cred *cred;
 	struct completion ready;
+	/* what the thread costs whoever it was started for */
+	struct kthread_charge charge;
 	/* struct kthread_files_work, the newest first */
 	struct llist_head works;
 	/* jiffies when the present work was begun, 0 between two of them */
@@ -765,6 +768,7 @@ static void free_files(struct kthread_files *kf)
 {
 	put_task_struct(kf->task);
 	genradix_free(&kf->numbers);
+	kthread_uncharge(&kf->charge);
 	kfree(kf);
 }
 
@@ -796,14 +800,15 @@ static struct task_struct *create_thread(struct kthread_files *kf,
  * The thread gets the caller's credentials without capabilities and keyrings,
  * and the caller's RLIMIT_NOFILE, both as they are now.  It counts as a process
  * of the caller's user; RLIMIT_NPROC of the caller applies as in fork(2).
- * Memory of the table is charged to the caller's memory cgroup, that of the
- * thread itself is not.
+ * Memory of the table and of the thread itself is charged to the caller's memory
+ * cgroup, and its pids cgroup counts the thread as one of its tasks; it is a member
+ * of neither.
  *
  * Context: may sleep; killable.  No locks: kthreadd does part of the work.
  * Return: the table, to be ended with kthread_files_destroy() or
  *	kthread_files_exit(); or ERR_PTR() of -EINTR if the caller was killed,
- *	-EAGAIN if the user has too many processes, -ENOMEM, or what else makes a
- *	new thread impossible.
+ *	-EAGAIN if the user or the pids cgroup has too many processes, -ENOMEM,
+ *	or what else makes a new thread impossible.
  */
 struct kthread_files *kthread_files_create(const char *namefmt, ...)
 {
@@ -820,12 +825,16 @@ struct kthread_files *kthread_files_create(const char *namefmt, ...)
 	genradix_init(&kf->numbers);
 	kf->next = 1;
 
+	err = kthread_charge(&kf->charge);
+	if (err)
+		goto err_free;
+
 	va_start(args, namefmt);
 	task = create_thread(kf, namefmt, args);
 	va_end(args);
 	if (IS_ERR(task)) {
-		kfree(kf);
-		return ERR_CAST(task);
+		err = PTR_ERR(task);
+		goto err_uncharge;
 	}
 
 	kf->task = get_task_struct(task);
@@ -835,6 +844,12 @@ struct kthread_files *kthread_files_create(const char *namefmt, ...)
 		return ERR_PTR(err);
 	}
 	return kf;
+
+err_uncharge:
+	kthread_uncharge(&kf->charge);
+err_free:
+	kfree(kf);
+	return ERR_PTR(err);
 }
 EXPORT_SYMBOL_GPL(kthread_files_create);
 

@@ -592,7 +592,8 @@ static int register_file(struct fuse_backing_table *table, struct file *file,
  *	CAP_SYS_ADMIN on a filesystem that is not fit;
  *	-ELOOP if the backing filesystem is stacked too deeply;
  *	-EMFILE if the thread's RLIMIT_NOFILE is reached;
- *	-EAGAIN if the thread would exceed the caller's RLIMIT_NPROC;
+ *	-EAGAIN if the thread would exceed the caller's RLIMIT_NPROC, or pids.max
+ *	of its cgroup;
  *	-ENOTCONN after the connection was aborted or unmounted;
  *	-EINTR if the caller was killed, -ENOMEM.
  */
