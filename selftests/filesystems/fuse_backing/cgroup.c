@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A memory cgroup of a test's own. See cgroup.h.
+ * A cgroup of a test's own. See cgroup.h.
  */
 
 #define _GNU_SOURCE
@@ -19,7 +19,7 @@
 
 int cgroup_make(void)
 {
-	if (text_file_write(TOP "/cgroup.subtree_control", "+memory"))
+	if (text_file_write(TOP "/cgroup.subtree_control", "+memory +pids"))
 		return -EOPNOTSUPP;
 	return mkdir(GROUP, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
@@ -62,12 +62,17 @@ long cgroup_read(const char *name)
 	return number_of(name, "");
 }
 
+long cgroup_value(const char *name, const char *key)
+{
+	char start[64];
+
+	snprintf(start, sizeof(start), "%s ", key);
+	return number_of(name, start);
+}
+
 long cgroup_event(const char *name)
 {
-	char key[64];
-
-	snprintf(key, sizeof(key), "%s ", name);
-	return number_of("memory.events", key);
+	return cgroup_value("memory.events", name);
 }
 
 int cgroup_remove(void)

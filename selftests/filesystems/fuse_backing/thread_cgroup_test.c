@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A mount's kernel thread is paid for by the cgroup of who had it started.
+ *
+ * Proves: the pids controller counts the thread as it counts a process, and
+ * pids.max refuses it with EAGAIN where it refuses fork(2); memory of the thread
+ * is charged; both are returned when the thread ends, or never came to be. The
+ * thread is no member of the cgroup: while it lives, that is empty, can be
+ * removed, killed and frozen, which is all that service managers look at.
+ *
+ * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "kselftest_harness.h"
+
+#include "cgroup.h"
+#include "creds.h"
+#include "env.h"
+#include "light_mount.h"
+#include "text_file.h"
+
+#define MOUNTS		64
+#define OTHER_UID	4321
+#define STACK_SIZE	16384	/* and less than a thread: CPUs keep charges */
+#define PIDS_MAX	10
+#define RACERS		4
+#define RACES		50
+#define KILLS		30
+#define CONTROL		"/sys/fs/cgroup/fuse_backing/cgroup.subtree_control"
+#define INNER		"/sys/fs/cgroup/fuse_backing/inner"
+
+struct group {
+	struct scratch scratch;
+	int fd;			/* a backing file, opened once */
+	int dev[MOUNTS];
+};
+
+FIXTURE(thread_cgroup) {
+	struct group m;
+};
+
+static const char *mountpoint(int i)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), SCRATCH_OTHER "/%d", i);
+	return path;
+}
+
+FIXTURE_SETUP(thread_cgroup)
+{
+	int err;
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	err = cgroup_make();
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "needs cgroup 2 with memory and pids");
+	ASSERT_EQ(0, err);
+	ASSERT_EQ(0, scratch_setup(&self->m.scratch, SCRATCH_TMPFS));
+	ASSERT_EQ(0, scratch_file("a", FILE_SIZE, 0));
+	mkdir(SCRATCH_OTHER, 0755);
+	ASSERT_EQ(0, mount("t", SCRATCH_OTHER, "tmpfs", 0, NULL));
+	self->m.fd = open(scratch_path("a"), O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, self->m.fd);
+	for (int i = 0; i < MOUNTS; i++) {
+		self->m.dev[i] = light_mount(mountpoint(i), OTHER_UID);
+		ASSERT_LE(0, self->m.dev[i]);
+	}
+}
+
+static int umount_all(struct group *m)
+{
+	int err = 0;
+
+	for (int i = 0; i < MOUNTS; i++) {
+		close(m->dev[i]);
+		if (umount2(mountpoint(i), 0) < 0)
+			err = -errno;
+	}
+	return err;
+}
+
+FIXTURE_TEARDOWN(thread_cgroup)
+{
+	umount_all(&self->m);
+	wait_until(!thread_count());
+	cgroup_write("pids.max", -1);
+	rmdir(INNER);
+	wait_until(cgroup_remove() != -EBUSY);
+}
+
+static long counted(void)
+{
+	return cgroup_read("pids.current");
+}
+
+/* @fn in a process that is in the cgroup: its result, 0 to 255. */
+static pid_t member_start(int (*fn)(struct group *m),
+			  struct group *m)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		if (cgroup_join())
+			_exit(254);
+		_exit(fn(m));
+	}
+	return pid;
+}
+
+static int member_end(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+static int member(int (*fn)(struct group *m),
+		  struct group *m)
+{
+	return member_end(member_start(fn, m));
+}
+
+static int register_one(struct group *m)
+{
+	return fuse_backing_open(m->dev[0], m->fd) != 1;
+}
+
+static int register_all(struct group *m)
+{
+	for (int i = 0; i < MOUNTS; i++)
+		if (fuse_backing_open(m->dev[i], m->fd) != 1)
+			return 1;
+	return 0;
+}
+
+/* How many threads there can be; 255 for an error other than EAGAIN */
+static int register_until_refused(struct group *m)
+{
+	int id = 1, i;
+
+	for (i = 0; i < MOUNTS; i++) {
+		id = fuse_backing_open(m->dev[i], m->fd);
+		if (id < 0)
+			break;
+	}
+	return id == -EAGAIN ? i : 255;
+}
+
+/* The same for processes */
+static int fork_until_refused(struct group *m)
+{
+	pid_t pid[MOUNTS];
+	int n, err;
+
+	(void)m;
+	for (n = 0; n < MOUNTS; n++) {
+		pid[n] = fork();
+		if (pid[n] < 0)
+			break;
+		if (!pid[n])
+			_exit(pause());
+	}
+	err = errno;
+	for (int i = 0; i < n; i++) {
+		kill(pid[i], SIGKILL);
+		waitpid(pid[i], NULL, 0);
+	}
+	return err == EAGAIN ? n : 255;
+}
+
+/* Of what cgroup is the thread a member? */
+static bool is_at_the_top(int dev)
+{
+	char command[64], out[64];
+	struct dev_fdinfo info;
+
+	if (dev_fdinfo_read(dev, &info))
+		return false;
+	snprintf(command, sizeof(command), "cat /proc/%d/cgroup", info.thread);
+	return !command_output(command, out, sizeof(out)) &&
+	       !strcmp(out, "0::/\n");
+}
+
+TEST_F(thread_cgroup, counted_and_returned)
+{
+	ASSERT_EQ(0, counted());
+	ASSERT_EQ(0, member(register_one, &self->m));
+	EXPECT_EQ(1, thread_count());
+	EXPECT_EQ(1, counted());
+	EXPECT_TRUE(is_at_the_top(self->m.dev[0]));
+
+	/* Each mount's thread, and each once. */
+	ASSERT_EQ(1, member(register_all, &self->m));
+	EXPECT_EQ(1, counted());
+	EXPECT_EQ(0, umount_all(&self->m));
+	EXPECT_TRUE(wait_until(!counted()));
+}
+
+TEST_F(thread_cgroup, pids_max)
+{
+	ASSERT_EQ(0, cgroup_write("pids.max", PIDS_MAX));
+	/* One is the caller itself. */
+	ASSERT_EQ(PIDS_MAX - 1, member(fork_until_refused, &self->m));
+	EXPECT_EQ(1, cgroup_value("pids.events", "max"));
+	EXPECT_EQ(PIDS_MAX - 1, member(register_until_refused, &self->m));
+	EXPECT_EQ(2, cgroup_value("pids.events", "max"));
+	EXPECT_EQ(PIDS_MAX - 1, thread_count());
+	EXPECT_EQ(PIDS_MAX - 1, counted());
+
+	/* Those that are there leave the less room for others. */
+	EXPECT_EQ(0, member(fork_until_refused, &self->m));
+	EXPECT_EQ(0, umount2(mountpoint(0), 0));
+	EXPECT_TRUE(wait_until(counted() == PIDS_MAX - 2));
+	EXPECT_EQ(1, member(fork_until_refused, &self->m));
+
+	/* One that is there takes files as ever. */
+	EXPECT_EQ(2, fuse_backing_open(self->m.dev[1], self->m.fd));
+	EXPECT_EQ(0, cgroup_write("pids.max", -1));
+	EXPECT_EQ(1, fuse_backing_open(self->m.dev[MOUNTS - 1], self->m.fd));
+}
+
+TEST_F(thread_cgroup, memory)
+{
+	long before = cgroup_read("memory.current"), with;
+
+	ASSERT_LE(0, before);
+	ASSERT_EQ(0, member(register_all, &self->m));
+	with = cgroup_read("memory.current");
+	TH_LOG("%ld bytes for each thread and its table",
+	       (with - before) / MOUNTS);
+	EXPECT_LT(MOUNTS * STACK_SIZE, with - before);
+	EXPECT_EQ(0, umount_all(&self->m));
+	EXPECT_TRUE(wait_until(cgroup_read("memory.current") <
+			       before + MOUNTS * STACK_SIZE));
+}
+
+TEST_F(thread_cgroup, removed_while_it_lives)
+{
+	ASSERT_EQ(0, member(register_one, &self->m));
+	EXPECT_EQ(0, cgroup_value("cgroup.events", "populated"));
+	EXPECT_EQ(0, cgroup_remove());
+	EXPECT_EQ(1, thread_count());
+	EXPECT_EQ(2, fuse_backing_open(self->m.dev[0], self->m.fd));
+
+	/* The next one of this name has nothing to do with it. */
+	ASSERT_EQ(0, cgroup_make());
+	EXPECT_EQ(0, counted());
+	ASSERT_EQ(1, member(register_one, &self->m));
+	EXPECT_EQ(0, umount_all(&self->m));
+	EXPECT_TRUE(wait_until(!thread_count()));
+	EXPECT_EQ(0, counted());
+}
+
+static int register_in_inner(struct group *m)
+{
+	if (text_file_write(INNER "/cgroup.procs", "0"))
+		return 1;
+	return register_one(m);
+}
+
+/* Those above have it in their numbers until it ends. */
+TEST_F(thread_cgroup, counted_above)
+{
+	ASSERT_EQ(0, text_file_write(CONTROL, "+memory +pids"));
+	ASSERT_EQ(0, mkdir(INNER, 0755));
+	fflush(NULL);
+	ASSERT_EQ(0, member_end(({
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(register_in_inner(&self->m));
+		pid;
+	})));
+	EXPECT_EQ(1, counted());
+	EXPECT_EQ(0, rmdir(INNER));
+	EXPECT_EQ(1, counted());
+	EXPECT_EQ(0, umount_all(&self->m));
+	EXPECT_TRUE(wait_until(!counted()));
+	EXPECT_EQ(0, text_file_write(CONTROL, "-memory -pids"));
+}
+
+static int register_and_pause(struct group *m)
+{
+	return register_one(m) ?: pause();
+}
+
+TEST_F(thread_cgroup, killed)
+{
+	pid_t pid = member_start(register_and_pause, &self->m);
+	int status;
+
+	ASSERT_TRUE(wait_until(counted() == 2));
+	ASSERT_EQ(0, cgroup_write("cgroup.kill", 1));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_TRUE(wait_until(!cgroup_value("cgroup.events", "populated")));
+
+	/* The thread is the mount's, and goes with it. */
+	EXPECT_EQ(1, thread_count());
+	EXPECT_EQ(2, fuse_backing_open(self->m.dev[0], self->m.fd));
+	EXPECT_EQ(1, counted());
+}
+
+TEST_F(thread_cgroup, frozen)
+{
+	pid_t pid = member_start(register_and_pause, &self->m);
+
+	ASSERT_TRUE(wait_until(counted() == 2));
+	ASSERT_EQ(0, cgroup_write("cgroup.freeze", 1));
+	EXPECT_TRUE(wait_until(cgroup_value("cgroup.events", "frozen") == 1));
+	EXPECT_EQ(2, fuse_backing_open(self->m.dev[0], self->m.fd));
+	ASSERT_EQ(0, cgroup_write("cgroup.freeze", 0));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	EXPECT_EQ(1, counted());
+}
+
+/* A user with no room for another process; the thread is there, and goes again. */
+static int refused_by_nproc(struct group *m)
+{
+	const struct creds who = { .uid = OTHER_UID, .gid = OTHER_UID };
+	const struct rlimit one = { 1, 1 };
+
+	if (creds_set(&who) || setrlimit(RLIMIT_NPROC, &one) < 0)
+		return 1;
+	for (int i = 0; i < MOUNTS; i++)
+		if (fuse_backing_open(m->dev[i], m->fd) != -EAGAIN)
+			return 2;
+	return 0;
+}
+
+TEST_F(thread_cgroup, returned_when_refused)
+{
+	long before = cgroup_read("memory.current");
+
+	EXPECT_EQ(0, member(refused_by_nproc, &self->m));
+	EXPECT_EQ(0, thread_count());
+	EXPECT_TRUE(wait_until(!counted()));
+	EXPECT_TRUE(wait_until(cgroup_read("memory.current") <
+			       before + MOUNTS * STACK_SIZE));
+}
+
+struct racer {
+	pthread_t thread;
+	pthread_barrier_t *start;
+	int dev, fd, id;
+};
+
+static void *race(void *arg)
+{
+	struct racer *r = arg;
+
+	pthread_barrier_wait(r->start);
+	r->id = fuse_backing_open(r->dev, r->fd);
+	return NULL;
+}
+
+/* Several find no thread and start one; all but one of these go again. */
+static int race_for_all(struct group *m)
+{
+	struct racer racer[RACERS];
+	pthread_barrier_t start;
+	int won = 0;
+
+	pthread_barrier_init(&start, NULL, RACERS);
+	for (int i = 0; i < RACES; i++) {
+		for (int j = 0; j < RACERS; j++) {
+			racer[j] = (struct racer){ .start = &start,
+						   .dev = m->dev[i],
+						   .fd = m->fd };
+			if (pthread_create(&racer[j].thread, NULL, race,
+					   &racer[j]))
+				return 1;
+		}
+		for (int j = 0; j < RACERS; j++) {
+			pthread_join(racer[j].thread, NULL);
+			won += racer[j].id > 0;
+		}
+	}
+	return won < RACES ? 2 : 0;
+}
+
+TEST_F(thread_cgroup, returned_after_races)
+{
+	EXPECT_EQ(0, member(race_for_all, &self->m));
+	EXPECT_EQ(RACES, thread_count());
+	EXPECT_TRUE(wait_until(counted() == RACES));
+}
+
+static int register_forever(struct group *m)
+{
+	for (int i = 0;; i = (i + 1) % MOUNTS)
+		fuse_backing_open(m->dev[i], m->fd);
+	return 0;
+}
+
+/* Killed anywhere, also where the thread is being made. */
+TEST_F(thread_cgroup, returned_when_killed)
+{
+	pid_t pid;
+
+	for (int i = 0; i < KILLS; i++) {
+		pid = member_start(register_forever, &self->m);
+		ASSERT_TRUE(wait_until(thread_count() > i));
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		if (thread_count() == MOUNTS)
+			break;
+	}
+	EXPECT_TRUE(wait_until(counted() == thread_count()));
+	EXPECT_EQ(0, umount_all(&self->m));
+	EXPECT_TRUE(wait_until(!counted()));
+}
+
+TEST_HARNESS_MAIN
