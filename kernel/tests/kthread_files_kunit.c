@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of kthread_files: numbers, limits, growth, failing allocations
- * and concurrent changes.
+ * KUnit tests of kthread_files: numbers, limits, growth, failing allocations,
+ * concurrent changes, and what the thread is to do.
  */
 
 #include <kunit/test.h>
@@ -497,6 +497,156 @@ static void test_concurrent(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, file_count(f->file), 1);
 }
 
+/* Something for the thread to do, and what became of it */
+struct job {
+	struct kthread_files_work work;
+	struct kthread_files *kf;
+	/* where to go on; NULL if it is not to wait for that */
+	struct completion *go;
+	struct completion done;
+	unsigned int *nr_done;
+	unsigned int nr;
+	bool is_thread;
+};
+
+static void do_job(struct kthread_files_work *work)
+{
+	struct job *job = container_of(work, struct job, work);
+
+	if (job->go)
+		wait_for_completion(job->go);
+	job->is_thread = kthread_files_is_current(job->kf);
+	job->nr = (*job->nr_done)++;
+	complete(&job->done);
+}
+
+static void queue_job(struct fixture *f, struct job *job, unsigned int *nr_done,
+		      struct completion *go)
+{
+	*job = (struct job){ .kf = f->kf, .nr_done = nr_done, .go = go };
+	init_completion(&job->done);
+	kthread_files_queue(f->kf, &job->work, do_job);
+}
+
+static void test_queue(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	DECLARE_COMPLETION_ONSTACK(go);
+	unsigned int nr_done = 0, i;
+	struct job jobs[16];
+
+	/* the first one has the others queued before they are done */
+	for (i = 0; i < ARRAY_SIZE(jobs); i++)
+		queue_job(f, &jobs[i], &nr_done, i ? NULL : &go);
+	KUNIT_EXPECT_EQ(test, nr_done, 0);
+	complete(&go);
+	for (i = 0; i < ARRAY_SIZE(jobs); i++) {
+		wait_for_completion(&jobs[i].done);
+		KUNIT_EXPECT_EQ(test, jobs[i].nr, i);
+		KUNIT_EXPECT_TRUE(test, jobs[i].is_thread);
+	}
+	KUNIT_EXPECT_FALSE(test, kthread_files_is_current(f->kf));
+}
+
+/* What was queued is done before the thread ends */
+static void test_destroy_queued(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	unsigned int nr_done = 0, round;
+	struct job job;
+
+	for (round = 1; round <= 100; round++) {
+		queue_job(f, &job, &nr_done, NULL);
+		kthread_files_destroy(f->kf);
+		KUNIT_ASSERT_EQ(test, nr_done, round);
+		f->kf = kthread_files_create("kunit/%d", 1);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->kf);
+	}
+}
+
+/* A flush by the thread of one table, of another or of its own */
+struct flush {
+	struct kthread_files_work work;
+	struct kthread_files *kf;
+	struct completion done;
+	int err;
+};
+
+static void do_flush(struct kthread_files_work *work)
+{
+	struct flush *flush = container_of(work, struct flush, work);
+
+	flush->err = kthread_files_flush(flush->kf);
+	complete(&flush->done);
+}
+
+static void queue_flush(struct kthread_files *kf, struct flush *flush,
+			struct kthread_files *of)
+{
+	flush->kf = of;
+	init_completion(&flush->done);
+	kthread_files_queue(kf, &flush->work, do_flush);
+}
+
+static void test_flush(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	DECLARE_COMPLETION_ONSTACK(go);
+	struct kthread_files *other;
+	unsigned int nr_done = 0;
+	struct flush flush;
+	struct job job;
+
+	other = kthread_files_create("kunit/%d", 2);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+
+	/* this is a kernel thread, and works for others */
+	KUNIT_EXPECT_FALSE(test, kthread_files_may_wait());
+	queue_job(f, &job, &nr_done, &go);
+	KUNIT_EXPECT_EQ(test, kthread_files_flush(f->kf), -EINTR);
+	KUNIT_EXPECT_EQ(test, nr_done, 0);
+
+	/* another such thread waits until it is done */
+	queue_flush(other, &flush, f->kf);
+	KUNIT_EXPECT_FALSE(test, completion_done(&flush.done));
+	complete(&go);
+	wait_for_completion(&flush.done);
+	KUNIT_EXPECT_EQ(test, flush.err, 0);
+	KUNIT_EXPECT_EQ(test, nr_done, 1);
+
+	/* and none for itself */
+	queue_flush(f->kf, &flush, f->kf);
+	wait_for_completion(&flush.done);
+	KUNIT_EXPECT_EQ(test, flush.err, -EINTR);
+	kthread_files_destroy(other);
+}
+
+static void do_exit_work(struct kthread_files_work *work)
+{
+	struct flush *exit = container_of(work, struct flush, work);
+
+	kthread_files_exit(exit->kf, THIS_MODULE);
+}
+
+static void test_exit(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct task_struct *task;
+	struct flush exit = { .kf = f->kf };
+	int patience = 1000;
+
+	rcu_read_lock();
+	task = thread_of(f->kf);
+	rcu_read_unlock();
+	KUNIT_ASSERT_NOT_NULL(test, task);
+	kthread_files_queue(f->kf, &exit.work, do_exit_work);
+	f->kf = NULL;
+	while (!READ_ONCE(task->exit_state) && --patience)
+		msleep(10);
+	KUNIT_EXPECT_NE(test, task->exit_state, 0);
+	put_task_struct(task);
+}
+
 static struct kunit_case kthread_files_cases[] = {
 	KUNIT_CASE(test_create_destroy),
 	KUNIT_CASE(test_install_lookup_remove),
@@ -513,6 +663,10 @@ static struct kunit_case kthread_files_cases[] = {
 	KUNIT_CASE(test_install_allocation_fails),
 	KUNIT_CASE(test_create_allocation_fails),
 	KUNIT_CASE(test_concurrent),
+	KUNIT_CASE(test_queue),
+	KUNIT_CASE(test_destroy_queued),
+	KUNIT_CASE(test_flush),
+	KUNIT_CASE(test_exit),
 	{}
 };
 

@@ -21,7 +21,8 @@
  *               pseudo filesystem and the caller lacks CAP_SYS_ADMIN; or the
  *               kernel is built without passthrough
  *   EMFILE      RLIMIT_NOFILE of the thread, or fs.nr_open, is reached
- *   EAGAIN      the thread would exceed RLIMIT_NPROC of the caller
+ *   EAGAIN      the thread would exceed RLIMIT_NPROC of the caller, or pids.max of
+ *               its cgroup
  *   ENOTCONN    the connection was aborted or unmounted
  *   EINTR       the caller was killed
  *   ENOMEM      out of memory, or over the limit of the caller's memory cgroup
