@@ -176,6 +176,7 @@ struct fuse_inode_backing {
  * @lock: protects all below
  * @pending: attachments that wait for their inode, by node id
  * @nr_pending: how many those are
+ * @serial: number of the latest that was left to wait
  * @attached: attachments of inodes
  * @closed: the connection was aborted
  */
@@ -185,6 +186,7 @@ struct fuse_backing_nodes {
 	spinlock_t lock;
 	DECLARE_HASHTABLE(pending, 6);
 	atomic_t nr_pending;
+	u64 serial;
 	struct list_head attached;
 	bool closed;
 };

@@ -8,8 +8,11 @@
  * with; an attachment is only for those to come.
  *
  * Locking: fuse_backing_nodes::lock protects hash and list, fuse_inode::lock is
- * taken inside of it and protects fuse_inode_backing::attached.  Whoever takes an
- * attachment from both is its owner.
+ * taken inside of it and protects fuse_inode_backing::attached.
+ *
+ * Ownership: hash, or inode and list, own an attachment.  Whoever takes it out is
+ * its owner then, and frees it with what it refers to.  Whoever put it there knows
+ * it by its serial number from then on: its address may be another one's any time.
  *
  * An inode that is made and an attachment that is left to wait must not miss each
  * other: each makes itself known first and looks for the other then.
@@ -43,6 +46,7 @@
  *	it waits for one
  * @hash: where it waits
  * @link: among the attached
+ * @serial: of one that waits or waited; no other ever has the same
  */
 struct fuse_backing_attachment {
 	struct fuse_extents *extents;
@@ -54,6 +58,7 @@ struct fuse_backing_attachment {
 		struct hlist_node hash;
 		struct list_head link;
 	};
+	u64 serial;
 	u64 nodeid;
 	u32 generation;
 	u32 modes;
@@ -73,6 +78,7 @@ void fuse_backing_nodes_init(struct fuse_backing_nodes *nodes,
 	spin_lock_init(&nodes->lock);
 	hash_init(nodes->pending);
 	atomic_set(&nodes->nr_pending, 0);
+	nodes->serial = 0;
 	INIT_LIST_HEAD(&nodes->attached);
 	nodes->closed = false;
 }
@@ -334,11 +340,11 @@ static int replace_extents(struct fuse_backing_nodes *nodes,
 /* As attach_node() for an inode that is there */
 static int attach_inode(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 			struct inode *inode,
-			struct fuse_backing_attachment *att)
+			struct fuse_backing_attachment **att)
 {
-	int err, id = id_of(att);
+	int err, id = id_of(*att);
 
-	err = replace_extents(nodes, inode, att);
+	err = replace_extents(nodes, inode, *att);
 	if (err)
 		return err;
 	err = check_type(fc, inode, id);
@@ -349,8 +355,10 @@ static int attach_inode(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		return err;
 
 	spin_lock(&nodes->lock);
-	err = attach_locked(fc, nodes, get_fuse_inode(inode), att);
+	err = attach_locked(fc, nodes, get_fuse_inode(inode), *att);
 	spin_unlock(&nodes->lock);
+	if (!err)
+		*att = NULL;
 	return err;
 }
 
@@ -415,9 +423,9 @@ void fuse_backing_inode_made(struct inode *inode)
 		take_pending(fc, nodes, inode);
 }
 
-/* As attach_node() for an inode that isn't there yet */
+/* Takes over @att if it succeeds; it has @serial then */
 static int add_pending(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
-		       struct fuse_backing_attachment *att)
+		       struct fuse_backing_attachment *att, u64 *serial)
 {
 	struct fuse_backing_attachment *there;
 	enum fuse_backing_reason reason;
@@ -437,6 +445,7 @@ static int add_pending(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		reason = FUSE_BACKING_TABLE;
 	}
 	if (!err) {
+		*serial = att->serial = ++nodes->serial;
 		hash_add(nodes->pending, &att->hash, att->nodeid);
 		atomic_inc(&nodes->nr_pending);
 		use(att, FUSE_BACKING_PENDING);
@@ -467,57 +476,72 @@ static struct inode *find_inode(struct fuse_conn *fc, u64 nodeid,
 	return NULL;
 }
 
-/* As attach_node() for an inode that was made while @att was left to wait */
-static int attach_made(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
-		       struct inode *inode,
-		       struct fuse_backing_attachment *att)
+/* Take what has @serial from those that wait, if it still does */
+static struct fuse_backing_attachment *
+take_serial(struct fuse_backing_nodes *nodes, u64 nodeid, u32 generation,
+	    u64 serial)
 {
-	bool waits;
+	struct fuse_backing_attachment *att;
 
 	spin_lock(&nodes->lock);
-	/* else it may be gone by now */
-	waits = find_pending_locked(nodes, get_node_id(inode),
-				    inode->i_generation) == att;
-	if (waits)
+	att = find_pending_locked(nodes, nodeid, generation);
+	if (att && att->serial != serial)
+		att = NULL;
+	if (att)
 		remove_pending_locked(nodes, att);
 	spin_unlock(&nodes->lock);
-	return waits ? attach_inode(fc, nodes, inode, att) : 0;
+	return att;
 }
 
-/*
- * Attach to a node; killsb is held.  Takes over @att if it returns 0.  If it returns
- * REPLACED, there were extents, which @att has now; on failure maybe, too.
- */
-static int attach_node(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
-		       struct fuse_backing_attachment *att, bool pending)
+/* As attach_node() for an inode that isn't there yet */
+static int attach_later(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
+			struct fuse_backing_attachment **att)
 {
-	u32 generation = att->generation;
-	u64 nodeid = att->nodeid;
+	u32 generation = (*att)->generation;
+	u64 serial, nodeid = (*att)->nodeid;
 	struct inode *inode;
 	int err;
 
+	err = add_pending(fc, nodes, *att, &serial);
+	if (err)
+		return err;
+	*att = NULL;
+
+	/* it may have been made meanwhile */
 	inode = find_inode(fc, nodeid, generation);
+	if (!inode)
+		return 0;
+	*att = take_serial(nodes, nodeid, generation, serial);
+	if (*att)
+		err = attach_inode(fc, nodes, inode, att);
+	iput(inode);
+	return err;
+}
+
+/*
+ * Attach to a node; killsb is held.  Takes *@att over, and sets it to %NULL, or leaves
+ * there what the caller is to free: what there was, if it returns REPLACED; what
+ * could not be attached, or maybe what there was, if it fails.
+ */
+static int attach_node(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
+		       struct fuse_backing_attachment **att, bool pending)
+{
+	struct inode *inode;
+	int err;
+
+	inode = find_inode(fc, (*att)->nodeid, (*att)->generation);
 	if (inode) {
 		err = attach_inode(fc, nodes, inode, att);
 		iput(inode);
 		return err;
 	}
 	if (!pending)
-		return fuse_backing_reject(fc, id_of(att), -ENOENT,
+		return fuse_backing_reject(fc, id_of(*att), -ENOENT,
 					   FUSE_BACKING_NO_INODE);
-
-	err = add_pending(fc, nodes, att);
-	if (err)
-		return err;
-	/* it may have been made meanwhile */
-	inode = find_inode(fc, nodeid, generation);
-	if (inode) {
-		err = attach_made(fc, nodes, inode, att);
-		iput(inode);
-	}
-	return err;
+	return attach_later(fc, nodes, att);
 }
 
+/* Takes over the reference on @fb if it succeeds */
 static struct fuse_backing_attachment *
 make_attachment(struct fuse_backing *fb, const struct fuse_backing_attach *args)
 {
@@ -539,44 +563,40 @@ make_attachment(struct fuse_backing *fb, const struct fuse_backing_attach *args)
 	return att;
 }
 
-/* Takes over the reference on @fb if it succeeds */
-static int attach_mapping(struct fuse_conn *fc, struct fuse_backing *fb,
-			  const struct fuse_backing_attach *args)
+/* Takes over @att */
+static int attach(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
+		  struct fuse_backing_attachment *att, bool pending)
 {
-	struct fuse_backing_attachment *att;
 	int err;
-
-	att = make_attachment(fb, args);
-	if (!att)
-		return -ENOMEM;
-	WRITE_ONCE(fb->per_inode, true);
 
 	err = down_read_killable(&fc->killsb);
 	if (!err) {
-		err = attach_node(fc, fuse_backing_table_nodes(fb->table), att,
-				  args->flags & FUSE_BACKING_ATTACH_PENDING);
+		err = attach_node(fc, nodes, &att, pending);
 		up_read(&fc->killsb);
 	}
-	if (err)
-		kfree(att);
-	return err;
+	if (att)
+		free_attachment(att);
+	return err == REPLACED ? 0 : err;
 }
 
-static int attach_id(struct fuse_conn *fc,
+static int attach_id(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		     const struct fuse_backing_attach *args)
 {
+	struct fuse_backing_attachment *att;
 	struct fuse_backing *fb;
-	int err;
 
 	fb = fuse_backing_claim(fc, args->backing_id) ?:
 	     fuse_backing_lookup(fc, args->backing_id);
 	if (!fb)
 		return fuse_backing_reject(fc, args->backing_id, -ENOENT,
 					   FUSE_BACKING_UNKNOWN_ID);
-	err = attach_mapping(fc, fb, args);
-	if (err)
+	att = make_attachment(fb, args);
+	if (!att) {
 		fuse_backing_put(fb);
-	return err;
+		return -ENOMEM;
+	}
+	WRITE_ONCE(fb->per_inode, true);
+	return attach(fc, nodes, att, args->flags & FUSE_BACKING_ATTACH_PENDING);
 }
 
 /* The table that ids are looked up in */
@@ -632,7 +652,7 @@ int fuse_backing_attach(struct fuse_conn *fc,
 	table = get_table(fc, args->backing_id);
 	if (IS_ERR(table))
 		return PTR_ERR(table);
-	err = attach_id(fc, args);
+	err = attach_id(fc, fuse_backing_table_nodes(table), args);
 	fuse_backing_table_put(table);
 	return err;
 }
@@ -666,19 +686,10 @@ static int set_extents(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		       const struct fuse_backing_extent *from)
 {
 	struct fuse_backing_attachment *att = make_extents(fc, args, from);
-	int err;
 
 	if (IS_ERR(att))
 		return PTR_ERR(att);
-	err = down_read_killable(&fc->killsb);
-	if (!err) {
-		err = attach_node(fc, nodes, att,
-				  args->flags & FUSE_BACKING_ATTACH_PENDING);
-		up_read(&fc->killsb);
-	}
-	if (err)
-		free_attachment(att);
-	return err == REPLACED ? 0 : err;
+	return attach(fc, nodes, att, args->flags & FUSE_BACKING_ATTACH_PENDING);
 }
 
 static int check_extents(struct fuse_conn *fc,
