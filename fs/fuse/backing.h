@@ -10,9 +10,9 @@
 #define _FS_FUSE_BACKING_H
 
 #include <linux/fuse_backing.h>
-#include <linux/hashtable.h>
 #include <linux/kthread_files.h>
 #include <linux/list.h>
+#include <linux/rbtree_types.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -107,13 +107,15 @@ enum fuse_backing_closed_by {
 
 /**
  * struct fuse_backing_use - a user of a mapping, one for each reference
- * @link: in the mapping's list of users
+ * @link: in one of the mapping's lists of users
  * @nodeid: of the FUSE inode
+ * @generation: of the FUSE inode, if it is an attachment; set by its owner
  * @kind: what it is
  */
 struct fuse_backing_use {
 	struct list_head link;
 	u64 nodeid;
+	u32 generation;
 	enum fuse_backing_use_kind kind;
 };
 
@@ -174,7 +176,8 @@ struct fuse_inode_backing {
  * struct fuse_backing_nodes - what is attached to inodes through a table
  * @fc: the connection, which is there as long as the table
  * @lock: protects all below
- * @pending: attachments that wait for their inode, by node id
+ * @pending: attachments that wait for their inode, by node id and generation
+ * @pending_list: the same, the latest last
  * @nr_pending: how many those are
  * @serial: number of the latest that was left to wait
  * @attached: attachments of inodes
@@ -184,7 +187,8 @@ struct fuse_backing_nodes {
 	const struct fuse_conn *fc;
 	/* protects all below */
 	spinlock_t lock;
-	DECLARE_HASHTABLE(pending, 6);
+	struct rb_root pending;
+	struct list_head pending_list;
 	atomic_t nr_pending;
 	u64 serial;
 	struct list_head attached;
@@ -263,7 +267,7 @@ int fuse_backing_detach(struct fuse_conn *fc,
 			const struct fuse_backing_detach *args);
 void fuse_backing_close_nodes(struct fuse_backing_nodes *nodes);
 void fuse_backing_drop_pending(struct fuse_backing_nodes *nodes,
-			       const struct fuse_backing *fb);
+			       struct fuse_backing *fb);
 void fuse_backing_detach_all(struct fuse_backing_nodes *nodes);
 void fuse_backing_evict_attached(struct fuse_inode *fi);
 bool fuse_backing_take_attached(struct fuse_inode *fi, u32 modes,
@@ -319,6 +323,8 @@ void fuse_backing_usage_free(struct fuse_backing *fb);
 void fuse_backing_use(struct fuse_backing *fb, struct fuse_backing_use *use,
 		      enum fuse_backing_use_kind kind, u64 nodeid);
 void fuse_backing_unuse(struct fuse_backing *fb, struct fuse_backing_use *use);
+const struct fuse_backing_use *
+fuse_backing_any_pending(const struct fuse_backing *fb);
 void fuse_backing_count_extents(struct fuse_backing *fb, long extents,
 				s64 bytes);
 void fuse_backing_count_read(struct fuse_backing *fb, ssize_t bytes);

@@ -3,14 +3,17 @@
  * FUSE backing files: attached to inodes.
  *
  * An attachment says that a FUSE inode may be opened on a backing file without
- * asking the server.  It waits for its inode in a hash, or is the inode's until
+ * asking the server.  It waits for its inode in a tree, or is the inode's until
  * that is evicted or detached.  Files that are open keep what they were opened
  * with; an attachment is only for those to come.
  *
- * Locking: fuse_backing_nodes::lock protects hash and list, fuse_inode::lock is
- * taken inside of it and protects fuse_inode_backing::attached.
+ * Locking: fuse_backing_nodes::lock protects tree and lists, and which users of a
+ * mapping wait; fuse_inode::lock is taken inside of it and protects
+ * fuse_inode_backing::attached.  A server may have as many wait as the thread may
+ * have files: whatever is done with the lock held takes no longer for that, but for
+ * the few steps down a tree.
  *
- * Ownership: hash, or inode and list, own an attachment.  Whoever takes it out is
+ * Ownership: the tree, or the inode, owns an attachment.  Whoever takes it out is
  * its owner then, and frees it with what it refers to.  Whoever put it there knows
  * it by its serial number from then on: its address may be another one's any time.
  *
@@ -23,15 +26,15 @@
 #include "backing_reject.h"
 #include "backing_trace.h"
 
-#include <linux/hashtable.h>
 #include <linux/pagemap.h>
+#include <linux/rbtree.h>
 #include <linux/uaccess.h>
 
 /* Extents took the place of others */
 #define REPLACED	1
 
 /* Who drops attachments that wait doesn't hold the lock for more than that many */
-#define TAKEN_AT_ONCE	256
+#define TAKEN_AT_ONCE	32
 
 #define ATTACH_MODES	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define ATTACH_FLAGS	(ATTACH_MODES | FUSE_BACKING_ATTACH_PENDING)
@@ -42,10 +45,9 @@
  * @fb: the mapping of that file, with a reference
  * @use: as a user of it
  * @backing: its inode, to compare with
- * @fi: the inode it is attached to, which takes it along when it goes; %NULL if
- *	it waits for one
- * @hash: where it waits
- * @link: among the attached
+ * @node: where it waits
+ * @fi: or the inode it is attached to, which takes it along when it goes
+ * @link: among those that wait, or the attached, the latest last
  * @serial: of one that waits or waited; no other ever has the same
  */
 struct fuse_backing_attachment {
@@ -53,15 +55,20 @@ struct fuse_backing_attachment {
 	struct fuse_backing *fb;
 	struct fuse_backing_use use;
 	const struct inode *backing;
-	struct fuse_inode *fi;
 	union {
-		struct hlist_node hash;
-		struct list_head link;
+		struct rb_node node;
+		struct fuse_inode *fi;
 	};
+	struct list_head link;
 	u64 serial;
 	u64 nodeid;
 	u32 generation;
 	u32 modes;
+};
+
+struct node_key {
+	u64 nodeid;
+	u32 generation;
 };
 
 /**
@@ -76,7 +83,8 @@ void fuse_backing_nodes_init(struct fuse_backing_nodes *nodes,
 {
 	nodes->fc = fc;
 	spin_lock_init(&nodes->lock);
-	hash_init(nodes->pending);
+	nodes->pending = RB_ROOT;
+	INIT_LIST_HEAD(&nodes->pending_list);
 	atomic_set(&nodes->nr_pending, 0);
 	nodes->serial = 0;
 	INIT_LIST_HEAD(&nodes->attached);
@@ -161,22 +169,56 @@ static void drop_deferred(const struct fuse_backing_nodes *nodes,
 	free_deferred(att);
 }
 
+static struct fuse_backing_attachment *pending_of(const struct rb_node *node)
+{
+	return rb_entry(node, struct fuse_backing_attachment, node);
+}
+
+static int compare_key(const void *data, const struct rb_node *node)
+{
+	const struct fuse_backing_attachment *att = pending_of(node);
+	const struct node_key *key = data;
+
+	if (key->nodeid != att->nodeid)
+		return key->nodeid < att->nodeid ? -1 : 1;
+	if (key->generation != att->generation)
+		return key->generation < att->generation ? -1 : 1;
+	return 0;
+}
+
+static bool is_less(struct rb_node *node, const struct rb_node *other)
+{
+	const struct fuse_backing_attachment *att = pending_of(node);
+	const struct node_key key = { att->nodeid, att->generation };
+
+	return compare_key(&key, other) < 0;
+}
+
 static struct fuse_backing_attachment *
 find_pending_locked(struct fuse_backing_nodes *nodes, u64 nodeid,
 		    u32 generation)
 {
-	struct fuse_backing_attachment *att;
+	const struct node_key key = { nodeid, generation };
+	struct rb_node *node = rb_find(&key, &nodes->pending, compare_key);
 
-	hash_for_each_possible(nodes->pending, att, hash, nodeid)
-		if (att->nodeid == nodeid && att->generation == generation)
-			return att;
-	return NULL;
+	return node ? pending_of(node) : NULL;
+}
+
+static void insert_pending_locked(struct fuse_backing_nodes *nodes,
+				  struct fuse_backing_attachment *att)
+{
+	att->serial = ++nodes->serial;
+	rb_add(&att->node, &nodes->pending, is_less);
+	list_add_tail(&att->link, &nodes->pending_list);
+	atomic_inc(&nodes->nr_pending);
+	use(att, FUSE_BACKING_PENDING);
 }
 
 static void remove_pending_locked(struct fuse_backing_nodes *nodes,
 				  struct fuse_backing_attachment *att)
 {
-	hash_del(&att->hash);
+	rb_erase(&att->node, &nodes->pending);
+	list_del(&att->link);
 	atomic_dec(&nodes->nr_pending);
 	unuse(att);
 }
@@ -445,10 +487,8 @@ static int add_pending(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		reason = FUSE_BACKING_TABLE;
 	}
 	if (!err) {
-		*serial = att->serial = ++nodes->serial;
-		hash_add(nodes->pending, &att->hash, att->nodeid);
-		atomic_inc(&nodes->nr_pending);
-		use(att, FUSE_BACKING_PENDING);
+		insert_pending_locked(nodes, att);
+		*serial = att->serial;
 		report_attach(nodes, att, FUSE_BACKING_ATTACH_PENDING);
 	}
 	spin_unlock(&nodes->lock);
@@ -556,9 +596,9 @@ make_attachment(struct fuse_backing *fb, const struct fuse_backing_attach *args)
 	att->extents = NULL;
 	att->backing = file_inode(fb->file);
 	att->fb = fb;
-	att->fi = NULL;
 	att->nodeid = args->nodeid;
 	att->generation = args->generation;
+	att->use.generation = args->generation;
 	att->modes = args->flags & ATTACH_MODES;
 	return att;
 }
@@ -938,46 +978,38 @@ void fuse_backing_close_nodes(struct fuse_backing_nodes *nodes)
 	spin_unlock(&nodes->lock);
 }
 
-static bool uses(const struct fuse_backing_attachment *att,
-		 const struct fuse_backing *fb)
+/* One of those that wait, for @fb if it isn't %NULL */
+static struct fuse_backing_attachment *
+any_pending_locked(struct fuse_backing_nodes *nodes, struct fuse_backing *fb)
 {
-	return att->extents ? fuse_extents_have(att->extents, fb) :
-			      att->fb == fb;
+	const struct fuse_backing_use *use;
+
+	if (!fb)
+		return list_first_entry_or_null(&nodes->pending_list,
+						struct fuse_backing_attachment,
+						link);
+	use = fuse_backing_any_pending(fb);
+	return use ? find_pending_locked(nodes, use->nodeid, use->generation) :
+		     NULL;
 }
 
-/* Take some of those that wait; returns how many */
-static unsigned int take_some_pending_locked(struct fuse_backing_nodes *nodes,
-					     const struct fuse_backing *fb,
-					     struct hlist_head *taken)
-{
-	struct fuse_backing_attachment *att;
-	unsigned int bucket, count = 0;
-	struct hlist_node *next;
-
-	hash_for_each_safe(nodes->pending, bucket, next, att, hash) {
-		if (fb && !uses(att, fb))
-			continue;
-		remove_pending_locked(nodes, att);
-		hlist_add_head(&att->hash, taken);
-		if (++count == TAKEN_AT_ONCE)
-			break;
-	}
-	return count;
-}
-
-/* The same; returns whether there may be more */
+/* Take some of those that wait; returns whether there may be more */
 static bool take_some_pending(struct fuse_backing_nodes *nodes,
-			      const struct fuse_backing *fb,
-			      struct hlist_head *taken)
+			      struct fuse_backing *fb, struct list_head *taken)
 {
-	unsigned int count = 0;
+	struct fuse_backing_attachment *att = NULL;
+	unsigned int i;
 
 	spin_lock(&nodes->lock);
-	/* most often none waits: then don't walk all buckets on each close */
-	if (atomic_read(&nodes->nr_pending))
-		count = take_some_pending_locked(nodes, fb, taken);
+	for (i = 0; i < TAKEN_AT_ONCE; i++) {
+		att = any_pending_locked(nodes, fb);
+		if (!att)
+			break;
+		remove_pending_locked(nodes, att);
+		list_add_tail(&att->link, taken);
+	}
 	spin_unlock(&nodes->lock);
-	return count == TAKEN_AT_ONCE;
+	return att;
 }
 
 /**
@@ -988,17 +1020,16 @@ static bool take_some_pending(struct fuse_backing_nodes *nodes,
  * Context: process context without locks; may sleep.
  */
 void fuse_backing_drop_pending(struct fuse_backing_nodes *nodes,
-			       const struct fuse_backing *fb)
+			       struct fuse_backing *fb)
 {
-	struct fuse_backing_attachment *att;
-	struct hlist_node *next;
-	HLIST_HEAD(taken);
+	struct fuse_backing_attachment *att, *next;
+	LIST_HEAD(taken);
 	bool more;
 
 	do {
 		more = take_some_pending(nodes, fb, &taken);
-		hlist_for_each_entry_safe(att, next, &taken, hash) {
-			hlist_del(&att->hash);
+		list_for_each_entry_safe(att, next, &taken, link) {
+			list_del(&att->link);
 			drop(nodes, att);
 			cond_resched();
 		}

@@ -56,6 +56,7 @@ struct fuse_extents_map {
 	struct fuse_backing_table *table;
 	struct kthread_files_work dead;
 	u64 nodeid;
+	u32 generation;
 	struct extent_file *files;
 	unsigned int nr_files;
 	unsigned int nr;
@@ -81,12 +82,15 @@ static void unuse_files(struct fuse_extents_map *map)
 static void use_files(struct fuse_extents_map *map,
 		      enum fuse_backing_use_kind kind)
 {
+	struct extent_file *file;
 	unsigned int i;
 
 	unuse_files(map);
-	for (i = 0; i < map->nr_files; i++)
-		fuse_backing_use(map->files[i].fb, &map->files[i].use, kind,
-				 map->nodeid);
+	for (i = 0; i < map->nr_files; i++) {
+		file = &map->files[i];
+		file->use.generation = map->generation;
+		fuse_backing_use(file->fb, &file->use, kind, map->nodeid);
+	}
 	map->used = true;
 }
 
@@ -285,8 +289,10 @@ static void count_extents(struct fuse_extents_map *map)
 	}
 }
 
-static struct fuse_extents_map *map_alloc(u64 nodeid, unsigned int nr)
+static struct fuse_extents_map *
+map_alloc(const struct fuse_backing_extents *args)
 {
+	unsigned int nr = args->count;
 	struct fuse_extents_map *map;
 
 	/* too much for the caller's memory cgroup is its error, and nobody's end */
@@ -296,7 +302,8 @@ static struct fuse_extents_map *map_alloc(u64 nodeid, unsigned int nr)
 		return NULL;
 	atomic_set(&map->count, 1);
 	map->used = false;
-	map->nodeid = nodeid;
+	map->nodeid = args->nodeid;
+	map->generation = args->generation;
 	map->files = NULL;
 	map->nr_files = 0;
 	map->nr = nr;
@@ -324,7 +331,7 @@ map_create(struct fuse_conn *fc, const struct fuse_backing_extents *args,
 	struct fuse_extents_map *map;
 	int err = -ENOTCONN;
 
-	map = map_alloc(args->nodeid, args->count);
+	map = map_alloc(args);
 	if (!map)
 		return ERR_PTR(-ENOMEM);
 	map->table = fuse_backing_table_get(fc);
@@ -479,20 +486,6 @@ int fuse_extents_id(const struct fuse_extents *extents)
 	const struct fuse_extents_map *map = extents->map;
 
 	return map->nr_files ? map->files[0].fb->id : 0;
-}
-
-/**
- * fuse_extents_have - are extents in a backing file
- * @extents: the extents
- * @fb: mapping of the backing file
- *
- * Context: process context with fuse_backing_nodes::lock held.
- * Return: whether they are.
- */
-bool fuse_extents_have(struct fuse_extents *extents,
-		       const struct fuse_backing *fb)
-{
-	return find_file(extents->map, fb->id);
 }
 
 /**

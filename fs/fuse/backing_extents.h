@@ -63,8 +63,6 @@ void fuse_extents_map_reap(struct kthread_files_work *dead);
 void fuse_extents_use(struct fuse_extents *extents,
 		      enum fuse_backing_use_kind kind);
 int fuse_extents_id(const struct fuse_extents *extents);
-bool fuse_extents_have(struct fuse_extents *extents,
-		       const struct fuse_backing *fb);
 bool fuse_extents_are_closed(struct fuse_extents *extents);
 void fuse_extents_find(struct fuse_extents *extents, loff_t pos,
 		       struct fuse_range *range);

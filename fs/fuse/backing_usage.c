@@ -9,8 +9,10 @@
  * that is written for each read.  32-bit machines may see a sum that is being
  * added to half old and half new.
  *
- * Locking: fuse_backing_usage::lock protects the list and the counts of users.
- * It may be taken inside of others, and no lock is taken inside of it.
+ * Locking: fuse_backing_usage::lock protects the lists and the counts of users.
+ * It may be taken inside of others, and no lock is taken inside of it.  Attachments
+ * that wait have a list of their own, because who closes the id looks for them; they
+ * come and go with fuse_backing_nodes::lock held, too.
  */
 
 #include "fuse_i.h"
@@ -29,7 +31,8 @@ struct fuse_backing_usage {
 	/* protects all but bytes */
 	spinlock_t lock;
 	unsigned int count[FUSE_BACKING_USES];
-	/* struct fuse_backing_use */
+	/* struct fuse_backing_use: those that wait, and all others */
+	struct list_head pending;
 	struct list_head users;
 	u64 extents;
 	u64 extent_bytes;
@@ -57,6 +60,7 @@ static struct fuse_backing_usage *usage_create(void)
 		return NULL;
 	}
 	spin_lock_init(&usage->lock);
+	INIT_LIST_HEAD(&usage->pending);
 	INIT_LIST_HEAD(&usage->users);
 	return usage;
 }
@@ -109,7 +113,8 @@ void fuse_backing_use(struct fuse_backing *fb, struct fuse_backing_use *use,
 	use->kind = kind;
 	use->nodeid = nodeid;
 	spin_lock(&usage->lock);
-	list_add_tail(&use->link, &usage->users);
+	list_add_tail(&use->link, kind == FUSE_BACKING_PENDING ?
+				  &usage->pending : &usage->users);
 	usage->count[kind]++;
 	spin_unlock(&usage->lock);
 }
@@ -129,6 +134,29 @@ void fuse_backing_unuse(struct fuse_backing *fb, struct fuse_backing_use *use)
 	list_del(&use->link);
 	usage->count[use->kind]--;
 	spin_unlock(&usage->lock);
+}
+
+/**
+ * fuse_backing_any_pending - find an attachment that waits
+ * @fb: the mapping
+ *
+ * Context: process context with fuse_backing_nodes::lock held, which keeps what is
+ *	returned.
+ * Return: an attachment of @fb, as a user of it; %NULL if none waits.
+ */
+const struct fuse_backing_use *
+fuse_backing_any_pending(const struct fuse_backing *fb)
+{
+	struct fuse_backing_usage *usage = READ_ONCE(fb->usage);
+	const struct fuse_backing_use *use;
+
+	if (!usage)
+		return NULL;
+	spin_lock(&usage->lock);
+	use = list_first_entry_or_null(&usage->pending, struct fuse_backing_use,
+				       link);
+	spin_unlock(&usage->lock);
+	return use;
 }
 
 /**
@@ -203,13 +231,13 @@ static bool add_node(struct fuse_backing_users *users, u64 nodeid)
 	return true;
 }
 
-static void collect_nodes(struct fuse_backing_usage *usage,
+static void collect_nodes(const struct list_head *list,
 			  struct fuse_backing_users *users)
 {
 	struct fuse_backing_use *use;
 	unsigned int looked_at = 0;
 
-	list_for_each_entry(use, &usage->users, link) {
+	list_for_each_entry(use, list, link) {
 		if (looked_at++ == MAX_LOOKED_AT ||
 		    !add_node(users, use->nodeid)) {
 			users->more_nodes = true;
@@ -239,6 +267,7 @@ void fuse_backing_get_users(struct fuse_backing *fb,
 	memcpy(users->count, usage->count, sizeof(users->count));
 	users->extents = usage->extents;
 	users->extent_bytes = usage->extent_bytes;
-	collect_nodes(usage, users);
+	collect_nodes(&usage->users, users);
+	collect_nodes(&usage->pending, users);
 	spin_unlock(&usage->lock);
 }
