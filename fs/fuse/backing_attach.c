@@ -454,7 +454,7 @@ void fuse_backing_inode_made(struct inode *inode)
 
 	if (!fc->passthrough)
 		return;
-	/* the inode is hashed; pairs with smp_mb__after_atomic() in add_pending() */
+	/* the inode is hashed; pairs with smp_mb() in add_pending() */
 	smp_mb();
 	/* pairs with smp_store_release() in table_publish() */
 	table = smp_load_acquire(&fc->backing_table);
@@ -498,7 +498,7 @@ static int add_pending(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 	if (err)
 		return fuse_backing_reject(fc, id, err, reason);
 	/* pairs with smp_mb() in fuse_backing_inode_made() */
-	smp_mb__after_atomic();
+	smp_mb();
 	return 0;
 }
 
