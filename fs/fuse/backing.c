@@ -313,13 +313,15 @@ static struct fuse_backing *close_id(struct fuse_backing_table *table, int id)
  * What is registered or attached meanwhile may stay or not.
  *
  * Context: process context without locks; may sleep.
+ * Return: 0; -EINTR if the caller was killed: some may be left.
  */
-void fuse_backing_close_table(struct fuse_backing_table *table)
+int fuse_backing_close_table(struct fuse_backing_table *table)
 {
 	struct fuse_backing *fb;
 	unsigned int id = 0;
 
-	while ((id = kthread_files_next(table->files, id + 1))) {
+	while (!fatal_signal_pending(current) &&
+	       (id = kthread_files_next(table->files, id + 1))) {
 		fb = close_id(table, id);
 		if (fb) {
 			trace_fuse_backing_close(table->fc, id,
@@ -328,7 +330,9 @@ void fuse_backing_close_table(struct fuse_backing_table *table)
 		}
 		cond_resched();
 	}
-	fuse_backing_detach_all(&table->nodes);
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	return fuse_backing_detach_all(&table->nodes);
 }
 
 /* Nothing is installed any more; holds a reference on the table */

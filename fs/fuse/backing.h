@@ -179,7 +179,7 @@ struct fuse_inode_backing {
  * @pending: attachments that wait for their inode, by node id and generation
  * @pending_list: the same, the latest last
  * @nr_pending: how many those are
- * @serial: number of the latest that was left to wait
+ * @serial: number of the latest of all of these
  * @attached: attachments of inodes
  * @closed: the connection was aborted
  */
@@ -212,7 +212,7 @@ struct fuse_backing_status {
 /* backing.c: ids and lifetime */
 int fuse_backing_open(struct fuse_conn *fc, struct fuse_backing_map *map);
 int fuse_backing_close(struct fuse_conn *fc, int backing_id);
-void fuse_backing_close_table(struct fuse_backing_table *table);
+int fuse_backing_close_table(struct fuse_backing_table *table);
 void fuse_backing_abort(struct fuse_conn *fc);
 void fuse_backing_destroy(struct fuse_conn *fc);
 
@@ -266,9 +266,9 @@ int fuse_backing_attach(struct fuse_conn *fc,
 int fuse_backing_detach(struct fuse_conn *fc,
 			const struct fuse_backing_detach *args);
 void fuse_backing_close_nodes(struct fuse_backing_nodes *nodes);
-void fuse_backing_drop_pending(struct fuse_backing_nodes *nodes,
-			       struct fuse_backing *fb);
-void fuse_backing_detach_all(struct fuse_backing_nodes *nodes);
+int fuse_backing_drop_pending(struct fuse_backing_nodes *nodes,
+			      struct fuse_backing *fb);
+int fuse_backing_detach_all(struct fuse_backing_nodes *nodes);
 void fuse_backing_evict_attached(struct fuse_inode *fi);
 bool fuse_backing_take_attached(struct fuse_inode *fi, u32 modes,
 				struct fuse_file *ff);

@@ -28,6 +28,7 @@
 
 #include <linux/pagemap.h>
 #include <linux/rbtree.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 /* Extents took the place of others */
@@ -48,7 +49,7 @@
  * @node: where it waits
  * @fi: or the inode it is attached to, which takes it along when it goes
  * @link: among those that wait, or the attached, the latest last
- * @serial: of one that waits or waited; no other ever has the same
+ * @serial: given when it was put there; no other ever has the same
  */
 struct fuse_backing_attachment {
 	struct fuse_extents *extents;
@@ -297,6 +298,7 @@ static int attach_locked(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 	if (att->extents)
 		stack_pages(&fi->inode);
 	att->fi = fi;
+	att->serial = ++nodes->serial;
 	list_add_tail(&att->link, &nodes->attached);
 	use(att, FUSE_BACKING_ATTACH);
 	report_attach(nodes, att, 0);
@@ -993,73 +995,113 @@ any_pending_locked(struct fuse_backing_nodes *nodes, struct fuse_backing *fb)
 		     NULL;
 }
 
-/* Take some of those that wait; returns whether there may be more */
-static bool take_some_pending(struct fuse_backing_nodes *nodes,
-			      struct fuse_backing *fb, struct list_head *taken)
+/* What comes later has a larger serial number */
+static u64 latest_serial(struct fuse_backing_nodes *nodes)
 {
-	struct fuse_backing_attachment *att = NULL;
+	u64 serial;
+
+	spin_lock(&nodes->lock);
+	serial = nodes->serial;
+	spin_unlock(&nodes->lock);
+	return serial;
+}
+
+/* Take some of those that wait, up to @latest; returns whether there may be more */
+static bool take_some_pending(struct fuse_backing_nodes *nodes,
+			      struct fuse_backing *fb, u64 latest,
+			      struct list_head *taken)
+{
+	struct fuse_backing_attachment *att;
+	bool more = true;
 	unsigned int i;
 
 	spin_lock(&nodes->lock);
-	for (i = 0; i < TAKEN_AT_ONCE; i++) {
+	for (i = 0; more && i < TAKEN_AT_ONCE; i++) {
 		att = any_pending_locked(nodes, fb);
-		if (!att)
-			break;
-		remove_pending_locked(nodes, att);
-		list_add_tail(&att->link, taken);
+		more = att && att->serial <= latest;
+		if (more) {
+			remove_pending_locked(nodes, att);
+			list_add_tail(&att->link, taken);
+		}
 	}
 	spin_unlock(&nodes->lock);
-	return att;
+	return more;
 }
 
 /**
  * fuse_backing_drop_pending - drop attachments that wait
  * @nodes: of the table
- * @fb: the mapping whose id was closed; %NULL for all
+ * @fb: the mapping whose id was closed; %NULL for all, but for those that are added
+ *	meanwhile
  *
  * Context: process context without locks; may sleep.
+ * Return: 0; -EINTR if @fb is %NULL and the caller was killed: some may be left.
  */
-void fuse_backing_drop_pending(struct fuse_backing_nodes *nodes,
-			       struct fuse_backing *fb)
+int fuse_backing_drop_pending(struct fuse_backing_nodes *nodes,
+			      struct fuse_backing *fb)
 {
 	struct fuse_backing_attachment *att, *next;
+	u64 latest = latest_serial(nodes);
 	LIST_HEAD(taken);
 	bool more;
 
 	do {
-		more = take_some_pending(nodes, fb, &taken);
+		more = take_some_pending(nodes, fb, latest, &taken);
 		list_for_each_entry_safe(att, next, &taken, link) {
 			list_del(&att->link);
 			drop(nodes, att);
 			cond_resched();
 		}
+		/* what waits for an id that is closed must go */
+		if (more && !fb && fatal_signal_pending(current))
+			return -EINTR;
 	} while (more);
+	return 0;
+}
+
+/* Take what has been attached for the longest time, unless it came after @latest */
+static struct fuse_backing_attachment *
+take_oldest_attached(struct fuse_backing_nodes *nodes, u64 latest)
+{
+	struct fuse_backing_attachment *att;
+
+	spin_lock(&nodes->lock);
+	att = list_first_entry_or_null(&nodes->attached,
+				       struct fuse_backing_attachment, link);
+	if (att && att->serial > latest)
+		att = NULL;
+	/* an inode that is evicted would have to get past the lock */
+	if (att)
+		take_attached_locked(att->fi);
+	spin_unlock(&nodes->lock);
+	return att;
 }
 
 /**
  * fuse_backing_detach_all - drop all attachments
  * @nodes: of a table that the caller holds a reference on
  *
+ * Those that somebody adds meanwhile stay, so that it ends.
+ *
  * Context: process context without locks; may sleep.
+ * Return: 0; -EINTR if the caller was killed: some may be left.
  */
-void fuse_backing_detach_all(struct fuse_backing_nodes *nodes)
+int fuse_backing_detach_all(struct fuse_backing_nodes *nodes)
 {
 	struct fuse_backing_attachment *att;
+	u64 latest;
+	int err;
 
-	fuse_backing_drop_pending(nodes, NULL);
-	do {
-		spin_lock(&nodes->lock);
-		att = list_first_entry_or_null(&nodes->attached,
-					       struct fuse_backing_attachment,
-					       link);
-		/* an inode that is evicted would have to get past the lock */
-		if (att)
-			take_attached_locked(att->fi);
-		spin_unlock(&nodes->lock);
-		if (att)
-			drop(nodes, att);
+	err = fuse_backing_drop_pending(nodes, NULL);
+	/* from here on: those that waited may be attached by now */
+	latest = latest_serial(nodes);
+	while (!err && (att = take_oldest_attached(nodes, latest))) {
+		drop(nodes, att);
+		if (fatal_signal_pending(current))
+			err = -EINTR;
 		cond_resched();
-	} while (att);
+	}
+	return err;
 }
 
 /**

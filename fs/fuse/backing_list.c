@@ -168,8 +168,9 @@ int fuse_backing_list(struct fuse_conn *fc, struct fuse_backing_list *list)
  * @fc: the connection
  * @args: flags and padding must be 0
  *
- * Context: process context without locks; may sleep.
- * Return: 0; -EPERM as for fuse_backing_open(), -EINVAL.
+ * Context: process context without locks; may sleep, killable.
+ * Return: 0; -EPERM as for fuse_backing_open(), -EINVAL; -EINTR, and what is left can
+ *	be closed by another call.
  */
 int fuse_backing_close_all(struct fuse_conn *fc,
 			   const struct fuse_backing_close_all *args)
@@ -186,8 +187,8 @@ int fuse_backing_close_all(struct fuse_conn *fc,
 
 	table = fuse_backing_table_get(fc);
 	if (table) {
-		fuse_backing_close_table(table);
+		err = fuse_backing_close_table(table);
 		fuse_backing_table_put(table);
 	}
-	return 0;
+	return err;
 }

@@ -413,11 +413,13 @@ struct fuse_backing_close_all {
  *   EFAULT      the structure or the array is not accessible
  *
  * FUSE_DEV_IOC_BACKING_CLOSE_ALL closes every id there is, as
- * FUSE_DEV_IOC_BACKING_CLOSE would, and takes every attachment away. It fails with
+ * FUSE_DEV_IOC_BACKING_CLOSE would, and takes every attachment away. What others
+ * register or attach meanwhile may be left. It fails with
  *
  *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
  *   EINVAL      flags or padding are not 0
  *   EFAULT      the structure is not readable
+ *   EINTR       the caller was killed; another call closes what is left
  */
 #define FUSE_DEV_IOC_BACKING_ATTACH	_IOW(FUSE_DEV_IOC_MAGIC, 32, \
 					     struct fuse_backing_attach)
