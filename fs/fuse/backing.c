@@ -8,8 +8,9 @@
  *
  * Locking: fuse_conn::lock protects fuse_conn::backing_table, the lock of the
  * thread's table protects fuse_backing::closed, fuse_backing_table::lock the
- * credentials there.  None of them is held while another is taken.  Whoever is
- * the last to use a mapping takes it out of the thread's table before it is
+ * credentials there.  None of them is held while another is taken, but that bit 0
+ * of fuse_conn::backing_starting, which is who starts the thread, comes before all.
+ * Whoever is the last to use a mapping takes it out of the thread's table before it is
  * freed, so a mapping that is found there can be looked at.
  *
  * References: the connection, each mapping and each call in progress hold one
@@ -38,6 +39,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/wait_bit.h>
 
 struct fuse_backing_table {
 	/* there as long as the table */
@@ -421,7 +423,7 @@ int fuse_backing_nodes_limit(struct fuse_backing_nodes *nodes)
 	return min_t(unsigned int, kthread_files_limit(table->files), INT_MAX);
 }
 
-/* Make @new the table of @fc, unless there is one or it is too late for one */
+/* Make @new the table of @fc, which has none, unless it is too late for one */
 static int table_publish(struct fuse_conn *fc, struct fuse_backing_table *new)
 {
 	int err = 0;
@@ -429,8 +431,6 @@ static int table_publish(struct fuse_conn *fc, struct fuse_backing_table *new)
 	spin_lock(&fc->lock);
 	if (!fc->connected)
 		err = -ENOTCONN;
-	else if (fc->backing_table)
-		err = -EEXIST;
 	else
 		/* pairs with smp_load_acquire() in find_mapping() */
 		smp_store_release(&fc->backing_table, new);
@@ -439,12 +439,14 @@ static int table_publish(struct fuse_conn *fc, struct fuse_backing_table *new)
 	return err;
 }
 
-/* Start a thread for @fc; no lock is held, so it may turn out one too many */
-static int table_start(struct fuse_conn *fc)
+/* Start a thread for @fc, if there is none by now */
+static int table_start_locked(struct fuse_conn *fc)
 {
 	struct fuse_backing_table *new;
 	int err;
 
+	if (READ_ONCE(fc->backing_table))
+		return 0;
 	new = table_create(fc);
 	if (IS_ERR(new))
 		return PTR_ERR(new);
@@ -452,7 +454,22 @@ static int table_start(struct fuse_conn *fc)
 	err = table_publish(fc, new);
 	if (err)
 		table_destroy(new);
-	return err == -EEXIST ? 0 : err;
+	return err;
+}
+
+/*
+ * One at a time: a thread that turned out one too many would count against
+ * RLIMIT_NPROC for a moment, and whoever it was would be refused.
+ */
+static int table_start(struct fuse_conn *fc)
+{
+	int err;
+
+	if (wait_on_bit_lock(&fc->backing_starting, 0, TASK_KILLABLE))
+		return -EINTR;
+	err = table_start_locked(fc);
+	clear_and_wake_up_bit(0, &fc->backing_starting);
+	return err;
 }
 
 static struct fuse_backing_table *table_get_or_start(struct fuse_conn *fc)
