@@ -14,6 +14,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include "harness.h"
@@ -21,10 +23,13 @@
 #include "creds.h"
 #include "env.h"
 #include "leaks.h"
+#include "light_mount.h"
 
 #define OTHER_UID	4321
 #define MANY_REFUSALS	20
 #define OTHER_GID	4322
+#define FIRSTS		4	/* who all register first, of as many mounts */
+#define MOUNTS		20
 
 /* What a leak of one object per refusal would far exceed. */
 #define REFUSALS	10000
@@ -484,6 +489,74 @@ TEST_F(limits, nproc_refuses_the_thread)
 	EXPECT_EQ(0, creds_call(&nobody, nproc_raised, &nproc));
 	EXPECT_EQ(1, thread_count());
 	EXPECT_EQ(2, table_count(thread_find(self->env.srv.dev)));
+}
+
+/* Several register first, and there is room for the one thread that it takes. */
+
+struct firsts {
+	int dev[MOUNTS];
+	int fd;
+	pthread_barrier_t start;
+	int err;
+};
+
+/* For who they are, who started them, and the thread of this and earlier mounts. */
+static int leave_room(int mounts)
+{
+	const struct rlimit rlimit = { FIRSTS + 1 + mounts, 1000 };
+
+	return setrlimit(RLIMIT_NPROC, &rlimit) < 0 ? -errno : 0;
+}
+
+static void *register_firsts(void *arg)
+{
+	struct firsts *f = arg;
+	int err, id;
+
+	for (int i = 0; i < MOUNTS; i++) {
+		err = leave_room(i + 1);
+		pthread_barrier_wait(&f->start);
+		id = fuse_backing_open(f->dev[i], f->fd);
+		if (err || id <= 0)
+			f->err = err ?: id;
+		pthread_barrier_wait(&f->start);
+	}
+	return NULL;
+}
+
+static int run_firsts(void *arg)
+{
+	pthread_t thread[FIRSTS];
+	struct firsts *f = arg;
+
+	pthread_barrier_init(&f->start, NULL, FIRSTS);
+	for (int i = 0; i < FIRSTS; i++)
+		if (pthread_create(&thread[i], NULL, register_firsts, f))
+			return -EAGAIN;
+	for (int i = 0; i < FIRSTS; i++)
+		pthread_join(thread[i], NULL);
+	return f->err;
+}
+
+TEST_F(limits, one_thread_for_many_firsts)
+{
+	const struct creds nobody = { .uid = OTHER_UID, .gid = OTHER_GID };
+	struct firsts f = { .fd = self->fd };
+	char path[64];
+
+	for (int i = 0; i < MOUNTS; i++) {
+		snprintf(path, sizeof(path), SCRATCH_ROOT "/mount%d", i);
+		f.dev[i] = light_mount(path, 0);
+		ASSERT_LE(0, f.dev[i]);
+	}
+	EXPECT_EQ(0, creds_call(&nobody, run_firsts, &f));
+	EXPECT_EQ(MOUNTS, thread_count());
+	for (int i = 0; i < MOUNTS; i++) {
+		snprintf(path, sizeof(path), SCRATCH_ROOT "/mount%d", i);
+		close(f.dev[i]);
+		EXPECT_EQ(0, umount(path));
+	}
+	EXPECT_TRUE(wait_until(!thread_count()));
 }
 
 TEST_HARNESS_MAIN
