@@ -29,7 +29,6 @@
 #include <linux/pagemap.h>
 #include <linux/rbtree.h>
 #include <linux/sched/signal.h>
-#include <linux/uaccess.h>
 
 /* Extents took the place of others */
 #define REPLACED	1
@@ -699,17 +698,20 @@ int fuse_backing_attach(struct fuse_conn *fc,
 	return err;
 }
 
+/* Takes over @map in any case */
 static struct fuse_backing_attachment *
 make_extents(struct fuse_conn *fc, const struct fuse_backing_extents *args,
-	     const struct fuse_backing_extent *from)
+	     struct fuse_extents_map *map)
 {
 	struct fuse_backing_attachment *att;
 
 	att = kmalloc(sizeof(*att), GFP_KERNEL_ACCOUNT);
-	if (!att)
+	if (!att) {
+		fuse_extents_map_abandon(map);
 		return ERR_PTR(-ENOMEM);
+	}
 	*att = (struct fuse_backing_attachment) {
-		.extents = fuse_extents_create(fc, args, from),
+		.extents = fuse_extents_create(fc, map),
 		.nodeid = args->nodeid,
 		.generation = args->generation,
 		.modes = args->flags & ATTACH_MODES,
@@ -725,9 +727,9 @@ make_extents(struct fuse_conn *fc, const struct fuse_backing_extents *args,
 
 static int set_extents(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		       const struct fuse_backing_extents *args,
-		       const struct fuse_backing_extent *from)
+		       struct fuse_extents_map *map)
 {
-	struct fuse_backing_attachment *att = make_extents(fc, args, from);
+	struct fuse_backing_attachment *att = make_extents(fc, args, map);
 
 	if (IS_ERR(att))
 		return PTR_ERR(att);
@@ -746,22 +748,6 @@ static int check_extents(struct fuse_conn *fc,
 	return fuse_backing_reject(fc, 0, -EINVAL, FUSE_BACKING_BAD_ARGUMENT);
 }
 
-static struct fuse_backing_extent *
-copy_extents(const struct fuse_backing_extents *args)
-{
-	size_t size = array_size(args->count, sizeof(struct fuse_backing_extent));
-	struct fuse_backing_extent *from;
-
-	from = kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
-			      __GFP_NOWARN);
-	if (!from)
-		return ERR_PTR(-ENOMEM);
-	if (!copy_from_user(from, u64_to_user_ptr(args->extents), size))
-		return from;
-	kvfree(from);
-	return ERR_PTR(-EFAULT);
-}
-
 /**
  * fuse_backing_set_extents - FUSE_DEV_IOC_BACKING_EXTENTS: where an inode's bytes are
  * @fc: the connection
@@ -770,13 +756,14 @@ copy_extents(const struct fuse_backing_extents *args)
  * Context: process context without locks; may sleep, killable.  Waits for I/O
  *	that is in flight, if there were extents before.
  * Return: 0; -EPERM as for fuse_backing_open(); -EINVAL, -E2BIG, -ENOTCONN, or an
- *	error as fuse_extents_create() or fuse_backing_attach() describe it.
+ *	error as fuse_extents_map_read(), fuse_extents_create() or
+ *	fuse_backing_attach() describe it.
  */
 int fuse_backing_set_extents(struct fuse_conn *fc,
 			     const struct fuse_backing_extents *args)
 {
-	struct fuse_backing_extent *from;
 	struct fuse_backing_table *table;
+	struct fuse_extents_map *map;
 	int err;
 
 	err = fuse_backing_may_call(fc, 0);
@@ -787,17 +774,16 @@ int fuse_backing_set_extents(struct fuse_conn *fc,
 		return err;
 
 	/* memory of the caller's may take forever: the table's end would wait */
-	from = copy_extents(args);
-	if (IS_ERR(from))
-		return PTR_ERR(from);
+	map = fuse_extents_map_read(fc, args);
+	if (IS_ERR(map))
+		return PTR_ERR(map);
 	table = get_table(fc, 0);
-	err = PTR_ERR_OR_ZERO(table);
-	if (!err) {
-		err = set_extents(fc, fuse_backing_table_nodes(table), args,
-				  from);
-		fuse_backing_table_put(table);
+	if (IS_ERR(table)) {
+		fuse_extents_map_abandon(map);
+		return PTR_ERR(table);
 	}
-	kvfree(from);
+	err = set_extents(fc, fuse_backing_table_nodes(table), args, map);
+	fuse_backing_table_put(table);
 	return err;
 }
 

@@ -11,6 +11,12 @@
  * keeps the mappings that it names and the table.  A struct fuse_extents has one
  * of the attachment and one of each open file.
  *
+ * Memory: a map is as large as whoever makes it likes.  What is more than a page is
+ * charged to RLIMIT_MEMLOCK of its user until the map is freed, because it can't be
+ * reclaimed as long as the attachment waits, or a client has the inode open.  Up to a
+ * page it goes with what is limited anyway: those that wait by RLIMIT_NOFILE of
+ * the thread, the others with their inode.
+ *
  * Locking: fuse_extents::lock protects fuse_extents::map.  It is taken inside of
  * fuse_backing_nodes::lock, and that of a mapping's users inside of it.
  */
@@ -20,8 +26,15 @@
 #include "backing_reject.h"
 
 #include <linux/bits.h>
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/math.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/user.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 #include <linux/wait_bit.h>
 
 #define EXTENT_FLAGS	(FUSE_BACKING_EXTENT_HOLE | FUSE_BACKING_EXTENT_WRITE)
@@ -49,6 +62,7 @@ struct extent_file {
 	u64 bytes;
 };
 
+/* @user is who is charged for so many @pages; %NULL if nobody is */
 struct fuse_extents_map {
 	atomic_t count;
 	/* the mappings know of their user */
@@ -60,8 +74,21 @@ struct fuse_extents_map {
 	struct extent_file *files;
 	unsigned int nr_files;
 	unsigned int nr;
-	struct extent extent[] __counted_by(nr);
+	struct user_struct *user;
+	unsigned long pages;
+	union {
+		/* as they were given, for fill_map() to make the others of */
+		DECLARE_FLEX_ARRAY(struct fuse_backing_extent, in);
+		DECLARE_FLEX_ARRAY(struct extent, extent);
+	};
 };
+
+/* The one takes the place of the other */
+static_assert(sizeof(struct extent) <= sizeof(struct fuse_backing_extent));
+/* An allocation of that size is rounded up to the next power of two */
+static_assert(offsetof(struct fuse_extents_map, in) +
+	      FUSE_BACKING_EXTENTS_MAX * sizeof(struct fuse_backing_extent) <=
+	      SZ_2M);
 
 struct fuse_extents {
 	refcount_t count;
@@ -94,6 +121,45 @@ static void use_files(struct fuse_extents_map *map,
 	map->used = true;
 }
 
+/*
+ * Charge pages to the user who calls.  Returns an errno, or 0 and who is to be given
+ * to uncharge(), if anybody.
+ */
+static int charge(unsigned long pages, struct user_struct **charged)
+{
+	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	struct user_struct *user = current_user();
+	long old;
+
+	*charged = NULL;
+	if (!pages || ns_capable_noaudit(&init_user_ns, CAP_IPC_LOCK))
+		return 0;
+	old = atomic_long_read(&user->locked_vm);
+	do {
+		if (old + pages > limit)
+			return -ENOBUFS;
+	} while (!atomic_long_try_cmpxchg(&user->locked_vm, &old,
+					  old + pages));
+	*charged = get_uid(user);
+	return 0;
+}
+
+static void uncharge(unsigned long pages, struct user_struct *user)
+{
+	if (!user)
+		return;
+	atomic_long_sub(pages, &user->locked_vm);
+	free_uid(user);
+}
+
+/* The memory of a map, and what was charged for it */
+static void map_release(struct fuse_extents_map *map)
+{
+	uncharge(map->pages, map->user);
+	kfree(map->files);
+	kvfree(map);
+}
+
 /* @map has no references left */
 static void map_free(struct fuse_extents_map *map)
 {
@@ -108,8 +174,7 @@ static void map_free(struct fuse_extents_map *map)
 					   -(s64)file->bytes);
 		fuse_backing_put(file->fb);
 	}
-	kfree(map->files);
-	kvfree(map);
+	map_release(map);
 	fuse_backing_table_put(table);
 }
 
@@ -247,27 +312,28 @@ static int fill_extent(struct fuse_conn *fc, struct fuse_extents_map *map,
 }
 
 /* Take over what userspace says the extents are */
-static int fill_map(struct fuse_conn *fc, struct fuse_extents_map *map,
-		    const struct fuse_backing_extent *in)
+static int fill_map(struct fuse_conn *fc, struct fuse_extents_map *map)
 {
+	struct fuse_backing_extent in;
 	struct extent *extent;
 	loff_t min = 0;
 	unsigned int i;
 	int err;
 
-	for (i = 0; i < map->nr; i++, in++) {
-		if (!is_extent_valid(in, min))
-			return fuse_backing_reject(fc, in->backing_id, -EINVAL,
+	for (i = 0; i < map->nr; i++) {
+		in = map->in[i];
+		if (!is_extent_valid(&in, min))
+			return fuse_backing_reject(fc, in.backing_id, -EINVAL,
 						   FUSE_BACKING_EXTENT);
 		extent = &map->extent[i];
 		*extent = (struct extent) {
-			.pos = in->offset,
-			.end = in->offset + in->length,
+			.pos = in.offset,
+			.end = in.offset + in.length,
 			.file = NO_FILE,
-			.writable = in->flags & FUSE_BACKING_EXTENT_WRITE,
+			.writable = in.flags & FUSE_BACKING_EXTENT_WRITE,
 		};
-		if (!(in->flags & FUSE_BACKING_EXTENT_HOLE)) {
-			err = fill_extent(fc, map, extent, in);
+		if (!(in.flags & FUSE_BACKING_EXTENT_HOLE)) {
+			err = fill_extent(fc, map, extent, &in);
 			if (err)
 				return err;
 		}
@@ -290,86 +356,118 @@ static void count_extents(struct fuse_extents_map *map)
 }
 
 static struct fuse_extents_map *
-map_alloc(const struct fuse_backing_extents *args)
+map_alloc(struct fuse_conn *fc, const struct fuse_backing_extents *args)
 {
-	unsigned int nr = args->count;
+	size_t size = struct_size_t(struct fuse_extents_map, in, args->count);
+	unsigned long pages = 0;
 	struct fuse_extents_map *map;
+	struct user_struct *user;
+	int err;
 
+	if (size > PAGE_SIZE)
+		pages = DIV_ROUND_UP(kmalloc_size_roundup(size), PAGE_SIZE);
+	err = charge(pages, &user);
+	if (err) {
+		fuse_backing_reject(fc, 0, err, FUSE_BACKING_MEMLOCK);
+		return ERR_PTR(err);
+	}
 	/* too much for the caller's memory cgroup is its error, and nobody's end */
-	map = kvmalloc(struct_size(map, extent, nr),
-		       GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
-	if (!map)
-		return NULL;
-	atomic_set(&map->count, 1);
-	map->used = false;
-	map->nodeid = args->nodeid;
-	map->generation = args->generation;
-	map->files = NULL;
-	map->nr_files = 0;
-	map->nr = nr;
+	map = kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
+			     __GFP_NOWARN);
+	if (!map) {
+		uncharge(pages, user);
+		return ERR_PTR(-ENOMEM);
+	}
+	*map = (struct fuse_extents_map) {
+		.count = ATOMIC_INIT(1),
+		.nodeid = args->nodeid,
+		.generation = args->generation,
+		.nr = args->count,
+		.user = user,
+		.pages = pages,
+	};
 	return map;
 }
 
-/* Free what was to become a map */
-static void map_abandon(struct fuse_extents_map *map)
+/**
+ * fuse_extents_map_read - read what FUSE_DEV_IOC_BACKING_EXTENTS says
+ * @fc: the connection
+ * @args: with a valid count
+ *
+ * The caller must hold no table: its memory may take forever.
+ *
+ * Context: process context without locks; may sleep, killable.
+ * Return: a map of unchecked extents, for fuse_extents_create() or
+ *	fuse_extents_map_abandon(); or an ERR_PTR(): -EFAULT, -ENOMEM; -ENOBUFS if
+ *	RLIMIT_MEMLOCK of the caller's user is reached.
+ */
+struct fuse_extents_map *
+fuse_extents_map_read(struct fuse_conn *fc,
+		      const struct fuse_backing_extents *args)
+{
+	struct fuse_extents_map *map = map_alloc(fc, args);
+
+	if (IS_ERR(map))
+		return map;
+	if (!copy_from_user(map->in, u64_to_user_ptr(args->extents),
+			    array_size(args->count, sizeof(map->in[0]))))
+		return map;
+	fuse_extents_map_abandon(map);
+	return ERR_PTR(-EFAULT);
+}
+
+/**
+ * fuse_extents_map_abandon - free what was to become the map of extents
+ * @map: from fuse_extents_map_read()
+ *
+ * Context: process context without locks; may sleep.
+ */
+void fuse_extents_map_abandon(struct fuse_extents_map *map)
 {
 	struct fuse_backing_table *table = map->table;
 	unsigned int i;
 
 	for (i = 0; i < map->nr_files; i++)
 		fuse_backing_put(map->files[i].fb);
-	kfree(map->files);
-	kvfree(map);
+	map_release(map);
 	if (table)
 		fuse_backing_table_put(table);
 }
 
-static struct fuse_extents_map *
-map_create(struct fuse_conn *fc, const struct fuse_backing_extents *args,
-	   const struct fuse_backing_extent *from)
+static int map_complete(struct fuse_conn *fc, struct fuse_extents_map *map)
 {
-	struct fuse_extents_map *map;
 	int err = -ENOTCONN;
 
-	map = map_alloc(args);
-	if (!map)
-		return ERR_PTR(-ENOMEM);
 	map->table = fuse_backing_table_get(fc);
 	if (map->table)
-		err = fill_map(fc, map, from);
-	if (err) {
-		map_abandon(map);
-		return ERR_PTR(err);
-	}
-	count_extents(map);
-	return map;
+		err = fill_map(fc, map);
+	if (!err)
+		count_extents(map);
+	return err;
 }
 
 /**
  * fuse_extents_create - what FUSE_DEV_IOC_BACKING_EXTENTS says
  * @fc: the connection
- * @args: with a valid count
- * @from: the extents, in memory of the kernel's
+ * @map: from fuse_extents_map_read(), which is taken over in any case
  *
  * Context: process context without locks; may sleep.
  * Return: the extents with a reference; or an ERR_PTR(): -EINVAL, -ERANGE,
  *	-E2BIG, -EBADF, -EPERM, -ENOENT, -ENOTCONN, -ENOMEM.
  */
-struct fuse_extents *
-fuse_extents_create(struct fuse_conn *fc,
-		    const struct fuse_backing_extents *args,
-		    const struct fuse_backing_extent *from)
+struct fuse_extents *fuse_extents_create(struct fuse_conn *fc,
+					 struct fuse_extents_map *map)
 {
-	struct fuse_extents_map *map;
 	struct fuse_extents *extents;
+	int err = -ENOMEM;
 
 	extents = kmalloc(sizeof(*extents), GFP_KERNEL_ACCOUNT);
-	if (!extents)
-		return ERR_PTR(-ENOMEM);
-	map = map_create(fc, args, from);
-	if (IS_ERR(map)) {
+	if (extents)
+		err = map_complete(fc, map);
+	if (err) {
 		kfree(extents);
-		return ERR_CAST(map);
+		fuse_extents_map_abandon(map);
+		return ERR_PTR(err);
 	}
 	refcount_set(&extents->count, 1);
 	spin_lock_init(&extents->lock);

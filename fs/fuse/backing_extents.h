@@ -48,10 +48,12 @@ struct fuse_range {
 };
 
 /* backing_extents.c */
-struct fuse_extents *
-fuse_extents_create(struct fuse_conn *fc,
-		    const struct fuse_backing_extents *args,
-		    const struct fuse_backing_extent *from);
+struct fuse_extents_map *
+fuse_extents_map_read(struct fuse_conn *fc,
+		      const struct fuse_backing_extents *args);
+void fuse_extents_map_abandon(struct fuse_extents_map *map);
+struct fuse_extents *fuse_extents_create(struct fuse_conn *fc,
+					 struct fuse_extents_map *map);
 struct fuse_extents *fuse_extents_get(struct fuse_extents *extents);
 void fuse_extents_put(struct fuse_extents *extents);
 void fuse_extents_put_deferred(struct fuse_extents *extents);

@@ -39,6 +39,7 @@ enum fuse_backing_reason {
 	FUSE_BACKING_READ_ONLY,
 	FUSE_BACKING_SHORT_FILE,
 	FUSE_BACKING_SHARED_MMAP,
+	FUSE_BACKING_MEMLOCK,
 };
 
 int fuse_backing_reject(struct fuse_conn *fc, int id, int err,

@@ -74,6 +74,7 @@ TRACE_DEFINE_ENUM(FUSE_BACKING_EXTENT);
 TRACE_DEFINE_ENUM(FUSE_BACKING_READ_ONLY);
 TRACE_DEFINE_ENUM(FUSE_BACKING_SHORT_FILE);
 TRACE_DEFINE_ENUM(FUSE_BACKING_SHARED_MMAP);
+TRACE_DEFINE_ENUM(FUSE_BACKING_MEMLOCK);
 
 #define show_fuse_backing_reason(reason)				\
 	__print_symbolic(reason,					\
@@ -105,7 +106,8 @@ TRACE_DEFINE_ENUM(FUSE_BACKING_SHARED_MMAP);
 		{ FUSE_BACKING_EXTENT,	"extent" }, \
 		{ FUSE_BACKING_READ_ONLY,	"read-only-extent" }, \
 		{ FUSE_BACKING_SHORT_FILE,	"short-file" }, \
-		{ FUSE_BACKING_SHARED_MMAP,	"shared-mmap" })
+		{ FUSE_BACKING_SHARED_MMAP,	"shared-mmap" }, \
+		{ FUSE_BACKING_MEMLOCK,	"memlock" })
 
 /*
  * fuse_backing_open - a backing file was registered

@@ -182,8 +182,11 @@ struct fuse_backing_attach {
 /* fuse_backing_extent.flags: it may be written to */
 #define FUSE_BACKING_EXTENT_WRITE	(1U << 1)
 
-/* How many extents an inode, and how many backing files they may name */
-#define FUSE_BACKING_EXTENTS_MAX	65536
+/*
+ * How many extents an inode, and how many backing files they may name. The largest
+ * list takes 2 MiB of the kernel's memory.
+ */
+#define FUSE_BACKING_EXTENTS_MAX	65000
 #define FUSE_BACKING_EXTENTS_FILES	64
 
 /**
@@ -298,7 +301,11 @@ struct fuse_backing_close_all {
  * while files were open can't be replaced before those are closed (EBUSY).
  *
  * FUSE_BACKING_ATTACH_PENDING, FUSE_DEV_IOC_BACKING_DETACH and the end of the
- * extents are as for FUSE_DEV_IOC_BACKING_ATTACH. It fails with
+ * extents are as for FUSE_DEV_IOC_BACKING_ATTACH.
+ *
+ * Extents that take more than a page of the kernel's memory, 32 bytes for each, count
+ * against RLIMIT_MEMLOCK of the user who calls, as memory that he locks does, until
+ * they are gone; not with CAP_IPC_LOCK. It fails with
  *
  *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN; or an extent is to be written to in
  *               a backing file that is immutable, can only be appended to, or was
@@ -320,6 +327,7 @@ struct fuse_backing_close_all {
  *   EBUSY       the inode is open on a backing file, or with extents that were
  *               detached
  *   EMFILE      as many attachments wait as RLIMIT_NOFILE of the thread allows
+ *   ENOBUFS     RLIMIT_MEMLOCK of the caller is reached
  *   ENOTCONN    the connection was aborted
  *   EFAULT      the structure or the array is not readable
  *   EINTR       a signal came: if there were extents before, they may have been

@@ -26,6 +26,7 @@
 
 #include "harness.h"
 
+#include "creds.h"
 #include "env.h"
 #include "held_page.h"
 #include "reject_trace.h"
@@ -37,6 +38,10 @@
 #define MAX		FUSE_BACKING_EXTENTS_MAX
 #define PAGE		4096
 #define LIMIT		32
+#define USER		1000	/* without capabilities: a uid and a gid */
+#define LARGEST		(2 << 20)	/* bytes of the longest list, and those */
+#define ROOM		4		/* that there is room for */
+#define IN_A_PAGE	120		/* extents, and somewhat less than a page */
 #define NOBODY		40	/* a node that there isn't */
 #define NR(array)	(sizeof(array) / sizeof((array)[0]))
 
@@ -322,7 +327,7 @@ TEST_F(attach, number_of_extents)
 	char *want = malloc(FILE_SIZE), *got = malloc(FILE_SIZE);
 	int fd;
 
-	/* each byte is one, from the last to the first */
+	/* each byte is one, from the last on */
 	for (int i = 0; i <= MAX; i++)
 		extent[i] = (struct fuse_backing_extent) {
 			.offset = i,
@@ -340,14 +345,14 @@ TEST_F(attach, number_of_extents)
 	scratch_pattern(want, FILE_SIZE, 1);
 	fd = fuse_server_open(self->srv, "a", O_RDONLY);
 	ASSERT_LE(0, fd);
-	EXPECT_EQ(FILE_SIZE, pread(fd, got, FILE_SIZE, 0));
+	EXPECT_EQ(MAX, pread(fd, got, MAX, 0));
 	for (int i = 0; i < FILE_SIZE / 2; i++) {
 		char swap = want[i];
 
 		want[i] = want[FILE_SIZE - 1 - i];
 		want[FILE_SIZE - 1 - i] = swap;
 	}
-	EXPECT_EQ(0, memcmp(got, want, FILE_SIZE));
+	EXPECT_EQ(0, memcmp(got, want, MAX));
 	close(fd);
 	EXPECT_EQ(0, self->file->opens);
 	free(extent);
@@ -780,6 +785,99 @@ TEST_F(attach, memory_cgroup)
 	EXPECT_EQ(0, fuse_backing_close_all(self->dev));
 	EXPECT_EQ(0, rmdir(GROUP));
 	free(extent);
+}
+
+/* Long lists are locked memory of the user's. */
+
+struct lists {
+	int dev;
+	int other;		/* /dev/fuse of another mount */
+	__u64 node;		/* that is there */
+	struct fuse_backing_extent *extent;
+};
+
+static int pend(const struct lists *l, __u64 node, __u32 nr)
+{
+	return fuse_backing_set_extents(l->dev, node, l->extent, nr,
+					BOTH | PENDING);
+}
+
+static int fill_room(const struct lists *l)
+{
+	int err = 0;
+
+	for (int i = 0; i < ROOM && !err; i++)
+		err = pend(l, NOBODY + i, MAX);
+	return err ?: pend(l, NOBODY + ROOM, MAX) == -ENOBUFS ? 0 : -EINVAL;
+}
+
+/* 0, or the step that went wrong. */
+static int fill_memlock(void *arg)
+{
+	const struct rlimit limit = { ROOM * LARGEST, ROOM * LARGEST };
+	struct lists *l = arg, other = *l;
+
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) < 0 || fill_room(l))
+		return 1;
+	/* whatever the mount, and whatever is more than a page */
+	other.dev = l->other;
+	if (pend(&other, NOBODY, MAX) != -ENOBUFS ||
+	    pend(&other, NOBODY, 2 * IN_A_PAGE) != -ENOBUFS)
+		return 2;
+	if (pend(l, NOBODY + ROOM, IN_A_PAGE) || pend(&other, NOBODY, 1))
+		return 3;
+	/* what is attached counts like what waits */
+	if (fuse_backing_detach(l->dev, NOBODY, 0, 0) ||
+	    pend(l, l->node, MAX) || pend(l, NOBODY, MAX) != -ENOBUFS)
+		return 4;
+	/* what is refused for another reason, or replaced, doesn't */
+	if (fuse_backing_detach(l->dev, l->node, 0, 0))
+		return 5;
+	for (int i = 0; i < 2 * ROOM; i++)
+		if (fuse_backing_set_extents(l->dev, FUSE_ROOT_ID, l->extent,
+					     MAX, BOTH) != -EISDIR ||
+		    fuse_backing_set_extents(l->dev, NOBODY, NULL, MAX,
+					     BOTH | PENDING) != -EFAULT)
+			return 6;
+	if (pend(l, NOBODY, MAX) || pend(l, NOBODY, 1) != 0)
+		return 7;
+	for (int i = 0; i < 2 * ROOM; i++)
+		if (pend(l, NOBODY, MAX) || pend(l, NOBODY, 1))
+			return 8;
+	if (fuse_backing_close_all(l->dev) || fill_room(l))
+		return 9;
+	return 0;
+}
+
+TEST_F(attach, memlock)
+{
+	const struct creds user = { .uid = USER, .gid = USER };
+	const struct fuse_server_opts opts = { .mountpoint = SCRATCH_FUSE2 };
+	const struct rlimit none = { 0, ROOM * LARGEST };
+	struct fuse_server other;
+	struct lists l = {
+		.dev = self->dev,
+		.node = self->node,
+		.extent = calloc(MAX, sizeof(*l.extent)),
+	};
+
+	for (int i = 0; i < MAX; i++)
+		l.extent[i] = (struct fuse_backing_extent) { i, 1, 0, 0, HOLE };
+	ASSERT_EQ(0, env_serve(&self->env, &other, &opts));
+	ASSERT_LT(0, fuse_backing_open_path(other.fd, scratch_path("b"),
+					    O_RDONLY));
+	l.other = other.fd;
+	EXPECT_EQ(0, creds_call(&user, fill_memlock, &l));
+	EXPECT_TRUE(rejected(self, 0, -ENOBUFS, "memlock"));
+
+	/* not with CAP_IPC_LOCK */
+	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &none));
+	EXPECT_EQ(0, pend(&l, NOBODY + ROOM, MAX));
+	/* nor does it count for others of that user */
+	EXPECT_EQ(0, fuse_backing_close_all(self->dev));
+	EXPECT_EQ(0, creds_call(&user, fill_memlock, &l));
+	fuse_server_stop(&other);
+	free(l.extent);
 }
 
 TEST_HARNESS_MAIN
