@@ -24,6 +24,9 @@ TIMES_ARCHIVE = 1.15
 # instructions of the cheapest calls, at any size of the table
 AT_MOST = {'register': 1200, 'unregister': 900}
 
+# no more than this beyond what it costs beside nothing, in percent
+BESIDE_PERCENT = {'unregister, beside waiting': 3, 'LOOKUP, beside waiting': 3}
+
 # operations that must not make the server work
 SILENT = {'read', 'write', 'splice read', 'splice write', 'mmap, fault'}
 
@@ -131,9 +134,13 @@ def archive(itself, extents, asked):
     return verdict
 
 
-def mappings(operation, upstream, ours):
-    """An operation on the table."""
+def mappings(operation, upstream, ours, alone):
+    """An operation on the table; @alone, beside nothing, if it was measured."""
     verdict = Verdict()
+    if operation in BESIDE_PERCENT and alone is not None:
+        limit = BESIDE_PERCENT[operation]
+        verdict.expect(ours, alone * (1 + limit / 100),
+                       f'> beside none + {limit} %')
     if operation in AT_MOST:
         limit = AT_MOST[operation]
         verdict.expect(ours, limit, f'> {limit:,}')

@@ -7,9 +7,11 @@
  */
 
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "idle.h"
@@ -24,6 +26,9 @@
 #define DEFERRED_US	1000000	/* and more for each mapping */
 #define DEFERRED_EACH_US	4
 #define MEMORY_FROM	100000	/* below, the noise is larger */
+#define WAITING		100000	/* attachments */
+#define NOBODY		1000000	/* nodes from here on never come */
+#define NAMES		32	/* looked up, then forgotten */
 
 struct table {
 	struct fuse_server srv;
@@ -246,6 +251,120 @@ static void measure_table(const char *fs, size_t size)
 	close(table.fd);
 }
 
+/* False if the kernel has no attachments */
+static bool attach_waiting(struct table *table)
+{
+	int id = register_one(table);
+	int err;
+
+	for (size_t i = 0; i < table->size; i++) {
+		err = fuse_backing_attach(table->srv.fd, NOBODY + i, 0, id,
+					  FUSE_BACKING_READ |
+					  FUSE_BACKING_ATTACH_PENDING);
+		if (err == -ENOTTY)
+			return false;
+		check(err, "attach");
+	}
+	return true;
+}
+
+/* Of ids that nothing waits for */
+static void measure_unrelated(struct table *table)
+{
+	const struct record rec = { table->fs, "-", "unregister, beside waiting",
+				    table->size };
+	unsigned int batches = sample_batches();
+	double out[BATCHES_MAX], start;
+	struct sample sample;
+	int ids[BATCH];
+
+	for (unsigned int i = 0; i < batches; i++) {
+		for (unsigned int j = 0; j < BATCH; j++)
+			ids[j] = register_one(table);
+		start = now();
+		for (unsigned int j = 0; j < BATCH; j++)
+			unregister_one(table, ids[j]);
+		out[i] = (now() - start) / BATCH;
+	}
+	sample_values(&sample, out, batches);
+	record_sample(&rec, "instructions", &sample);
+}
+
+static void name_of(char name[FUSE_SERVER_NAME], unsigned int i)
+{
+	snprintf(name, FUSE_SERVER_NAME, "name%u", i);
+}
+
+static void add_names(struct table *table)
+{
+	char from[PATH_MAX], to[PATH_MAX], name[FUSE_SERVER_NAME];
+
+	mount_path(from, DIRECT, "data");
+	for (unsigned int i = 0; i < NAMES; i++) {
+		name_of(name, i);
+		mount_path(to, DIRECT, name);
+		must(!link(from, to) || errno == EEXIST);
+		must(fuse_server_add(&table->srv, name));
+	}
+}
+
+static double look_up_names(struct table *table)
+{
+	char path[NAMES][PATH_MAX], name[FUSE_SERVER_NAME];
+	struct stat st;
+	double start, cost;
+
+	for (unsigned int i = 0; i < NAMES; i++) {
+		name_of(name, i);
+		must(snprintf(path[i], PATH_MAX, "%s/%s",
+			      table->srv.mountpoint, name) > 0);
+	}
+	start = now();
+	for (unsigned int i = 0; i < NAMES; i++)
+		must(!stat(path[i], &st));
+	cost = now() - start;
+	for (unsigned int i = 0; i < NAMES; i++) {
+		name_of(name, i);
+		check(fuse_server_drop_name(&table->srv, name), "forget");
+	}
+	return cost / NAMES;
+}
+
+/* LOOKUP of nodes that nothing waits for, and that the kernel doesn't know yet */
+static void measure_look_up(struct table *table)
+{
+	const struct record rec = { table->fs, "-", "LOOKUP, beside waiting",
+				    table->size };
+	unsigned int batches = sample_batches();
+	double values[BATCHES_MAX];
+	struct sample sample;
+
+	add_names(table);
+	look_up_names(table);
+	for (unsigned int i = 0; i < batches; i++)
+		values[i] = look_up_names(table);
+	sample_values(&sample, values, batches);
+	record_sample(&rec, "instructions", &sample);
+}
+
+/* What others cost beside so many attachments that wait for their inode */
+static void measure_waiting(const char *fs, size_t waiting)
+{
+	struct table table = { .fs = fs, .size = waiting };
+	char path[PATH_MAX];
+
+	mount_path(path, DIRECT, "data");
+	table.fd = open(path, O_RDWR | O_CLOEXEC);
+	must(table.fd >= 0);
+	mount_start(&table.srv);
+	if (attach_waiting(&table)) {
+		measure_unrelated(&table);
+		measure_look_up(&table);
+	}
+	mount_stop(&table.srv);
+	close(table.fd);
+}
+
 void mappings_measure(const char *fs, bool quick)
 {
 	static const size_t sizes[] = { 1, 1000, 100000, 1000000 };
@@ -254,4 +373,6 @@ void mappings_measure(const char *fs, bool quick)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
 		if (!quick || sizes[i] < 1000000)
 			measure_table(fs, sizes[i]);
+	measure_waiting(fs, 0);
+	measure_waiting(fs, WAITING);
 }

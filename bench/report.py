@@ -276,7 +276,8 @@ def write_mappings(table, res, metric):
     for row in mapping_rows(res, metric):
         upstream = res.get(UPSTREAM, row, metric)
         ours = res.get(OURS, row, metric)
-        table.judged(bars.mappings(row.operation, upstream, ours),
+        alone = res.get(OURS, row._replace(size=0), metric)
+        table.judged(bars.mappings(row.operation, upstream, ours, alone),
                      row.operation, number(row.size), number(upstream),
                      number(ours), times(ours, upstream),
                      f'{res.spread(row, metric):.1f} %')
