@@ -1027,7 +1027,8 @@ int fuse_backing_drop_pending(struct fuse_backing_nodes *nodes,
 			      struct fuse_backing *fb)
 {
 	struct fuse_backing_attachment *att, *next;
-	u64 latest = latest_serial(nodes);
+	/* an id that is closed gets no more of them */
+	u64 latest = fb ? U64_MAX : latest_serial(nodes);
 	LIST_HEAD(taken);
 	bool more;
 
