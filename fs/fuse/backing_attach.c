@@ -37,7 +37,8 @@
 #define TAKEN_AT_ONCE	32
 
 #define ATTACH_MODES	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
-#define ATTACH_FLAGS	(ATTACH_MODES | FUSE_BACKING_ATTACH_PENDING)
+#define ATTACH_FLAGS	(ATTACH_MODES | FUSE_BACKING_ATTACH_PENDING | \
+			 FUSE_BACKING_ATTACH_UNCHECKED)
 
 /*
  * @extents: where the inode's bytes are, with a reference; %NULL if a whole file is
@@ -657,6 +658,17 @@ static struct fuse_backing_table *get_table(struct fuse_conn *fc, int id)
 	return ERR_PTR(-ENOENT);
 }
 
+/*
+ * The server is not asked whether a client may open the file any more: then it is the
+ * kernel that checks, or the server says that nobody needs to.
+ */
+static int check_checked(struct fuse_conn *fc, int id, u32 flags)
+{
+	if (fc->default_permissions || (flags & FUSE_BACKING_ATTACH_UNCHECKED))
+		return 0;
+	return fuse_backing_reject(fc, id, -EACCES, FUSE_BACKING_UNCHECKED);
+}
+
 static bool is_attach_valid(const struct fuse_backing_attach *args)
 {
 	return args->nodeid && args->backing_id > 0 &&
@@ -673,9 +685,10 @@ static bool is_attach_valid(const struct fuse_backing_attach *args)
  *
  * Context: process context without locks; may sleep, killable.  If pages of the
  *	inode are dirty, waits for the server to write them.
- * Return: 0; -EPERM as for fuse_backing_open(); -EINVAL, -EISDIR; -ENOENT if the
- *	id is closed or unknown, or there is no such inode; -EEXIST, -ETXTBSY,
- *	-EBUSY, -EMFILE, -ENOTCONN, -EINTR, -ENOMEM.
+ * Return: 0; -EPERM as for fuse_backing_open(); -EINVAL, -EISDIR; -EACCES if nobody
+ *	would check who may open the file; -ENOENT if the id is closed or unknown, or
+ *	there is no such inode; -EEXIST, -ETXTBSY, -EBUSY, -EMFILE, -ENOTCONN, -EINTR,
+ *	-ENOMEM.
  */
 int fuse_backing_attach(struct fuse_conn *fc,
 			const struct fuse_backing_attach *args)
@@ -689,6 +702,9 @@ int fuse_backing_attach(struct fuse_conn *fc,
 	if (!is_attach_valid(args))
 		return fuse_backing_reject(fc, args->backing_id, -EINVAL,
 					   FUSE_BACKING_BAD_ARGUMENT);
+	err = check_checked(fc, args->backing_id, args->flags);
+	if (err)
+		return err;
 
 	table = get_table(fc, args->backing_id);
 	if (IS_ERR(table))
@@ -741,11 +757,12 @@ static int check_extents(struct fuse_conn *fc,
 {
 	if (args->count > FUSE_BACKING_EXTENTS_MAX)
 		return fuse_backing_reject(fc, 0, -E2BIG, FUSE_BACKING_EXTENT);
-	if (args->nodeid && args->count && (args->flags & ATTACH_MODES) &&
-	    !(args->flags & ~ATTACH_FLAGS) &&
-	    !args->reserved[0] && !args->reserved[1])
-		return 0;
-	return fuse_backing_reject(fc, 0, -EINVAL, FUSE_BACKING_BAD_ARGUMENT);
+	if (!args->nodeid || !args->count || !(args->flags & ATTACH_MODES) ||
+	    (args->flags & ~ATTACH_FLAGS) ||
+	    args->reserved[0] || args->reserved[1])
+		return fuse_backing_reject(fc, 0, -EINVAL,
+					   FUSE_BACKING_BAD_ARGUMENT);
+	return check_checked(fc, 0, args->flags);
 }
 
 /**

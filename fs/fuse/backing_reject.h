@@ -40,6 +40,7 @@ enum fuse_backing_reason {
 	FUSE_BACKING_SHORT_FILE,
 	FUSE_BACKING_SHARED_MMAP,
 	FUSE_BACKING_MEMLOCK,
+	FUSE_BACKING_UNCHECKED,
 };
 
 int fuse_backing_reject(struct fuse_conn *fc, int id, int err,

@@ -75,6 +75,7 @@ TRACE_DEFINE_ENUM(FUSE_BACKING_READ_ONLY);
 TRACE_DEFINE_ENUM(FUSE_BACKING_SHORT_FILE);
 TRACE_DEFINE_ENUM(FUSE_BACKING_SHARED_MMAP);
 TRACE_DEFINE_ENUM(FUSE_BACKING_MEMLOCK);
+TRACE_DEFINE_ENUM(FUSE_BACKING_UNCHECKED);
 
 #define show_fuse_backing_reason(reason)				\
 	__print_symbolic(reason,					\
@@ -107,7 +108,8 @@ TRACE_DEFINE_ENUM(FUSE_BACKING_MEMLOCK);
 		{ FUSE_BACKING_READ_ONLY,	"read-only-extent" }, \
 		{ FUSE_BACKING_SHORT_FILE,	"short-file" }, \
 		{ FUSE_BACKING_SHARED_MMAP,	"shared-mmap" }, \
-		{ FUSE_BACKING_MEMLOCK,	"memlock" })
+		{ FUSE_BACKING_MEMLOCK,	"memlock" }, \
+		{ FUSE_BACKING_UNCHECKED,	"unchecked" })
 
 /*
  * fuse_backing_open - a backing file was registered

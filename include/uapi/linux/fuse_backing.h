@@ -159,6 +159,11 @@ struct fuse_backing_entry {
 
 /* fuse_backing_attach.flags: wait for an inode that isn't there yet */
 #define FUSE_BACKING_ATTACH_PENDING	(1U << 8)
+/*
+ * The same: nobody needs to check who may open the file; needed on a mount without
+ * default_permissions
+ */
+#define FUSE_BACKING_ATTACH_UNCHECKED	(1U << 9)
 
 /**
  * struct fuse_backing_attach - argument of FUSE_DEV_IOC_BACKING_ATTACH
@@ -166,7 +171,7 @@ struct fuse_backing_entry {
  * @generation: of the FUSE inode, as in the reply that named it; the low 32 bits
  * @backing_id: what to attach
  * @flags: FUSE_BACKING_READ and _WRITE, what it may be opened for, at least one;
- *	and FUSE_BACKING_ATTACH_PENDING
+ *	and FUSE_BACKING_ATTACH_*
  * @reserved: must be 0
  */
 struct fuse_backing_attach {
@@ -213,7 +218,7 @@ struct fuse_backing_extent {
  *	offset and without overlaps
  * @count: how many, 1 to FUSE_BACKING_EXTENTS_MAX
  * @flags: FUSE_BACKING_READ and _WRITE, what the inode may be opened for, at
- *	least one; and FUSE_BACKING_ATTACH_PENDING
+ *	least one; and FUSE_BACKING_ATTACH_*
  * @reserved: must be 0
  */
 struct fuse_backing_extents {
@@ -300,8 +305,8 @@ struct fuse_backing_close_all {
  * don't call it from the thread that answers requests. Extents that were detached
  * while files were open can't be replaced before those are closed (EBUSY).
  *
- * FUSE_BACKING_ATTACH_PENDING, FUSE_DEV_IOC_BACKING_DETACH and the end of the
- * extents are as for FUSE_DEV_IOC_BACKING_ATTACH.
+ * FUSE_BACKING_ATTACH_*, FUSE_DEV_IOC_BACKING_DETACH and the end of the extents are
+ * as for FUSE_DEV_IOC_BACKING_ATTACH.
  *
  * Extents that take more than a page of the kernel's memory, 32 bytes for each, count
  * against RLIMIT_MEMLOCK of the user who calls, as memory that he locks does, until
@@ -318,6 +323,7 @@ struct fuse_backing_close_all {
  *   ERANGE      an extent is beyond the end of its backing file
  *   E2BIG       more extents, or backing files, than above
  *   EBADF       the descriptor that was registered is not open for it
+ *   EACCES      as FUSE_DEV_IOC_BACKING_ATTACH
  *   EISDIR      it is a directory
  *   ENOENT      an id is closed, was never registered, or belongs to one open;
  *               nothing was ever registered; or there is no such inode, and it is
@@ -357,9 +363,9 @@ struct fuse_backing_close_all {
  * mode on the same backing inode.
  *
  * With default_permissions the kernel checks whether a client may open the file.
- * Without, attaching is the server's word that nothing further needs to be
- * checked. Either way, nobody gets more access to the backing file than the
- * registration has.
+ * Without, nobody would, where the server's own open does: so attaching fails then,
+ * unless FUSE_BACKING_ATTACH_UNCHECKED says that nothing needs to be checked. Either
+ * way, nobody gets more access to the backing file than the registration has.
  *
  * The attachment goes when the inode is forgotten, with
  * FUSE_DEV_IOC_BACKING_DETACH, or when the server is gone; closing the id does
@@ -375,6 +381,8 @@ struct fuse_backing_close_all {
  *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
  *   EINVAL      node or id are 0 or less, no mode, unknown flags, reserved is not
  *               0, or the inode is neither a regular file nor a directory
+ *   EACCES      the mount is without default_permissions, and
+ *               FUSE_BACKING_ATTACH_UNCHECKED is not set
  *   EISDIR      it is a directory
  *   ENOENT      the id is closed or was never registered; or there is no such
  *               inode, and it is not to be waited for

@@ -33,6 +33,7 @@
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define PENDING		FUSE_BACKING_ATTACH_PENDING
+#define UNCHECKED	FUSE_BACKING_ATTACH_UNCHECKED
 #define HOLE		FUSE_BACKING_EXTENT_HOLE
 #define WRITE		FUSE_BACKING_EXTENT_WRITE
 #define MAX		FUSE_BACKING_EXTENTS_MAX
@@ -144,7 +145,7 @@ TEST_F(attach, header)
 		.nodeid = self->node,
 		.extents = (unsigned long)&extent,
 		.count = 1,
-		.flags = BOTH,
+		.flags = BOTH | UNCHECKED,
 	};
 	struct fuse_backing_extents args = good;
 
@@ -159,9 +160,9 @@ TEST_F(attach, header)
 	args.flags = PENDING;
 	EXPECT_EQ(-EINVAL, set_raw(self->dev, &args));
 	for (int bit = 0; bit < 32; bit++) {
-		if ((BOTH | PENDING) & 1U << bit)
+		if ((BOTH | PENDING | UNCHECKED) & 1U << bit)
 			continue;
-		args.flags = BOTH | 1U << bit;
+		args.flags = BOTH | UNCHECKED | 1U << bit;
 		EXPECT_EQ(-EINVAL, set_raw(self->dev, &args))
 			TH_LOG("bit %d", bit);
 	}
@@ -172,6 +173,11 @@ TEST_F(attach, header)
 		args.reserved[i] = 0;
 	}
 	EXPECT_TRUE(rejected(self, 0, -EINVAL, "bad-argument"));
+	args.flags = BOTH;
+	EXPECT_EQ(-EACCES, set_raw(self->dev, &args));
+	args.flags = BOTH | PENDING;
+	EXPECT_EQ(-EACCES, set_raw(self->dev, &args));
+	EXPECT_TRUE(rejected(self, 0, -EACCES, "unchecked"));
 	EXPECT_EQ(-EFAULT, set_raw(self->dev, NULL));
 	EXPECT_TRUE(counts_nothing(self->dev, self->id));
 	EXPECT_EQ(0, set_raw(self->dev, &good));
@@ -482,7 +488,7 @@ TEST_F(attach, nodes)
 		.generation = 1,
 		.extents = (unsigned long)&extent,
 		.count = 1,
-		.flags = BOTH,
+		.flags = BOTH | UNCHECKED,
 	};
 	struct fuse_server_file *fifo = fuse_server_add(self->srv, "fifo");
 	__u64 node = fuse_server_node(self->srv, fifo);
@@ -684,7 +690,7 @@ TEST_F(attach, killed)
 	struct fuse_backing_extents args = {
 		.nodeid = self->node,
 		.count = MAX,
-		.flags = BOTH,
+		.flags = BOTH | UNCHECKED,
 	};
 	struct held_page page;
 	int status;

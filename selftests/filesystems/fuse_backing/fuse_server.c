@@ -1153,7 +1153,7 @@ int fuse_backing_attach(int dev, __u64 nodeid, __u64 generation, int id,
 		.nodeid = nodeid,
 		.generation = generation,
 		.backing_id = id,
-		.flags = flags,
+		.flags = flags | FUSE_BACKING_ATTACH_UNCHECKED,
 	};
 
 	return ioctl(dev, FUSE_DEV_IOC_BACKING_ATTACH, &args) < 0 ? -errno : 0;
@@ -1178,7 +1178,7 @@ int fuse_backing_set_extents(int dev, __u64 nodeid,
 		.nodeid = nodeid,
 		.extents = (unsigned long)extent,
 		.count = count,
-		.flags = flags,
+		.flags = flags | FUSE_BACKING_ATTACH_UNCHECKED,
 	};
 
 	return ioctl(dev, FUSE_DEV_IOC_BACKING_EXTENTS, &args) < 0 ? -errno : 0;

@@ -170,7 +170,11 @@ int fuse_backing_open_once(int dev, const char *path, int flags);
 int fuse_backing_close(int dev, int id);
 int fuse_backing_close_all(int dev);
 
-/* Attach to a node, with FUSE_BACKING_*; detach: 0 or -errno. */
+/*
+ * Attach to a node, with FUSE_BACKING_*; detach: 0 or -errno.  Mounts of tests are
+ * without default_permissions: FUSE_BACKING_ATTACH_UNCHECKED is added here, and for
+ * extents.
+ */
 int fuse_backing_attach(int dev, __u64 nodeid, __u64 generation, int id,
 			__u32 flags);
 int fuse_backing_detach(int dev, __u64 nodeid, __u64 generation, __u32 flags);

@@ -352,7 +352,8 @@ static bool is_attach_valid(const struct fuse_backing_attach *args)
 	const __u32 modes = FUSE_BACKING_READ | FUSE_BACKING_WRITE;
 
 	return args->nodeid && args->backing_id > 0 && args->flags & modes &&
-	       !(args->flags & ~(modes | FUSE_BACKING_ATTACH_PENDING)) &&
+	       !(args->flags & ~(modes | FUSE_BACKING_ATTACH_PENDING |
+				 FUSE_BACKING_ATTACH_UNCHECKED)) &&
 	       !args->reserved[0] && !args->reserved[1];
 }
 
@@ -413,6 +414,8 @@ int model_attach(struct model *m, const struct fuse_backing_attach *args)
 
 	if (!is_attach_valid(args))
 		return -EINVAL;
+	if (!(args->flags & FUSE_BACKING_ATTACH_UNCHECKED))
+		return -EACCES;
 	if (m->aborted)
 		return -ENOTCONN;
 	if (!model_live(m, args->backing_id))
@@ -571,7 +574,8 @@ static bool are_extents_valid(const struct fuse_backing_extents *args)
 	const __u32 modes = FUSE_BACKING_READ | FUSE_BACKING_WRITE;
 
 	return args->nodeid && args->count && args->flags & modes &&
-	       !(args->flags & ~(modes | FUSE_BACKING_ATTACH_PENDING)) &&
+	       !(args->flags & ~(modes | FUSE_BACKING_ATTACH_PENDING |
+				 FUSE_BACKING_ATTACH_UNCHECKED)) &&
 	       !args->reserved[0] && !args->reserved[1];
 }
 
@@ -585,6 +589,8 @@ int model_set_extents(struct model *m, const struct fuse_backing_extents *args,
 		return -E2BIG;
 	if (!are_extents_valid(args))
 		return -EINVAL;
+	if (!(args->flags & FUSE_BACKING_ATTACH_UNCHECKED))
+		return -EACCES;
 	if (args->extents != (unsigned long)extent)
 		return -EFAULT;
 	if (m->aborted)

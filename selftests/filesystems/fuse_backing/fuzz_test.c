@@ -768,6 +768,8 @@ __u32 random_attach_flags(void)
 		flags = FUSE_BACKING_READ | FUSE_BACKING_WRITE;
 	if (chance(40))
 		flags |= FUSE_BACKING_ATTACH_PENDING;
+	if (chance(97))
+		flags |= FUSE_BACKING_ATTACH_UNCHECKED;
 	if (chance(3))
 		flags ^= chance(50) ? 1U << below(32) : random_u32();
 	return flags;

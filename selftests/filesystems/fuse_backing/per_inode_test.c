@@ -33,6 +33,7 @@
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define PENDING		FUSE_BACKING_ATTACH_PENDING
+#define UNCHECKED	FUSE_BACKING_ATTACH_UNCHECKED
 #define MAP_SIZE	4096
 #define ENTRIES		8
 #define LIMIT		32
@@ -679,13 +680,13 @@ TEST_F(per_inode, bad_arguments)
 	EXPECT_EQ(-EINVAL, fuse_backing_attach(dev, 9, 0, -1, BOTH | PENDING));
 	EXPECT_EQ(-EINVAL, fuse_backing_attach(dev, 9, 0, id, PENDING));
 	for (int bit = 0; bit < 32; bit++)
-		if (!((BOTH | PENDING) & 1U << bit))
+		if (!((BOTH | PENDING | UNCHECKED) & 1U << bit))
 			EXPECT_EQ(-EINVAL,
 				  fuse_backing_attach(dev, 9, 0, id, BOTH |
 						      PENDING | 1U << bit));
 	attach.nodeid = 9;
 	attach.backing_id = id;
-	attach.flags = BOTH | PENDING;
+	attach.flags = BOTH | PENDING | UNCHECKED;
 	for (int i = 0; i < 2; i++) {
 		attach.reserved[i] = 1;
 		EXPECT_EQ(-1, ioctl(dev, FUSE_DEV_IOC_BACKING_ATTACH, &attach));
@@ -955,19 +956,45 @@ static int open_as(const struct fuse_server *srv, uid_t uid)
 	return -WEXITSTATUS(status);
 }
 
+/* Just these flags. */
+static int attach_raw(struct env *env, __u32 flags)
+{
+	struct fuse_backing_attach args = {
+		.nodeid = FUSE_ROOT_ID + 1,
+		.flags = flags,
+	};
+
+	if (look_up("a"))
+		return -ENOENT;
+	args.backing_id = env_register(env, "a", O_RDWR);
+	if (ioctl(env->srv.fd, FUSE_DEV_IOC_BACKING_ATTACH, &args) < 0)
+		return -errno;
+	return 0;
+}
+
 TEST_F(per_inode, default_permissions)
 {
 	struct fuse_server_opts opts = { .mount_opts = "default_permissions" };
+	static struct reject_trace trace;
 
 	ASSERT_EQ(0, chmod(scratch_path("a"), 0600));
-	/* without, attaching says that everybody may */
-	ASSERT_EQ(0, attach_a(&self->env, self->node, BOTH));
+	/* without, the server has to say that everybody may, and to mean it */
+	ASSERT_EQ(0, reject_trace_start(&trace));
+	EXPECT_EQ(-EACCES, attach_raw(&self->env, BOTH));
+	EXPECT_EQ(-EACCES, attach_raw(&self->env, BOTH | PENDING));
+	EXPECT_TRUE(reject_trace_has(&trace, self->srv->dev, 1, -EACCES,
+				     "unchecked"));
+	reject_trace_stop(&trace);
+	self->file->open_error = EACCES;
+	EXPECT_EQ(-EACCES, open_as(self->srv, 1000));
+	EXPECT_EQ(1, self->file->opens);
+	ASSERT_EQ(0, attach_raw(&self->env, BOTH | UNCHECKED));
 	EXPECT_EQ(0, open_as(self->srv, 1000));
-	EXPECT_EQ(0, asked(self->srv));
+	EXPECT_EQ(1, self->file->opens);
 
 	fuse_server_stop(self->srv);
 	ASSERT_EQ(0, env_serve(&self->env, self->srv, &opts));
-	ASSERT_EQ(0, attach_a(&self->env, self->node, BOTH));
+	ASSERT_EQ(0, attach_raw(&self->env, BOTH));
 	EXPECT_EQ(-EACCES, open_as(self->srv, 1000));
 	EXPECT_EQ(0, open_as(self->srv, 0));
 	EXPECT_EQ(0, asked(self->srv));
