@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Tasks that are held where a kernel function is called: see
+ * hold_task_mod/hold_task.c, a module that is loaded here. One test at a time.
+ */
+#ifndef HOLD_TASK_H
+#define HOLD_TASK_H
+
+#include <stdbool.h>
+
+/*
+ * With the module's parameters: 0; -EOPNOTSUPP if there is none for this kernel,
+ * or no such function; or -errno. Needs root.
+ */
+int hold_task_start(const char *parameters);
+void hold_task_stop(void);
+
+/* Wait until a task is held at this of the points, from 0 on. */
+bool hold_task_is_held(unsigned int point);
+
+/* It goes on: 0 or -errno. What was let go once holds nobody any more. */
+int hold_task_go(unsigned int point);
+
+#endif /* HOLD_TASK_H */
