@@ -610,7 +610,7 @@ static int register_file(struct fuse_backing_table *table, struct file *file,
  *	-EINVAL for flags or padding, or if it is no regular file;
  *	-EBADF if the descriptor is not open, -EISDIR for a directory;
  *	-EOPNOTSUPP for a file on an internal mount (memfd), and without
- *	CAP_SYS_ADMIN on a filesystem that is not fit;
+ *	CAP_SYS_ADMIN on a filesystem that is not fit, or has such a one below;
  *	-ELOOP if the backing filesystem is stacked too deeply;
  *	-EMFILE if the thread's RLIMIT_NOFILE is reached;
  *	-EAGAIN if the thread would exceed the caller's RLIMIT_NPROC, or pids.max

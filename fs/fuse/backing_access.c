@@ -17,6 +17,7 @@
 #include "backing_trace.h"
 
 #include <linux/cred.h>
+#include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/moduleparam.h>
@@ -84,6 +85,70 @@ static bool is_fit_filesystem(const struct super_block *sb)
 	default:
 		return sb->s_type->fs_flags & FS_REQUIRES_DEV;
 	}
+}
+
+/*
+ * Where what is known of @dentry comes from: the layer below an overlayfs, or
+ * below several of them.  A file whose data is elsewhere (metacopy) is told by the
+ * layer with its metadata, because looking for the other one is I/O; it takes
+ * CAP_SYS_ADMIN to mount such an overlayfs.
+ */
+static struct dentry *last_layer(struct dentry *dentry)
+{
+	struct dentry *real;
+
+	while ((real = d_real(dentry, D_REAL_METADATA)) != dentry)
+		dentry = real;
+	return dentry;
+}
+
+static bool is_remote(const struct dentry *dentry)
+{
+	return dentry->d_flags & (DCACHE_OP_REVALIDATE |
+				  DCACHE_OP_WEAK_REVALIDATE);
+}
+
+/*
+ * Is the filesystem of @file fit, and what is below if that is an overlayfs?
+ *
+ * Not if it is a FUSE.  Closing a file there may take as long as its server likes;
+ * overlayfs closes what is below it by fput(), so that other users' files would
+ * have to wait.  Nor would the stack depth of a FUSE that was not negotiated
+ * yet count.
+ */
+static int check_filesystem(const struct file *file,
+			    enum fuse_backing_reason *reason)
+{
+	struct dentry *top = file->f_path.dentry;
+	struct dentry *last = last_layer(top);
+
+	*reason = FUSE_BACKING_FILESYSTEM;
+	if (!is_fit_filesystem(top->d_sb) || !is_fit_filesystem(last->d_sb))
+		return -EOPNOTSUPP;
+	*reason = FUSE_BACKING_OVERLAY_ON_FUSE;
+	if (last != top && last->d_sb->s_magic == FUSE_SUPER_MAGIC)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+/*
+ * The same, and may @file be open on a layer that isn't the last any more?
+ *
+ * A file that was copied up after it was opened for reading stays open where it
+ * was.  What that layer is only overlayfs knows; but no layer that was ever seen
+ * through @file's dentry is a FUSE if none was remote, and the layer that files
+ * are copied to is not remote unless it is a FUSE itself.
+ */
+static int check_opened(const struct file *file,
+			enum fuse_backing_reason *reason)
+{
+	struct dentry *top = file->f_path.dentry;
+	int err = check_filesystem(file, reason);
+
+	if (err || !(top->d_flags & DCACHE_OP_REAL) ||
+	    (file->f_mode & (FMODE_PATH | FMODE_WRITE)))
+		return err;
+	return is_remote(top) && !is_remote(last_layer(top)) ? -EOPNOTSUPP : 0;
 }
 
 /*
@@ -166,6 +231,8 @@ static bool may_register_any(struct fuse_conn *fc)
 int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file)
 {
 	struct super_block *sb = file_inode(file)->i_sb;
+	enum fuse_backing_reason reason;
+	int err;
 
 	/* Only regular files have the operations that are passed through */
 	if (d_is_dir(file->f_path.dentry))
@@ -175,8 +242,9 @@ int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file)
 	/* mmap(2) tests the seals of a memfd on the FUSE file, which has none */
 	if (file->f_path.mnt->mnt_flags & MNT_INTERNAL)
 		return fuse_backing_reject(fc, 0, -EOPNOTSUPP, FUSE_BACKING_INTERNAL_MOUNT);
-	if (!is_fit_filesystem(sb) && !may_register_any(fc))
-		return fuse_backing_reject(fc, 0, -EOPNOTSUPP, FUSE_BACKING_FILESYSTEM);
+	err = check_opened(file, &reason);
+	if (err && !may_register_any(fc))
+		return fuse_backing_reject(fc, 0, err, reason);
 	/* last: pseudo filesystems claim to be as deep as can be */
 	if (!is_depth_known(sb) || sb->s_stack_depth >= fc->max_stack_depth)
 		return fuse_backing_reject(fc, 0, -ELOOP, FUSE_BACKING_STACK_DEPTH);
@@ -226,6 +294,25 @@ static bool is_noexec(const struct path *path)
 bool fuse_backing_is_noexec(const struct file *file)
 {
 	return is_noexec(&file->f_path);
+}
+
+/*
+ * What is below an overlayfs changes: a file is copied up, from then on for good.
+ * So a look before the open is enough.  To be called with the registration's
+ * credentials.
+ */
+static int check_layers(struct fuse_backing *fb,
+			enum fuse_backing_reason *reason)
+{
+	int err;
+
+	if (likely(!(fb->file->f_path.dentry->d_flags & DCACHE_OP_REAL)))
+		return 0;
+	err = check_filesystem(fb->file, reason);
+	if (err && !fb->brokered &&
+	    ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN))
+		return 0;
+	return err;
 }
 
 /* Returns an errno, and why in @reason */
@@ -281,7 +368,9 @@ int fuse_backing_may_open(struct fuse_backing *fb, struct file *file)
 	bool append_only = false;
 	int err;
 
-	err = check_open(fb, file, &append_only, &reason);
+	err = check_layers(fb, &reason);
+	if (!err)
+		err = check_open(fb, file, &append_only, &reason);
 	if (err)
 		return fuse_backing_reject(ff->fm->fc, fb->id, err, reason);
 	ff->append_only = append_only;

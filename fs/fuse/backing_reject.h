@@ -41,6 +41,7 @@ enum fuse_backing_reason {
 	FUSE_BACKING_SHARED_MMAP,
 	FUSE_BACKING_MEMLOCK,
 	FUSE_BACKING_UNCHECKED,
+	FUSE_BACKING_OVERLAY_ON_FUSE,
 };
 
 int fuse_backing_reject(struct fuse_conn *fc, int id, int err,

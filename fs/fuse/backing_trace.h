@@ -76,6 +76,7 @@ TRACE_DEFINE_ENUM(FUSE_BACKING_SHORT_FILE);
 TRACE_DEFINE_ENUM(FUSE_BACKING_SHARED_MMAP);
 TRACE_DEFINE_ENUM(FUSE_BACKING_MEMLOCK);
 TRACE_DEFINE_ENUM(FUSE_BACKING_UNCHECKED);
+TRACE_DEFINE_ENUM(FUSE_BACKING_OVERLAY_ON_FUSE);
 
 #define show_fuse_backing_reason(reason)				\
 	__print_symbolic(reason,					\
@@ -109,7 +110,8 @@ TRACE_DEFINE_ENUM(FUSE_BACKING_UNCHECKED);
 		{ FUSE_BACKING_SHORT_FILE,	"short-file" }, \
 		{ FUSE_BACKING_SHARED_MMAP,	"shared-mmap" }, \
 		{ FUSE_BACKING_MEMLOCK,	"memlock" }, \
-		{ FUSE_BACKING_UNCHECKED,	"unchecked" })
+		{ FUSE_BACKING_UNCHECKED,	"unchecked" }, \
+		{ FUSE_BACKING_OVERLAY_ON_FUSE,	"overlay-on-fuse" })
 
 /*
  * fuse_backing_open - a backing file was registered

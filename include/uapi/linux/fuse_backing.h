@@ -17,9 +17,10 @@
  *   EBADF       the descriptor is not open
  *   EISDIR      it is a directory
  *   ELOOP       its filesystem is stacked too deeply, see max_stack_depth
- *   EOPNOTSUPP  it is on an internal mount (memfd, SysV shared memory), or on a
- *               pseudo filesystem and the caller lacks CAP_SYS_ADMIN; or the
- *               kernel is built without passthrough
+ *   EOPNOTSUPP  it is on an internal mount (memfd, SysV shared memory); or the
+ *               caller lacks CAP_SYS_ADMIN, and it is on a pseudo filesystem, or on
+ *               an overlayfs and below that on a pseudo filesystem or a FUSE; or
+ *               the kernel is built without passthrough
  *   EMFILE      RLIMIT_NOFILE of the thread, or fs.nr_open, is reached
  *   EAGAIN      the thread would exceed RLIMIT_NPROC of the caller, or pids.max of
  *               its cgroup
@@ -48,6 +49,7 @@
  *   EPERM       the backing file is immutable, or can only be appended to and
  *               the client doesn't
  *   EROFS       the backing mount is read-only
+ *   EOPNOTSUPP  it is on an overlayfs, and was copied up to where it may not be
  *   EBUSY       files of the same inode are open on another backing inode
  *   ETXTBSY     files of the same inode are open in cached mode
  *   others      what the backing filesystem says

@@ -605,7 +605,11 @@ static void do_ioctl(struct server *s, const struct fuse_ioctl_in *in)
 	struct fuse_ioctl_out out = { .result = FUSE_SERVER_IOCTL };
 
 	note_fh(s, in->fh);
-	reply_data(s, &out, sizeof(out));
+	/* those that want data are the kernel's own */
+	if (in->out_size)
+		reply_error(s, -ENOTTY);
+	else
+		reply_data(s, &out, sizeof(out));
 }
 
 /* Requests that need nothing but a handle that we gave. */
