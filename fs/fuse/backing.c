@@ -41,6 +41,9 @@
 #include <linux/spinlock.h>
 #include <linux/wait_bit.h>
 
+#define FUSE_BACKING_MAP_FLAGS	(FUSE_BACKING_MAP_AUTO_CLOSE | \
+				 FUSE_BACKING_MAP_COPY_SPLICE)
+
 struct fuse_backing_table {
 	/* there as long as the table */
 	struct fuse_conn *fc;
@@ -540,7 +543,7 @@ static const struct cred *get_write_cred(struct fuse_backing_table *table,
 
 static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
 					  struct file *file, bool brokered,
-					  bool per_open)
+					  u32 flags)
 {
 	struct fuse_backing *fb = kmalloc(sizeof(*fb), GFP_KERNEL_ACCOUNT);
 
@@ -556,10 +559,11 @@ static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
 	fb->cred = get_current_cred();
 	fb->closed = false;
 	fb->brokered = brokered;
-	fb->per_open = per_open;
+	fb->per_open = flags & FUSE_BACKING_MAP_AUTO_CLOSE;
 	fb->per_inode = false;
 	fb->block = false;
 	fb->by_thread = file_inode(file)->i_sb->s_magic == FUSE_SUPER_MAGIC;
+	fb->copies = flags & FUSE_BACKING_MAP_COPY_SPLICE;
 	fb->table = table;
 	fb->usage = NULL;
 	/* the id's, and the caller's */
@@ -569,12 +573,12 @@ static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
 
 /* Takes over the references on @table and, if it succeeds, on @file */
 static int register_file(struct fuse_backing_table *table, struct file *file,
-			 bool brokered, bool per_open)
+			 bool brokered, u32 flags)
 {
 	struct fuse_backing *fb;
 	int id;
 
-	fb = alloc_mapping(table, file, brokered, per_open);
+	fb = alloc_mapping(table, file, brokered, flags);
 	if (!fb) {
 		fuse_backing_table_put(table);
 		return -ENOMEM;
@@ -586,7 +590,7 @@ static int register_file(struct fuse_backing_table *table, struct file *file,
 		fuse_backing_trace(fuse_backing_install, table->fc, id,
 				   table->files);
 		fuse_backing_trace(fuse_backing_open, table->fc, id, file,
-				   per_open);
+				   flags & FUSE_BACKING_MAP_AUTO_CLOSE);
 		fuse_backing_put(fb);
 		return id;
 	}
@@ -627,7 +631,7 @@ int fuse_backing_open(struct fuse_conn *fc, struct fuse_backing_map *map)
 	res = fuse_backing_may_call(fc, 0);
 	if (res)
 		return res;
-	if ((map->flags & ~FUSE_BACKING_MAP_AUTO_CLOSE) || map->padding)
+	if ((map->flags & ~FUSE_BACKING_MAP_FLAGS) || map->padding)
 		return fuse_backing_reject(fc, 0, -EINVAL,
 					   FUSE_BACKING_BAD_ARGUMENT);
 
@@ -647,7 +651,7 @@ int fuse_backing_open(struct fuse_conn *fc, struct fuse_backing_map *map)
 	}
 
 	res = register_file(table, file, fuse_backing_is_brokered(fc),
-			    map->flags & FUSE_BACKING_MAP_AUTO_CLOSE);
+			    map->flags);
 	if (res > 0)
 		return res;
 	fuse_backing_reject(fc, 0, res, FUSE_BACKING_TABLE);

@@ -51,6 +51,7 @@ struct vm_area_struct;
  * @per_inode: it is, or was, attached to an inode
  * @block: extents of inodes are, or were, in it
  * @by_thread: closing files of it may wait for somebody's server: the thread does
+ * @copies: pages of the file are not to be spliced, but copied
  * @file: the registered file; the thread's table holds the reference, for as
  *	long as the mapping has one
  * @cred: credentials of the registration
@@ -68,6 +69,7 @@ struct fuse_backing {
 	bool per_inode;
 	bool block;
 	bool by_thread;
+	bool copies;
 	struct file *file;
 	const struct cred *cred;
 	const struct cred *write_cred;

@@ -650,6 +650,19 @@ ssize_t fuse_passthrough_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 	return ret;
 }
 
+/* As vfs_splice_read(), but the pipe gets pages of its own */
+static ssize_t copy_splice(struct file *backing, loff_t *ppos,
+			   struct pipe_inode_info *pipe, size_t len,
+			   unsigned int flags)
+{
+	ssize_t err;
+
+	if (!backing->f_op->read_iter)
+		return -EINVAL;
+	err = rw_verify_area(READ, backing, ppos, len);
+	return err ?: copy_splice_read(backing, ppos, pipe, len, flags);
+}
+
 static __always_inline ssize_t call_splice(struct file *in, loff_t *ppos,
 					   struct pipe_inode_info *pipe,
 					   size_t len, unsigned int flags)
@@ -661,7 +674,9 @@ static __always_inline ssize_t call_splice(struct file *in, loff_t *ppos,
 	fuse_backing_trace(fuse_passthrough_backing_enter, file_inode(in),
 			   ff->fb->id, pipe, *ppos, len);
 	old_cred = fuse_backing_override_creds(ff->fb->cred);
-	ret = vfs_splice_read(ff->passthrough, ppos, pipe, len, flags);
+	ret = ff->fb->copies ?
+	      copy_splice(ff->passthrough, ppos, pipe, len, flags) :
+	      vfs_splice_read(ff->passthrough, ppos, pipe, len, flags);
 	fuse_backing_revert_creds(old_cred);
 	fuse_backing_trace(fuse_passthrough_backing_exit, file_inode(in),
 			   ff->fb->id, pipe, ret);
@@ -676,6 +691,10 @@ static __always_inline ssize_t call_splice(struct file *in, loff_t *ppos,
  * @pipe: where to
  * @len: bytes at most
  * @flags: SPLICE_F_*
+ *
+ * A pipe, or a socket behind it, that gets pages of the backing file shows what
+ * is written there for as long as it has them, even after the file was taken
+ * away, or closed.  Where the server has said so it gets copies.
  *
  * Context: process context; may sleep.
  * Return: bytes spliced, or the error of the backing filesystem.

@@ -5,8 +5,8 @@
  *
  * FUSE_DEV_IOC_BACKING_OPEN (struct fuse_backing_map) returns a backing id, at
  * least 1, which is also the number of the file in the table of the mount's
- * kernel thread. No privilege is needed. flags is 0 or
- * FUSE_BACKING_MAP_AUTO_CLOSE.
+ * kernel thread. No privilege is needed. flags is 0, or of
+ * FUSE_BACKING_MAP_AUTO_CLOSE and FUSE_BACKING_MAP_COPY_SPLICE.
  * It fails with
  *
  *   EPERM       passthrough was not negotiated; the caller's user namespace is
@@ -82,6 +82,16 @@
  * backing inode.
  */
 #define FUSE_BACKING_MAP_AUTO_CLOSE	(1U << 16)
+
+/*
+ * fuse_backing_map.flags: splice(2), sendfile(2) and the like copy from the file,
+ * as read(2) does. Without, as on any file, a pipe or a socket gets pages of it, and
+ * shows what is written there, or punched out, for as long as it has them: after
+ * FUSE_BACKING_DETACH_REVOKE, and after the client closed its file. A server that
+ * uses either as the sign that the bytes are its own again, to free or to reuse
+ * them, sets this. One that only ever unlinks the file needn't.
+ */
+#define FUSE_BACKING_MAP_COPY_SPLICE	(1U << 17)
 
 /**
  * enum fuse_backing_mode - how a backing file was mapped
@@ -402,7 +412,9 @@ struct fuse_backing_close_all {
  *
  * With FUSE_BACKING_DETACH_REVOKE open files lose it, too, whatever mode it was
  * mapped in. What is in flight is waited for; when the call returns, the inode
- * doesn't use the backing file any more and nothing is written there. I/O that
+ * doesn't use the backing file any more and nothing is written there; what was
+ * spliced from it may still show what others write there, but see
+ * FUSE_BACKING_MAP_COPY_SPLICE. I/O that
  * follows goes to the server, as to a file with FOPEN_DIRECT_IO. A file that the
  * kernel opened by itself is opened at the server then; its I/O fails with EIO if
  * that fails. The file can't be mapped shared any more, nor at all before the

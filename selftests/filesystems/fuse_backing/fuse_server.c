@@ -1110,8 +1110,8 @@ int fuse_backing_open(int dev, int fd)
 }
 
 /* As servers do: the descriptor is closed once the kernel has the file. */
-static int backing_open_path(int dev, const char *path, int flags,
-			     __u32 map_flags)
+int fuse_backing_open_with(int dev, const char *path, int flags,
+			   __u32 map_flags)
 {
 	int fd = open(path, flags | O_CLOEXEC);
 	int id;
@@ -1125,13 +1125,13 @@ static int backing_open_path(int dev, const char *path, int flags,
 
 int fuse_backing_open_path(int dev, const char *path, int flags)
 {
-	return backing_open_path(dev, path, flags, 0);
+	return fuse_backing_open_with(dev, path, flags, 0);
 }
 
 int fuse_backing_open_once(int dev, const char *path, int flags)
 {
-	return backing_open_path(dev, path, flags,
-				 FUSE_BACKING_MAP_AUTO_CLOSE);
+	return fuse_backing_open_with(dev, path, flags,
+				      FUSE_BACKING_MAP_AUTO_CLOSE);
 }
 
 int fuse_backing_close(int dev, int id)

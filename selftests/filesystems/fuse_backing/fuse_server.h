@@ -167,6 +167,8 @@ int fuse_server_open_id(struct fuse_server *srv, const char *name, int flags,
 int fuse_backing_open(int dev, int fd);
 int fuse_backing_open_path(int dev, const char *path, int flags);
 int fuse_backing_open_once(int dev, const char *path, int flags);
+int fuse_backing_open_with(int dev, const char *path, int flags,
+			   __u32 map_flags);
 int fuse_backing_close(int dev, int id);
 int fuse_backing_close_all(int dev);
 

@@ -230,7 +230,10 @@ static void op_register(struct fuzz_mount *mount)
 		map.flags |= chance(50) ? 1U << below(32) : random_u32();
 	if (chance(3))
 		map.padding = 1ULL << below(64);
-	if (map.flags & ~FUSE_BACKING_MAP_AUTO_CLOSE || map.padding)
+	if (chance(30))
+		map.flags ^= FUSE_BACKING_MAP_COPY_SPLICE;
+	if (map.flags & ~(FUSE_BACKING_MAP_AUTO_CLOSE |
+			  FUSE_BACKING_MAP_COPY_SPLICE) || map.padding)
 		want = -EINVAL;
 	if (chance(1)) {
 		dev = session.unmounted;

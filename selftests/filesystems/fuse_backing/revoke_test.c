@@ -295,6 +295,101 @@ TEST_F(revoke, splice_reads_what_read_does)
 	close(p[1]);
 }
 
+/* "a" as the variant opens it, registered with @map_flags. */
+static int open_with(struct fuse_server *srv, struct fuse_server_file *file,
+		     bool attached, __u32 map_flags)
+{
+	int id = fuse_backing_open_with(srv->fd, scratch_path("a"), O_RDWR,
+					FUSE_BACKING_MAP_AUTO_CLOSE | map_flags);
+	__u64 node = fuse_server_node(srv, file);
+	int err;
+
+	if (id < 0)
+		return id;
+	file->open_flags = 0;
+	if (!attached)
+		return fuse_server_open_id(srv, "a", O_RDWR, id);
+	err = fuse_backing_detach(srv->fd, node, 0, 0);
+	if (!err)
+		err = fuse_backing_attach(srv->fd, node, 0, id, BOTH);
+	return err ?: fuse_server_open(srv, "a", O_RDWR);
+}
+
+#define SPLICED		(2 * BLOCK + 1000)
+
+/* The server has the file for itself: it frees the bytes, and uses them again. */
+static int reuse(void)
+{
+	const char *path = scratch_path("a");
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	char other[BLOCK];
+	int err = 0;
+
+	memset(other, 'o', sizeof(other));
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, BLOCK,
+		      SPLICED - BLOCK) < 0 ||
+	    pwrite(fd, other, BLOCK, 0) != BLOCK)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int empty(void)
+{
+	return truncate(scratch_path("a"), 0) < 0 ? -errno : 0;
+}
+
+/*
+ * Are bytes of "a" that are in a pipe when it is taken away the same after the
+ * server did something to it?
+ */
+static int pipe_keeps(FIXTURE_DATA(revoke) * self, int fd, int (*change)(void))
+{
+	static char want[SPLICED], got[SPLICED];
+	off_t at = 0;
+	int p[2];
+
+	if (fd < 0 || pipe(p) < 0 || pread(fd, want, SPLICED, 0) != SPLICED ||
+	    splice(fd, &at, p[1], NULL, SPLICED, 0) != SPLICED)
+		return -EIO;
+	serve_directly(self->file);
+	if (fuse_backing_detach(self->dev, self->node, 0, REVOKE) || change() ||
+	    read(p[0], got, SPLICED) != SPLICED)
+		return -EIO;
+	close(fd);
+	close(p[0]);
+	close(p[1]);
+	return !memcmp(want, got, SPLICED);
+}
+
+TEST_F(revoke, splice_copies)
+{
+	int fd = open_with(self->srv, self->file, variant->attached,
+			   FUSE_BACKING_MAP_COPY_SPLICE);
+
+	EXPECT_EQ(1, pipe_keeps(self, fd, reuse));
+	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
+	EXPECT_EQ(0, count(self->srv));
+}
+
+/* Not promised without the flag: the pages are the file's. */
+TEST_F(revoke, splice_gives_pages)
+{
+	int fd = open_with(self->srv, self->file, variant->attached, 0);
+
+	EXPECT_EQ(0, pipe_keeps(self, fd, reuse));
+	EXPECT_EQ(0, count(self->srv));
+}
+
+/* But who only empties the file, or unlinks it, takes them away from nobody. */
+TEST_F(revoke, splice_outlives_the_file)
+{
+	int fd = open_with(self->srv, self->file, variant->attached, 0);
+
+	EXPECT_EQ(1, pipe_keeps(self, fd, empty));
+	EXPECT_EQ(0, count(self->srv));
+}
+
 /* What else carries a handle goes to the server now, with one. */
 TEST_F(revoke, other_requests)
 {
