@@ -839,3 +839,33 @@ int fuse_extents_fsync(struct fuse_extents *extents, loff_t start, loff_t end,
 	map_put_deferred(map);
 	return err;
 }
+
+/**
+ * fuse_extents_flush - a file that can be written to is closed
+ * @extents: extents of an open file
+ * @id: owner of the locks that go
+ *
+ * Context: process context without locks; may sleep.
+ * Return: 0, or the error of a backing filesystem.
+ */
+int fuse_extents_flush(struct fuse_extents *extents, fl_owner_t id)
+{
+	struct fuse_extents_map *map = get_map(extents);
+	const struct cred *old_cred;
+	struct file *file;
+	int err = 0, ret;
+	unsigned int i;
+
+	for (i = 0; i < map->nr_files; i++) {
+		file = map->files[i].fb->file;
+		if (!(file->f_mode & FMODE_WRITE) || !file->f_op->flush)
+			continue;
+		old_cred = override_creds(map->files[i].fb->cred);
+		ret = file->f_op->flush(file, id);
+		revert_creds(old_cred);
+		err = err ?: ret;
+		cond_resched();
+	}
+	map_put_deferred(map);
+	return err;
+}

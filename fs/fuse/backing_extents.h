@@ -78,6 +78,7 @@ bool fuse_extents_any_file(struct fuse_extents *extents,
 
 int fuse_extents_fsync(struct fuse_extents *extents, loff_t start, loff_t end,
 		       int datasync);
+int fuse_extents_flush(struct fuse_extents *extents, fl_owner_t id);
 
 /* backing_extents_io.c */
 ssize_t fuse_extents_read(struct kiocb *iocb, struct iov_iter *iter);

@@ -10,6 +10,7 @@
  */
 
 #include "fuse_i.h"
+#include "backing_extents.h"
 #include "backing_io.h"
 #include "backing_reject.h"
 
@@ -231,22 +232,47 @@ int fuse_backing_need_lock(struct file *file)
 	return fuse_backing_need_handle(file);
 }
 
-/**
- * fuse_backing_flush - flush a file, which the server may not know of
- * @file: a FUSE file open in passthrough mode
- * @id: owner of the locks that go
- *
- * Context: process context without locks; may sleep, killable.
- * Return: as fuse_flush(), or fuse_backing_need_handle().
+static int flush_file(const struct fuse_file *ff, fl_owner_t id)
+{
+	struct file *backing = ff->passthrough;
+	const struct cred *old_cred;
+	int err;
+
+	if (!backing->f_op->flush)
+		return 0;
+	old_cred = fuse_backing_override_creds(ff->fb->cred);
+	err = backing->f_op->flush(backing, id);
+	fuse_backing_revert_creds(old_cred);
+	return err;
+}
+
+/*
+ * Flush what was written to the backing file: network filesystems tell only then
+ * that it couldn't be.  Where nothing could be written, nothing is flushed, and
+ * who closes the file doesn't wait for others.
  */
-int fuse_backing_flush(struct file *file, fl_owner_t id)
+static int flush_backing(struct file *file, fl_owner_t id)
+{
+	const struct fuse_file *ff = file->private_data;
+	int err;
+
+	if (!ff->local || !(file->f_mode & FMODE_WRITE))
+		return 0;
+	/* taken away: the server has heard of what was written since */
+	if (!fuse_backing_io_start(file))
+		return 0;
+	err = ff->extents ? fuse_extents_flush(ff->extents, id) :
+			    flush_file(ff, id);
+	fuse_backing_io_end(file);
+	return err;
+}
+
+static int flush_server(struct file *file, fl_owner_t id)
 {
 	struct inode *inode = file_inode(file);
 	int err;
 
 	if (has_no_handle(file->private_data)) {
-		if (fuse_is_bad(inode))
-			return -EIO;
 		if (!READ_ONCE(get_fuse_inode(inode)->backing.remote_locks))
 			return 0;
 		err = fuse_backing_need_handle(file);
@@ -254,6 +280,29 @@ int fuse_backing_flush(struct file *file, fl_owner_t id)
 			return err;
 	}
 	return fuse_flush(file, id);
+}
+
+/**
+ * fuse_backing_flush - flush a file, which the server may not know of
+ * @file: a FUSE file open in passthrough mode
+ * @id: owner of the locks that go
+ *
+ * If the kernel opened it by itself, the backing file is flushed as well.
+ *
+ * Context: process context without locks; may sleep, killable but for the
+ *	backing filesystem.
+ * Return: 0, the error of the backing filesystem, or else as fuse_flush() or
+ *	fuse_backing_need_handle().
+ */
+int fuse_backing_flush(struct file *file, fl_owner_t id)
+{
+	int err, ret;
+
+	if (fuse_is_bad(file_inode(file)))
+		return -EIO;
+	err = flush_backing(file, id);
+	ret = flush_server(file, id);
+	return err ?: ret;
 }
 
 /**
