@@ -29,6 +29,7 @@ struct fuse_conn;
 struct fuse_extents;
 struct fuse_file;
 struct fuse_inode;
+struct iattr;
 struct inode;
 struct kiocb;
 struct iov_iter;
@@ -292,6 +293,8 @@ bool fuse_backing_lseek(struct file *file, loff_t offset, int whence,
 			loff_t *pos);
 bool fuse_backing_fallocate(struct file *file, int mode, loff_t offset,
 			    loff_t len, int *err);
+bool fuse_backing_setattr(struct file *file, const struct iattr *attr,
+			  int *err);
 int fuse_backing_fadvise(struct file *file, loff_t offset, loff_t len,
 			 int advice);
 
@@ -493,6 +496,12 @@ static inline bool fuse_backing_lseek(struct file *file, loff_t offset,
 
 static inline bool fuse_backing_fallocate(struct file *file, int mode,
 					  loff_t offset, loff_t len, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_setattr(struct file *file,
+					const struct iattr *attr, int *err)
 {
 	return false;
 }

@@ -445,6 +445,106 @@ bool fuse_backing_fallocate(struct file *file, int mode, loff_t offset,
 	return true;
 }
 
+/* ftruncate(2), and nothing that others must hear of */
+static bool is_truncation(const struct file *file, const struct iattr *attr)
+{
+	const struct fuse_file *ff = file->private_data;
+
+	return (attr->ia_valid & ATTR_SIZE) && !(attr->ia_valid & ATTR_MODE) &&
+	       !ff->extents && !is_sxid(file_inode(file)->i_mode |
+					file_inode(ff->passthrough)->i_mode);
+}
+
+/* As who registered it, who may have less power over the file than the client */
+static int truncate_backing(struct fuse_file *ff, loff_t size)
+{
+	struct file *backing = ff->passthrough;
+	struct inode *inode = file_inode(backing);
+	struct iattr attr = {
+		.ia_valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_FILE |
+			    ATTR_KILL_PRIV,
+		.ia_size = size,
+		.ia_file = backing,
+	};
+	const struct cred *old_cred;
+	int err;
+
+	old_cred = fuse_backing_override_creds(ff->fb->write_cred);
+	file_start_write(backing);
+	/* may be a FUSE inode too, below ours */
+	inode_lock_nested(inode, I_MUTEX_CHILD);
+	err = notify_change(file_mnt_idmap(backing), file_dentry(backing),
+			    &attr, NULL);
+	inode_unlock(inode);
+	file_end_write(backing);
+	fuse_backing_revert_creds(old_cred);
+
+	return err;
+}
+
+static int truncate_file(struct file *file, loff_t size)
+{
+	struct fuse_file *ff = file->private_data;
+	struct inode *inode = file_inode(file);
+	struct fuse_inode *fi = get_fuse_inode(inode);
+	bool hidden;
+	int err;
+
+	err = fuse_backing_may_write(ff, false);
+	if (err)
+		return err;
+
+	hidden = fuse_backing_hide_superblock(inode->i_sb, ff->passthrough);
+	err = truncate_backing(ff, size);
+	fuse_backing_show_superblock(inode->i_sb, hidden);
+
+	spin_lock(&fi->lock);
+	/* attributes that were asked for before are not to be believed */
+	fi->attr_version = atomic64_inc_return(&ff->fm->fc->attr_version);
+	if (!err)
+		i_size_write(inode, i_size_read(file_inode(ff->passthrough)));
+	spin_unlock(&fi->lock);
+
+	fuse_backing_invalidate(inode, FUSE_STATX_MODSIZE);
+	return err;
+}
+
+/**
+ * fuse_backing_setattr - attributes are changed by a file descriptor
+ * @file: an open FUSE file, or %NULL
+ * @attr: which attributes, and how
+ * @err: set to the result
+ *
+ * The backing file is open for what its FUSE file is; a server that would have to
+ * find the file by name, and have the right to, may not be able to truncate it any
+ * more.  For the rest it gets a handle, if it opens the file; suid and sgid bits,
+ * and what has extents, are a part of that.
+ *
+ * Context: process context with the FUSE inode locked; may sleep, killable.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_setattr(struct file *file, const struct iattr *attr,
+			  int *err)
+{
+	struct fuse_file *ff = file ? file->private_data : NULL;
+	bool done;
+
+	/* what open(2) empties was checked by another rule than the open */
+	if (!ff || !ff->local || (attr->ia_valid & ATTR_OPEN))
+		return false;
+	if (fuse_backing_io_start(file)) {
+		done = is_truncation(file, attr);
+		if (done)
+			*err = truncate_file(file, attr->ia_size);
+		fuse_backing_io_end(file);
+		if (done)
+			return true;
+	}
+	/* who doesn't open it may find it by its node */
+	*err = fuse_backing_need_handle(file);
+	return *err == -EINTR;
+}
+
 /**
  * fuse_backing_fadvise - posix_fadvise(2) and readahead(2)
  * @file: an open FUSE file
