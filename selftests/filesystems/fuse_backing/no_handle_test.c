@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
@@ -308,6 +309,36 @@ TEST_F(no_handle, poll)
 	EXPECT_EQ(POLLIN | POLLOUT, pfd.revents);
 	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_POLL));
 	EXPECT_TRUE(is_unknown(self->srv));
+}
+
+static int add_to_epoll(int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	int err = epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+
+	close(epoll);
+	return err;
+}
+
+/* As the backing file; only a file that is not passed through can be added. */
+TEST_F(no_handle, epoll)
+{
+	int backing = open(scratch_path("a"), O_RDWR | O_CLOEXEC);
+	int passed, served;
+
+	EXPECT_EQ(-EPERM, add_to_epoll(self->fd));
+	EXPECT_EQ(-EPERM, add_to_epoll(backing));
+	passed = fuse_server_open_id(self->srv, "c", O_RDWR,
+				     env_register(&self->env, "c", O_RDWR));
+	ASSERT_LE(0, passed);
+	EXPECT_EQ(-EPERM, add_to_epoll(passed));
+	served = fuse_server_open(self->srv, "d", O_RDWR);
+	ASSERT_LE(0, served);
+	EXPECT_EQ(0, add_to_epoll(served));
+	close(served);
+	close(passed);
+	close(backing);
 }
 
 /* IOCTL: OPEN first */
