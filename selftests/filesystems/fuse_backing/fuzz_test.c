@@ -1135,7 +1135,7 @@ static void client_misc(struct client *c)
 
 	switch (below(4)) {
 	case 0:
-		/* of the file with this name, whatever is open */
+		/* of what is open, or what the server finds by the name */
 		if (ftruncate(c->fd, KEPT + below(KEPT)) < 0)
 			break;
 		break;
