@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 UPSTREAM_PERCENT = 3
 
 # instructions of passthrough beyond those of the file itself
-OVER_DIRECT = {'read': 200, 'write': 300}
+OVER_DIRECT = {'read': 200, 'write': 380}
 
 # instructions of opens that don't ask the server, as a multiple of those of the
 # file itself

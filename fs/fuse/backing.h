@@ -252,7 +252,9 @@ int fuse_backing_may_mmap(struct fuse_file *ff, struct vm_area_struct *vma);
 
 /* backing_privs.c: suid and sgid bits that a write removes */
 bool fuse_backing_keeps_privs(void);
-const struct cred *fuse_backing_remove_privs(struct file *file, int flags);
+bool fuse_backing_removes_privs(struct file *file);
+const struct cred *fuse_backing_remove_privs(struct file *file, int flags,
+					     bool exclusive);
 int fuse_backing_clear_privs(struct file *file, int flags);
 void fuse_backing_end_privs(struct inode *inode, bool keeps);
 
@@ -316,6 +318,7 @@ int fuse_backing_revoke_finish(struct fuse_inode *fi);
 
 /* backing_inode.c: which mappings an inode uses */
 void fuse_inode_backing_init(struct fuse_inode *fi);
+void fuse_inode_backing_made(struct inode *inode);
 int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing);
 void fuse_inode_backing_end(struct fuse_inode *fi);
 int fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb);
@@ -513,6 +516,10 @@ static inline void fuse_backing_file_end(struct fuse_file *ff)
 }
 
 static inline void fuse_inode_backing_init(struct fuse_inode *fi)
+{
+}
+
+static inline void fuse_inode_backing_made(struct inode *inode)
 {
 }
 

@@ -11,6 +11,10 @@
  * before the call does, its end needs not be aligned, and the range is done
  * through the page cache of the backing file.
  *
+ * The FUSE inode is locked for writing, shared unless the server is asked: neither may
+ * the size change meanwhile, nor may what was behind the end of the file by then be
+ * written to.
+ *
  * The backing file is everybody's, so a write must not hold its inode's lock while
  * the client's memory is faulted in, which takes as long as the client likes and
  * may want pages of this very filesystem: what is written through the page cache
@@ -40,6 +44,17 @@
 
 /* A write copies that much of the client's memory before it takes any lock */
 #define COPIED_AT_ONCE	SZ_64K
+
+/*
+ * How the FUSE inode is locked for writing: with other writers; alone, where
+ * privileges go; or alone, and the server has opened the file, where it gets the data.
+ * Each is good for what the one before is.
+ */
+enum write_lock {
+	WRITE_SHARED,
+	WRITE_ALONE,
+	WRITE_SERVER,
+};
 
 /* A read or write that the backing filesystem may complete later */
 struct extents_aio {
@@ -236,7 +251,7 @@ static ssize_t read_sync(struct kiocb *iocb, struct iov_iter *iter,
 	return ret ?: end_of_file(iocb->ki_filp, range);
 }
 
-/* The server is going to be asked */
+/* The server is going to be asked; without locks */
 static int start_server(const struct kiocb *iocb)
 {
 	int err;
@@ -564,6 +579,10 @@ static ssize_t write_file(struct kiocb *iocb, struct iov_iter *iter,
 		return ret;
 	if (unlikely(fuse_backing_would_wait(iocb, range->file)))
 		return -EAGAIN;
+	/* the page cache would wait, and so would memory to copy to */
+	if ((iocb->ki_flags & IOCB_NOWAIT) &&
+	    !(whole && (iocb->ki_flags & IOCB_DIRECT)))
+		return -EAGAIN;
 
 	hidden = fuse_backing_hide_superblock(sb, range->file);
 	if (whole && is_async(iocb))
@@ -578,28 +597,31 @@ static ssize_t write_file(struct kiocb *iocb, struct iov_iter *iter,
 	return ret;
 }
 
-static ssize_t write_server(struct kiocb *iocb, struct iov_iter *iter)
+/* Returns whether the lock that is held is not enough, and says so */
+static bool must_relock(enum write_lock *lock, enum write_lock needed)
+{
+	if (*lock >= needed)
+		return false;
+	*lock = needed;
+	return true;
+}
+
+static ssize_t write_server(struct kiocb *iocb, struct iov_iter *iter,
+			    enum write_lock *lock)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	struct fuse_io_priv io = FUSE_IO_PRIV_SYNC(iocb);
 	loff_t from;
 	ssize_t ret;
 
-	ret = start_server(iocb);
-	if (ret)
-		return ret;
-	inode_lock(inode);
-	/* others may have made it longer, and that's where to append */
-	ret = generic_write_checks(iocb, iter);
-	if (ret > 0) {
-		/* pages between the end that was and @iocb show extents now */
-		from = min(iocb->ki_pos, i_size_read(inode));
-		ret = fuse_direct_io(&io, iter, &iocb->ki_pos, FUSE_DIO_WRITE);
-		fuse_write_update_attr(inode, iocb->ki_pos, ret);
-		forget_pages(inode, from, iocb->ki_pos);
-		fuse_extents_note_server(inode);
-	}
-	inode_unlock(inode);
+	if (must_relock(lock, WRITE_SERVER))
+		return 0;
+	/* pages between the end that was and @iocb show what the server has now */
+	from = min(iocb->ki_pos, i_size_read(inode));
+	ret = fuse_direct_io(&io, iter, &iocb->ki_pos, FUSE_DIO_WRITE);
+	fuse_write_update_attr(inode, iocb->ki_pos, ret);
+	forget_pages(inode, from, iocb->ki_pos);
+	fuse_extents_note_server(inode);
 	return ret;
 }
 
@@ -632,9 +654,9 @@ static ssize_t write_extent(struct kiocb *iocb, struct iov_iter *iter,
 	return ret;
 }
 
-/* What comes next of @iter, to where @iocb is */
+/* What comes next of @iter, to where @iocb is; 0 if it needs another @lock */
 static ssize_t write_range(struct kiocb *iocb, struct iov_iter *iter,
-			   bool first)
+			   bool first, enum write_lock *lock)
 {
 	loff_t left = i_size_read(file_inode(iocb->ki_filp)) - iocb->ki_pos;
 	size_t count = iov_iter_count(iter);
@@ -644,7 +666,7 @@ static ssize_t write_range(struct kiocb *iocb, struct iov_iter *iter,
 
 	/* what makes the file longer is the server's, all of it */
 	if (left <= 0 || (iocb->ki_flags & IOCB_APPEND))
-		return write_server(iocb, iter);
+		return write_server(iocb, iter, lock);
 	fuse_extents_find(extents_of(iocb->ki_filp), iocb->ki_pos, &range);
 	if (range.kind != FUSE_RANGE_SERVER) {
 		ret = write_extent(iocb, iter, &range, room(&range, left),
@@ -656,13 +678,33 @@ static ssize_t write_range(struct kiocb *iocb, struct iov_iter *iter,
 	fuse_extents_range_put(&range);
 	len = min_t(u64, count, range.len);
 	iov_iter_truncate(iter, len);
-	ret = write_server(iocb, iter);
+	ret = write_server(iocb, iter, lock);
 	iov_iter_reexpand(iter, iov_iter_count(iter) + count - len);
 	return ret;
 }
 
-static ssize_t write_ranges(struct kiocb *iocb, struct iov_iter *iter)
+/*
+ * Before the first byte is written.  Only who has nothing to remove may find that out
+ * with others about.
+ */
+static int clear_privs(struct kiocb *iocb, enum write_lock *lock)
 {
+	const struct inode *inode = file_inode(iocb->ki_filp);
+
+	if (likely(!is_sxid(inode->i_mode) && IS_NOSEC(inode)) ||
+	    must_relock(lock, WRITE_ALONE))
+		return 0;
+	return fuse_backing_clear_privs(iocb->ki_filp, iocb->ki_flags);
+}
+
+/*
+ * As far as it goes with the lock that is held.  If that is not to the end, @lock says
+ * which one the rest needs.  @first: nothing was written before.
+ */
+static ssize_t write_ranges(struct kiocb *iocb, struct iov_iter *iter,
+			    bool first, enum write_lock *lock)
+{
+	const enum write_lock held = *lock;
 	ssize_t ret, done = 0;
 
 	/* the page cache would wait */
@@ -671,18 +713,48 @@ static ssize_t write_ranges(struct kiocb *iocb, struct iov_iter *iter)
 	ret = generic_write_checks(iocb, iter);
 	if (ret <= 0)
 		return ret;
-	ret = fuse_backing_clear_privs(iocb->ki_filp, iocb->ki_flags);
-	if (ret)
-		return ret;
-	while (iov_iter_count(iter)) {
-		ret = write_range(iocb, iter, !done);
+	ret = first ? clear_privs(iocb, lock) : 0;
+	while (!ret && *lock == held && iov_iter_count(iter)) {
+		ret = write_range(iocb, iter, first && !done, lock);
 		if (ret <= 0)
 			break;
 		done += ret;
+		ret = 0;
 		if (iov_iter_count(iter) && !may_go_on(&ret))
 			break;
 	}
 	return done ?: ret;
+}
+
+/* The server is opened before the FUSE inode is locked */
+static int relock(const struct kiocb *iocb, enum write_lock lock)
+{
+	int err = lock == WRITE_SERVER ? start_server(iocb) : 0;
+
+	return err ?: fuse_backing_write_start(iocb, lock != WRITE_SHARED);
+}
+
+/* The FUSE inode is locked shared, and isn't any more when this returns */
+static ssize_t write_started(struct kiocb *iocb, struct iov_iter *iter)
+{
+	enum write_lock held, lock = WRITE_SHARED;
+	ssize_t ret, done = 0;
+	ssize_t err;
+
+	do {
+		held = lock;
+		ret = write_ranges(iocb, iter, !done, &lock);
+		fuse_backing_write_end(iocb->ki_filp, held != WRITE_SHARED);
+		if (ret > 0)
+			done += ret;
+		if (ret < 0 || lock == held)
+			return done ?: ret;
+		err = relock(iocb, lock);
+	} while (!err);
+
+	if (err == -ESTALE)
+		err = fuse_passthrough_file_operations.write_iter(iocb, iter);
+	return err > 0 ? done + err : done ?: err;
 }
 
 /**
@@ -692,7 +764,7 @@ static ssize_t write_ranges(struct kiocb *iocb, struct iov_iter *iter)
  *
  * Context: process context; may sleep unless IOCB_NOWAIT is set; may ask the
  *	server for what is in no extent, or makes the file longer.  Takes the FUSE
- *	inode's lock then, or if it has suid or sgid bits.
+ *	inode's lock, exclusively then, or if privileges may have to go, else shared.
  * Return: bytes written, -EIOCBQUEUED; -EPERM if an extent, or its backing file, is
  *	not to be written to; -EIO if the backing file has become shorter than its
  *	extents; the error of the backing filesystem or the server.
@@ -704,13 +776,15 @@ ssize_t fuse_extents_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 
 	if (unlikely(fuse_is_bad(file_inode(file))))
 		return -EIO;
-	if (!fuse_backing_io_start(file))
+	ret = fuse_backing_write_start(iocb, false);
+	if (ret == -ESTALE)
 		return fuse_passthrough_file_operations.write_iter(iocb, iter);
+	if (ret)
+		return ret;
 	fuse_backing_trace(fuse_passthrough_write_enter, file_inode(file), 0,
 			   iocb, iocb->ki_pos, iov_iter_count(iter));
-	ret = write_ranges(iocb, iter);
+	ret = write_started(iocb, iter);
 	fuse_backing_trace(fuse_passthrough_write_exit, file_inode(file), 0,
 			   iocb, ret);
-	fuse_backing_io_end(file);
 	return ret;
 }

@@ -21,6 +21,24 @@ void fuse_inode_backing_init(struct fuse_inode *fi)
 }
 
 /**
+ * fuse_inode_backing_made - a FUSE inode is of a regular file
+ * @inode: the FUSE inode, which nobody else knows yet
+ *
+ * A write to a backing file is done with our inode locked, and that file may be on
+ * another FUSE filesystem: to lockdep the same lock, without this.
+ *
+ * Context: any.
+ */
+void fuse_inode_backing_made(struct inode *inode)
+{
+	static struct lock_class_key keys[FILESYSTEM_MAX_STACK_DEPTH];
+	int depth = inode->i_sb->s_stack_depth;
+
+	if (depth)
+		lockdep_set_class(&inode->i_rwsem, &keys[depth - 1]);
+}
+
+/**
  * fuse_inode_backing_start - a file of @fi is being opened in passthrough mode
  * @fi: the FUSE inode
  * @backing: inode of the backing file just opened

@@ -12,6 +12,7 @@
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/limits.h>
+#include <linux/rwsem.h>
 #include <linux/sched.h>
 
 /* Added to fuse_file::backing_io when the backing file is taken away */
@@ -68,6 +69,90 @@ static inline void fuse_backing_io_get(struct file *file)
 }
 
 /**
+ * fuse_backing_lock - keep FUSE's own changes of the size out
+ * @inode: the FUSE inode
+ * @flags: IOCB_*
+ * @exclusive: keep other writers out, too
+ *
+ * FUSE takes the size in a reply to LINK, SETATTR and others as it is, because who
+ * asks holds the inode's lock, and no write can have ended since the server looked.
+ * So whatever may make a file longer or shorter without the server holds it, too:
+ * shared is enough for that.  They may wait for the server then, so a signal that
+ * kills ends it.
+ *
+ * Order: this lock, then fuse_backing_io_start(), then the locks of the backing
+ * filesystem.  Who takes the backing file away waits for what has started, and may be
+ * the server, answering somebody who holds this lock.
+ *
+ * Context: process context; may sleep unless IOCB_NOWAIT is set, killable.
+ * Return: 0, and fuse_backing_unlock() must be called; -EAGAIN or -EINTR.
+ */
+static inline int fuse_backing_lock(struct inode *inode, int flags,
+				    bool exclusive)
+{
+	struct rw_semaphore *lock = &inode->i_rwsem;
+
+	if (!(flags & IOCB_NOWAIT))
+		return exclusive ? down_write_killable(lock) :
+				   down_read_killable(lock);
+	if (exclusive ? down_write_trylock(lock) : down_read_trylock(lock))
+		return 0;
+	return -EAGAIN;
+}
+
+/**
+ * fuse_backing_unlock - the counterpart of fuse_backing_lock()
+ * @inode: the FUSE inode
+ * @exclusive: as it was said there
+ *
+ * Context: process context.
+ */
+static inline void fuse_backing_unlock(struct inode *inode, bool exclusive)
+{
+	if (exclusive)
+		inode_unlock(inode);
+	else
+		inode_unlock_shared(inode);
+}
+
+/**
+ * fuse_backing_write_start - a write is about to be passed through
+ * @iocb: on the FUSE file
+ * @exclusive: keep other writers out
+ *
+ * Context: process context; may sleep unless IOCB_NOWAIT is set, killable.
+ * Return: 0, and fuse_backing_write_end() must be called; -ESTALE if the backing file
+ *	was taken away, and the FUSE inode is not locked; or as fuse_backing_lock().
+ */
+static inline int fuse_backing_write_start(const struct kiocb *iocb,
+					   bool exclusive)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	int err;
+
+	err = fuse_backing_lock(inode, iocb->ki_flags, exclusive);
+	if (unlikely(err))
+		return err;
+	if (likely(fuse_backing_io_start(iocb->ki_filp)))
+		return 0;
+	fuse_backing_unlock(inode, exclusive);
+	return -ESTALE;
+}
+
+/**
+ * fuse_backing_write_end - a write was passed through, or is in flight
+ * @file: the FUSE file
+ * @exclusive: as it was said to fuse_backing_write_start()
+ *
+ * Context: process context.
+ */
+static inline void fuse_backing_write_end(struct file *file, bool exclusive)
+{
+	fuse_backing_io_end(file);
+	fuse_backing_unlock(file_inode(file), exclusive);
+}
+
+/**
  * fuse_backing_override_creds - be somebody else for the time of a call
  * @cred: credentials of a mapping
  *
@@ -113,9 +198,26 @@ static inline void fuse_backing_invalidate(struct inode *inode, u32 mask)
 }
 
 /**
+ * fuse_backing_must_be_alone - does a write have to exclude others
+ * @file: a FUSE file between fuse_backing_io_start() and _end()
+ *
+ * Context: process context.
+ * Return: whether it removes suid or sgid bits.
+ */
+static inline bool fuse_backing_must_be_alone(struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+
+	return unlikely(is_sxid(file_inode(file)->i_mode |
+				file_inode(ff->passthrough)->i_mode)) &&
+	       fuse_backing_removes_privs(file);
+}
+
+/**
  * fuse_backing_start_write - what has to be done before a write
  * @file: a FUSE file open in passthrough mode
  * @flags: IOCB_*
+ * @exclusive: how the FUSE inode is locked
  *
  * Which is nothing for most files.
  *
@@ -123,18 +225,20 @@ static inline void fuse_backing_invalidate(struct inode *inode, u32 mask)
  * file just because the server could, not even those that somebody sets
  * meanwhile.
  *
- * Context: process context; may sleep unless IOCB_NOWAIT is set.
+ * Context: process context with the FUSE inode locked; may sleep unless IOCB_NOWAIT
+ *	is set.
  * Return: credentials to write with, or as fuse_backing_remove_privs().
  */
 static inline const struct cred *fuse_backing_start_write(struct file *file,
-							  int flags)
+							  int flags,
+							  bool exclusive)
 {
 	struct fuse_file *ff = file->private_data;
 
 	if (likely(!is_sxid(file_inode(file)->i_mode |
 			    file_inode(ff->passthrough)->i_mode)))
 		return ff->fb->write_cred;
-	return fuse_backing_remove_privs(file, flags);
+	return fuse_backing_remove_privs(file, flags, exclusive);
 }
 
 /**

@@ -433,15 +433,24 @@ bool fuse_backing_fallocate(struct file *file, int mode, loff_t offset,
 			    loff_t len, int *err)
 {
 	struct fuse_file *ff = file->private_data;
+	struct inode *inode = file_inode(file);
 
-	*err = start_local(file);
-	if (*err <= 0)
+	if (!ff->local)
+		return false;
+	*err = fuse_is_bad(inode) ? -EIO : fuse_backing_lock(inode, 0, true);
+	if (*err)
+		return true;
+	if (!fuse_backing_io_start(file)) {
+		fuse_backing_unlock(inode, true);
+		*err = fuse_backing_failover(file);
 		return *err;
+	}
 	/* reserving space changes nothing that is there */
 	*err = fuse_backing_may_write(ff, !(mode & ~FALLOC_FL_KEEP_SIZE));
 	if (!*err)
 		*err = fuse_passthrough_fallocate(file, mode, offset, len);
 	fuse_backing_io_end(file);
+	fuse_backing_unlock(inode, true);
 	return true;
 }
 

@@ -56,8 +56,7 @@ static int remove_from_backing(struct file *backing, umode_t bits,
 
 	old_cred = fuse_backing_override_creds(cred);
 	file_start_write(backing);
-	/* may be a FUSE inode too, below ours */
-	inode_lock_nested(inode, I_MUTEX_CHILD);
+	inode_lock(inode);
 	err = notify_change(file_mnt_idmap(backing), file_dentry(backing),
 			    &attr, NULL);
 	inode_unlock(inode);
@@ -108,9 +107,11 @@ static int remove_from_fuse(struct file *file, umode_t bits, umode_t backing)
 	return err;
 }
 
-/* Remove what the caller's write removes; @backing may be %NULL */
-static int remove_privs_locked(struct file *file, struct file *backing,
-			       bool nowait)
+/*
+ * Remove what the caller's write removes; @backing may be %NULL.  The FUSE inode is
+ * locked exclusively.
+ */
+static int remove_privs(struct file *file, struct file *backing, bool nowait)
 {
 	struct fuse_file *ff = file->private_data;
 	umode_t bits = bits_to_remove(file);
@@ -128,21 +129,6 @@ static int remove_privs_locked(struct file *file, struct file *backing,
 	return err;
 }
 
-static int remove_privs(struct file *file, struct file *backing, int flags)
-{
-	struct inode *inode = file_inode(file);
-	int err;
-
-	if (!(flags & IOCB_NOWAIT))
-		inode_lock(inode);
-	else if (!inode_trylock(inode))
-		return -EAGAIN;
-	err = remove_privs_locked(file, backing, flags & IOCB_NOWAIT);
-	inode_unlock(inode);
-
-	return err;
-}
-
 /**
  * fuse_backing_keeps_privs - may the caller leave suid and sgid bits alone
  *
@@ -155,24 +141,45 @@ bool fuse_backing_keeps_privs(void)
 }
 
 /**
+ * fuse_backing_removes_privs - does a write of the caller's remove bits
+ * @file: a FUSE file open in passthrough mode
+ *
+ * Context: process context.
+ * Return: whether fuse_backing_remove_privs() has something to do.
+ */
+bool fuse_backing_removes_privs(struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+
+	return bits_to_remove(file) | bits_to_remove(ff->passthrough);
+}
+
+/**
  * fuse_backing_remove_privs - remove the bits that a write of the caller's does
  * @file: a FUSE file open in passthrough mode
  * @flags: IOCB_*
+ * @exclusive: how the FUSE inode is locked
  *
  * On the FUSE inode and on the backing inode.  The part of
  * fuse_backing_start_write() for files that have such bits.
  *
- * Context: process context; may sleep unless IOCB_NOWAIT is set.  Takes the
- *	FUSE inode's lock, and that of the backing inode.
+ * Without an exclusive lock there were none to remove a moment ago.  Those that
+ * there are now are as good as set while data is written: the backing filesystem
+ * removes them, and fuse_backing_end_privs().
+ *
+ * Context: process context with the FUSE inode locked; may sleep unless IOCB_NOWAIT
+ *	is set.  Takes the lock of the backing inode.
  * Return: credentials to write with, or an ERR_PTR(): -EAGAIN if IOCB_NOWAIT is
  *	set and there is something to do, or why a bit can't be removed.
  */
-const struct cred *fuse_backing_remove_privs(struct file *file, int flags)
+const struct cred *fuse_backing_remove_privs(struct file *file, int flags,
+					     bool exclusive)
 {
 	struct fuse_file *ff = file->private_data;
-	int err;
+	int err = 0;
 
-	err = remove_privs(file, ff->passthrough, flags);
+	if (exclusive)
+		err = remove_privs(file, ff->passthrough, flags & IOCB_NOWAIT);
 	if (err)
 		return ERR_PTR(err);
 	/*
@@ -185,7 +192,7 @@ const struct cred *fuse_backing_remove_privs(struct file *file, int flags)
 }
 
 /* The server is asked once; who sets some, through the kernel, clears S_NOSEC */
-static int remove_capabilities_locked(struct file *file)
+static int remove_capabilities(struct file *file)
 {
 	struct inode *inode = file_inode(file);
 	int err = file_remove_privs(file);
@@ -203,8 +210,9 @@ static int remove_capabilities_locked(struct file *file)
  * Only the FUSE inode has bits and capabilities to remove; they are the server's to
  * keep, so it is told whatever it has negotiated.
  *
- * Context: process context; may sleep unless IOCB_NOWAIT is set.  Takes the
- *	FUSE inode's lock, and asks the server, if it may have some.
+ * Context: process context with the FUSE inode locked exclusively, unless there is
+ *	nothing to do; may sleep unless IOCB_NOWAIT is set; asks the server if the
+ *	inode may have some.
  * Return: 0 if the caller may write; -EAGAIN if IOCB_NOWAIT is set and there is
  *	something to do, or why something can't be removed.
  */
@@ -213,18 +221,11 @@ int fuse_backing_clear_privs(struct file *file, int flags)
 	struct inode *inode = file_inode(file);
 	int err = 0;
 
-	if (likely(!is_sxid(inode->i_mode) && IS_NOSEC(inode)))
-		return 0;
 	if (is_sxid(inode->i_mode))
-		err = remove_privs(file, NULL, flags);
+		err = remove_privs(file, NULL, flags & IOCB_NOWAIT);
 	if (err || IS_NOSEC(inode))
 		return err;
-	if (flags & IOCB_NOWAIT)
-		return -EAGAIN;
-	inode_lock(inode);
-	err = remove_capabilities_locked(file);
-	inode_unlock(inode);
-	return err;
+	return flags & IOCB_NOWAIT ? -EAGAIN : remove_capabilities(file);
 }
 
 /**

@@ -69,9 +69,8 @@ static void end_read(struct file *file, ssize_t res)
  * The size after a write up to @end.  Others may have truncated the file since,
  * so the backing inode has the last word on how long it became.
  *
- * No lock of the FUSE inode is needed for that.  Who truncates through the FUSE
- * inode changes the backing inode first and ours later, from the server's
- * reply; if the version changed in between, the reply is not believed for long.
+ * Only what makes the file no longer may get here without the FUSE inode's lock,
+ * which keeps out those who take the size from a reply: see fuse_backing_lock().
  */
 static void update_size_locked(struct inode *inode, struct file *backing,
 			       loff_t end)
@@ -308,6 +307,14 @@ static bool can_do(const struct kiocb *iocb, const struct file *backing)
 {
 	return !(iocb->ki_flags & IOCB_DIRECT) ||
 	       (backing->f_mode & FMODE_CAN_ODIRECT);
+}
+
+/* May it make the file longer?  The FUSE inode is locked */
+static bool extends(const struct kiocb *iocb, const struct iov_iter *iter)
+{
+	return (iocb->ki_flags & IOCB_APPEND) ||
+	       iocb->ki_pos + iov_iter_count(iter) >
+	       i_size_read(file_inode(iocb->ki_filp));
 }
 
 /*
@@ -592,10 +599,16 @@ static ssize_t write_sync(struct kiocb *iocb, struct iov_iter *iter,
 	return ret;
 }
 
-static ssize_t write_backing(struct kiocb *iocb, struct iov_iter *iter)
+/*
+ * What makes the file longer is waited for: the FUSE inode is locked until this
+ * returns only.
+ */
+static ssize_t write_backing(struct kiocb *iocb, struct iov_iter *iter,
+			     bool exclusive)
 {
 	struct file *file = iocb->ki_filp;
 	struct fuse_file *ff = file->private_data;
+	bool async = is_async(iocb) && !extends(iocb, iter);
 	const struct cred *cred;
 	ssize_t err;
 
@@ -608,27 +621,20 @@ static ssize_t write_backing(struct kiocb *iocb, struct iov_iter *iter)
 		return -EINVAL;
 	if (unlikely(fuse_backing_would_wait(iocb, ff->passthrough)))
 		return -EAGAIN;
+	if (unlikely(is_async(iocb) && !async &&
+		     (iocb->ki_flags & IOCB_NOWAIT)))
+		return -EAGAIN;
 
-	cred = fuse_backing_start_write(file, iocb->ki_flags);
+	cred = fuse_backing_start_write(file, iocb->ki_flags, exclusive);
 	if (IS_ERR(cred))
 		return PTR_ERR(cred);
-	return is_async(iocb) ? write_async(iocb, iter, cred) :
-				write_sync(iocb, iter, cred);
+	return async ? write_async(iocb, iter, cred) :
+		       write_sync(iocb, iter, cred);
 }
 
-/**
- * fuse_passthrough_write_iter - write to the backing file
- * @iocb: position and flags; its file is open in passthrough mode
- * @iter: where from
- *
- * Context: process context; may sleep unless IOCB_NOWAIT is set.  Takes the
- *	FUSE inode's lock if there are suid or sgid bits, on it or on the
- *	backing inode, else none but what the backing filesystem takes.
- * Return: bytes written, -EIOCBQUEUED, -EPERM if the file can only be appended
- *	to, an error if privileges can't be removed, or that of the backing
- *	filesystem.
- */
-ssize_t fuse_passthrough_write_iter(struct kiocb *iocb, struct iov_iter *iter)
+/* The FUSE inode is locked, and fuse_backing_io_start() has said yes */
+static ssize_t write_started(struct kiocb *iocb, struct iov_iter *iter,
+			     bool exclusive)
 {
 	struct file *file = iocb->ki_filp;
 	struct fuse_file *ff = file->private_data;
@@ -636,17 +642,48 @@ ssize_t fuse_passthrough_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 	ssize_t ret;
 	bool hidden;
 
-	if (!fuse_backing_io_start(file))
-		return fuse_backing_revoked_write(iocb, iter);
 	fuse_backing_trace(fuse_passthrough_write_enter, file_inode(file),
 			   id_of(file), iocb, iocb->ki_pos,
 			   iov_iter_count(iter));
 	hidden = fuse_backing_hide_superblock(sb, ff->passthrough);
-	ret = write_backing(iocb, iter);
+	ret = write_backing(iocb, iter, exclusive);
 	fuse_backing_show_superblock(sb, hidden);
 	fuse_backing_trace(fuse_passthrough_write_exit, file_inode(file),
 			   id_of(file), iocb, ret);
-	fuse_backing_io_end(file);
+	return ret;
+}
+
+/**
+ * fuse_passthrough_write_iter - write to the backing file
+ * @iocb: position and flags; its file is open in passthrough mode
+ * @iter: where from
+ *
+ * Context: process context; may sleep unless IOCB_NOWAIT is set, killable until it
+ *	writes.  Takes the FUSE inode's lock, exclusively if suid or sgid bits are to
+ *	be removed, from it or from the backing inode, else shared.
+ * Return: bytes written, -EIOCBQUEUED, -EPERM if the file can only be appended
+ *	to, -EAGAIN, -EINTR, an error if privileges can't be removed, or that of the
+ *	backing filesystem.
+ */
+ssize_t fuse_passthrough_write_iter(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct file *file = iocb->ki_filp;
+	bool exclusive = false;
+	ssize_t ret;
+
+	ret = fuse_backing_write_start(iocb, exclusive);
+	if (!ret && fuse_backing_must_be_alone(file)) {
+		fuse_backing_write_end(file, exclusive);
+		exclusive = true;
+		ret = fuse_backing_write_start(iocb, exclusive);
+	}
+	/* who asks the server instead takes the lock itself */
+	if (unlikely(ret == -ESTALE))
+		return fuse_backing_revoked_write(iocb, iter);
+	if (unlikely(ret))
+		return ret;
+	ret = write_started(iocb, iter, exclusive);
+	fuse_backing_write_end(file, exclusive);
 	return ret;
 }
 
@@ -802,6 +839,22 @@ int fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma)
 	return err > 0 ? fuse_backing_revoked_mmap(file, vma) : err;
 }
 
+static int allocate(struct file *file, int mode, loff_t offset, loff_t len)
+{
+	struct fuse_file *ff = file->private_data;
+	const struct cred *cred, *old_cred;
+	int err;
+
+	cred = fuse_backing_start_write(file, 0, true);
+	if (IS_ERR(cred))
+		return PTR_ERR(cred);
+
+	old_cred = fuse_backing_override_creds(cred);
+	err = vfs_fallocate(ff->passthrough, mode, offset, len);
+	fuse_backing_revert_creds(old_cred);
+	return err;
+}
+
 /**
  * fuse_passthrough_fallocate - allocate, or free, space of the backing file
  * @file: a FUSE file open in passthrough mode
@@ -809,7 +862,8 @@ int fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma)
  * @offset: first byte
  * @len: how many
  *
- * Context: process context; may sleep.
+ * Context: process context with the FUSE inode locked exclusively, between
+ *	fuse_backing_io_start() and _end(); may sleep.
  * Return: 0, or the error of the backing filesystem.
  */
 int fuse_passthrough_fallocate(struct file *file, int mode, loff_t offset,
@@ -818,16 +872,12 @@ int fuse_passthrough_fallocate(struct file *file, int mode, loff_t offset,
 	struct fuse_file *ff = file->private_data;
 	struct inode *inode = file_inode(file);
 	struct fuse_inode *fi = get_fuse_inode(inode);
-	const struct cred *cred, *old_cred;
+	bool hidden;
 	int err;
 
-	cred = fuse_backing_start_write(file, 0);
-	if (IS_ERR(cred))
-		return PTR_ERR(cred);
-
-	old_cred = fuse_backing_override_creds(cred);
-	err = vfs_fallocate(ff->passthrough, mode, offset, len);
-	fuse_backing_revert_creds(old_cred);
+	hidden = fuse_backing_hide_superblock(inode->i_sb, ff->passthrough);
+	err = allocate(file, mode, offset, len);
+	fuse_backing_show_superblock(inode->i_sb, hidden);
 
 	spin_lock(&fi->lock);
 	fi->attr_version = atomic64_inc_return(&ff->fm->fc->attr_version);
