@@ -76,6 +76,31 @@ static void reply_data(struct server *s, const void *data, size_t len)
 	reply_raw(s, s->in->unique, 0, data, len);
 }
 
+static struct fuse_server_held *hold(struct server *s)
+{
+	struct fuse_server_held *held = &s->sh->held[s->sh->held_count];
+
+	if (s->sh->held_count == FUSE_SERVER_HELD)
+		return NULL;
+	held->unique = s->in->unique;
+	held->len = 0;
+	return held;
+}
+
+/* The reply to what changed something: what is in it is as of now */
+static void reply_change(struct server *s, const void *data, size_t len)
+{
+	struct fuse_server_held *held = s->sh->hold_changes ? hold(s) : NULL;
+
+	if (!held) {
+		reply_data(s, data, len);
+		return;
+	}
+	memcpy(held->reply, data, len);
+	held->len = len;
+	s->sh->held_count++;
+}
+
 /* Files and attributes */
 
 static struct fuse_server_file *file_of_node(struct server *s, __u64 node)
@@ -252,10 +277,16 @@ static void note_fh(struct server *s, __u64 fh)
 		file->seen_fh = fh;
 }
 
+static int attr_out(struct server *s, struct fuse_attr_out *out)
+{
+	*out = (struct fuse_attr_out) { .attr_valid = s->sh->attr_valid };
+	return attr_of_node(s, s->in->nodeid, &out->attr);
+}
+
 static void reply_attr(struct server *s)
 {
-	struct fuse_attr_out out = { .attr_valid = s->sh->attr_valid };
-	int err = attr_of_node(s, s->in->nodeid, &out.attr);
+	struct fuse_attr_out out;
+	int err = attr_out(s, &out);
 
 	if (err)
 		reply_error(s, err);
@@ -322,6 +353,7 @@ static int setattr_path(struct fuse_server_file *file, const char *path,
 static void do_setattr(struct server *s, const struct fuse_setattr_in *in)
 {
 	struct fuse_server_file *file = file_of_node(s, s->in->nodeid);
+	struct fuse_attr_out out;
 	char path[PATH_MAX];
 	int err = -ENOENT;
 
@@ -329,12 +361,33 @@ static void do_setattr(struct server *s, const struct fuse_setattr_in *in)
 		note_fh(s, in->fh);
 	if (file) {
 		path_of(s, file, path);
-		err = setattr_path(file, path, in);
+		err = setattr_path(file, path, in) ?: attr_out(s, &out);
 	}
 	if (err)
 		reply_error(s, err);
 	else
-		reply_attr(s);
+		reply_change(s, &out, sizeof(out));
+}
+
+/* The other name is for the backing file only: lookups don't find it. */
+static void do_link(struct server *s, const struct fuse_link_in *in)
+{
+	struct fuse_server_file *file = file_of_node(s, in->oldnodeid);
+	const char *name = (const char *)(in + 1);
+	char path[PATH_MAX], other[PATH_MAX];
+	struct fuse_entry_out entry;
+	int err = -ENOENT;
+
+	if (file) {
+		path_of(s, file, path);
+		snprintf(other, PATH_MAX, "%s/%s", s->backing, name);
+		err = link(path, other) < 0 ? -errno :
+					      entry_of(s, file, &entry);
+	}
+	if (err)
+		reply_error(s, err);
+	else
+		reply_change(s, &entry, sizeof(entry));
 }
 
 /* What passthrough_hp does: one id for all opens of a file. */
@@ -403,13 +456,12 @@ static void note_open(struct server *s, struct fuse_server_file *file,
 
 static void hold_open(struct server *s, struct fuse_server_file *file)
 {
-	struct fuse_server_held *held = &s->sh->held[s->sh->held_count];
+	struct fuse_server_held *held = hold(s);
 
-	if (s->sh->held_count == FUSE_SERVER_HELD) {
+	if (!held) {
 		reply_error(s, -ENFILE);
 		return;
 	}
-	held->unique = s->in->unique;
 	held->file = file - s->sh->file;
 	s->sh->held_count++;
 }
@@ -434,14 +486,31 @@ static void do_open(struct server *s, const struct fuse_open_in *in)
 	}
 }
 
-/* Late replies: with what the knobs say by now. */
+static void take_away(struct server *s)
+{
+	if (!s->sh->revoke_node)
+		return;
+	s->sh->revoke_error =
+		-fuse_backing_detach(s->dev, s->sh->revoke_node, 0,
+				     FUSE_BACKING_DETACH_REVOKE);
+	s->sh->revoke_node = 0;
+}
+
+/* Late replies: those of opens with what the knobs say by now. */
 static void release_held(struct server *s)
 {
+	struct fuse_server_held *held;
 	struct fuse_open_out out;
 
+	take_away(s);
 	for (__u32 i = 0; i < s->sh->held_count; i++) {
-		fill_open(s, &s->sh->file[s->sh->held[i].file], &out);
-		reply_raw(s, s->sh->held[i].unique, 0, &out, sizeof(out));
+		held = &s->sh->held[i];
+		if (held->len) {
+			reply_raw(s, held->unique, 0, held->reply, held->len);
+			continue;
+		}
+		fill_open(s, &s->sh->file[held->file], &out);
+		reply_raw(s, held->unique, 0, &out, sizeof(out));
 	}
 	s->sh->held_count = 0;
 	s->sh->release_held = false;
@@ -711,6 +780,8 @@ static void handle(struct server *s)
 		if (s->sh->mute_setattr)
 			return;
 		return do_setattr(s, arg);
+	case FUSE_LINK:
+		return do_link(s, arg);
 	case FUSE_OPEN:
 		return do_open(s, arg);
 	case FUSE_CREATE:

@@ -65,9 +65,12 @@ struct fuse_server_file {
 	__u32 auto_users;
 };
 
+/* An OPEN, or a reply that was made already */
 struct fuse_server_held {
 	__u64 unique;
 	__u32 file;
+	__u32 len;
+	char reply[128];
 };
 
 struct fuse_server_shared {
@@ -83,6 +86,11 @@ struct fuse_server_shared {
 	__s32 fsync_error;
 	bool fallocates;	/* else FALLOCATE is ENOSYS */
 	bool mute_setattr;	/* never answer SETATTR */
+	bool hold_changes;	/* don't send replies to SETATTR and LINK before the
+				 * release, though they are made
+				 */
+	__u64 revoke_node;	/* what is taken away from, before a release */
+	__s32 revoke_error;	/* and what that said: an errno, -1 before */
 	__u32 entry_valid;	/* seconds */
 	__u32 attr_valid;
 
