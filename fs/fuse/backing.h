@@ -275,6 +275,8 @@ int fuse_backing_drop_pending(struct fuse_backing_nodes *nodes,
 			      struct fuse_backing *fb);
 int fuse_backing_detach_all(struct fuse_backing_nodes *nodes);
 void fuse_backing_evict_attached(struct fuse_inode *fi);
+struct fuse_extents *
+fuse_backing_attached_extents(const struct fuse_inode *fi);
 bool fuse_backing_take_attached(struct fuse_inode *fi, u32 modes,
 				struct fuse_file *ff);
 int fuse_backing_set_extents(struct fuse_conn *fc,
@@ -319,6 +321,7 @@ int fuse_backing_revoke_finish(struct fuse_inode *fi);
 /* backing_inode.c: which mappings an inode uses */
 void fuse_inode_backing_init(struct fuse_inode *fi);
 void fuse_inode_backing_made(struct inode *inode);
+void fuse_inode_backing_size(struct inode *inode, loff_t size);
 int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing);
 void fuse_inode_backing_end(struct fuse_inode *fi);
 int fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb);
@@ -520,6 +523,10 @@ static inline void fuse_inode_backing_init(struct fuse_inode *fi)
 }
 
 static inline void fuse_inode_backing_made(struct inode *inode)
+{
+}
+
+static inline void fuse_inode_backing_size(struct inode *inode, loff_t size)
 {
 }
 

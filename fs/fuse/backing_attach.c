@@ -1131,6 +1131,18 @@ void fuse_backing_evict_attached(struct fuse_inode *fi)
 }
 
 /**
+ * fuse_backing_attached_extents - the extents that are attached to an inode
+ * @fi: the FUSE inode
+ *
+ * Context: fi->lock is held.
+ * Return: the extents, or %NULL.
+ */
+struct fuse_extents *fuse_backing_attached_extents(const struct fuse_inode *fi)
+{
+	return fi->backing.attached ? fi->backing.attached->extents : NULL;
+}
+
+/**
  * fuse_backing_take_attached - have a file opened on what is attached
  * @fi: the FUSE inode
  * @modes: FUSE_BACKING_READ and _WRITE, what it has to be good for

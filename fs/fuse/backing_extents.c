@@ -17,8 +17,12 @@
  * page it goes with what is limited anyway: those that wait by RLIMIT_NOFILE of
  * the thread, the others with their inode.
  *
- * Locking: fuse_extents::lock protects fuse_extents::map.  It is taken inside of
- * fuse_backing_nodes::lock, and that of a mapping's users inside of it.
+ * What lies behind the end of the file when it becomes longer is the server's from
+ * then on: fuse_extents::end.
+ *
+ * Locking: fuse_extents::lock protects fuse_extents::map and ::end.  It is taken
+ * inside of fuse_backing_nodes::lock and of fuse_inode::lock, and that of a mapping's
+ * users inside of it.
  */
 
 #include "fuse_i.h"
@@ -92,9 +96,11 @@ static_assert(offsetof(struct fuse_extents_map, in) +
 
 struct fuse_extents {
 	refcount_t count;
-	/* protects map */
+	/* protects all below */
 	spinlock_t lock;
 	struct fuse_extents_map *map;
+	/* as far as it is good */
+	loff_t end;
 };
 
 static void unuse_files(struct fuse_extents_map *map)
@@ -472,6 +478,7 @@ struct fuse_extents *fuse_extents_create(struct fuse_conn *fc,
 	refcount_set(&extents->count, 1);
 	spin_lock_init(&extents->lock);
 	extents->map = map;
+	extents->end = LLONG_MAX;
 	return extents;
 }
 
@@ -533,6 +540,7 @@ void fuse_extents_swap(struct fuse_extents *extents, struct fuse_extents *other,
 {
 	spin_lock(&extents->lock);
 	swap(extents->map, other->map);
+	extents->end = LLONG_MAX;
 	spin_unlock(&extents->lock);
 	use_files(extents->map, kind);
 	unuse_files(other->map);
@@ -604,12 +612,29 @@ bool fuse_extents_are_closed(struct fuse_extents *extents)
 	return false;
 }
 
-static struct fuse_extents_map *get_map(struct fuse_extents *extents)
+/**
+ * fuse_extents_cut - what lies behind a position is the server's from now on
+ * @extents: extents of an inode
+ * @end: the position
+ *
+ * Context: any but interrupts.
+ */
+void fuse_extents_cut(struct fuse_extents *extents, loff_t end)
+{
+	spin_lock(&extents->lock);
+	extents->end = min(extents->end, end);
+	spin_unlock(&extents->lock);
+}
+
+/* The map with a reference, and up to where it counts */
+static struct fuse_extents_map *get_map(struct fuse_extents *extents,
+					loff_t *end)
 {
 	struct fuse_extents_map *map;
 
 	spin_lock(&extents->lock);
 	map = extents->map;
+	*end = extents->end;
 	atomic_inc(&map->count);
 	spin_unlock(&extents->lock);
 	return map;
@@ -675,14 +700,17 @@ static void extent_range(const struct fuse_extents_map *map,
 void fuse_extents_find(struct fuse_extents *extents, loff_t pos,
 		       struct fuse_range *range)
 {
-	struct fuse_extents_map *map = get_map(extents);
-	unsigned int i = find_extent(map, pos);
+	loff_t end;
+	struct fuse_extents_map *map = get_map(extents, &end);
+	unsigned int i = pos < end ? find_extent(map, pos) : map->nr;
 
 	range->map = map;
-	if (i < map->nr && map->extent[i].pos <= pos)
+	if (i < map->nr && map->extent[i].pos <= pos) {
 		extent_range(map, &map->extent[i], pos, range);
-	else
+		range->len = min(range->len, end - pos);
+	} else {
 		server_range(map, i, pos, range);
+	}
 }
 
 /**
@@ -723,12 +751,14 @@ void fuse_extents_range_put(struct fuse_range *range)
 loff_t fuse_extents_next_data(struct fuse_extents *extents, loff_t pos,
 			      loff_t end, bool hole)
 {
-	struct fuse_extents_map *map = get_map(extents);
-	unsigned int i = find_extent(map, pos);
+	loff_t good;
+	struct fuse_extents_map *map = get_map(extents, &good);
+	unsigned int i = pos < good ? find_extent(map, pos) : map->nr;
 	const struct extent *extent;
 
 	for (; pos < end; i++) {
-		extent = i < map->nr ? &map->extent[i] : NULL;
+		extent = i < map->nr && map->extent[i].pos < good ?
+			 &map->extent[i] : NULL;
 		if (!extent || extent->pos > pos) {
 			if (!hole)
 				break;
@@ -736,7 +766,7 @@ loff_t fuse_extents_next_data(struct fuse_extents *extents, loff_t pos,
 		}
 		if (!extent || is_hole(extent) == hole)
 			break;
-		pos = extent->end;
+		pos = min(extent->end, good);
 	}
 	map_put_deferred(map);
 	return min(pos, end);
@@ -753,7 +783,8 @@ loff_t fuse_extents_next_data(struct fuse_extents *extents, loff_t pos,
  */
 bool fuse_extents_cover(struct fuse_extents *extents, loff_t pos, loff_t end)
 {
-	struct fuse_extents_map *map = get_map(extents);
+	loff_t good;
+	struct fuse_extents_map *map = get_map(extents, &good);
 	unsigned int i;
 
 	for (i = find_extent(map, pos); i < map->nr && pos < end; i++) {
@@ -762,7 +793,7 @@ bool fuse_extents_cover(struct fuse_extents *extents, loff_t pos, loff_t end)
 		pos = map->extent[i].end;
 	}
 	map_put_deferred(map);
-	return pos >= end;
+	return min(pos, good) >= end;
 }
 
 /**
@@ -776,7 +807,8 @@ bool fuse_extents_cover(struct fuse_extents *extents, loff_t pos, loff_t end)
 bool fuse_extents_any_file(struct fuse_extents *extents,
 			   bool (*test)(const struct file *file))
 {
-	struct fuse_extents_map *map = get_map(extents);
+	loff_t end;
+	struct fuse_extents_map *map = get_map(extents, &end);
 	bool found = false;
 	unsigned int i;
 
@@ -820,10 +852,10 @@ static bool written_range(const struct fuse_extents_map *map, unsigned int file,
 int fuse_extents_fsync(struct fuse_extents *extents, loff_t start, loff_t end,
 		       int datasync)
 {
-	struct fuse_extents_map *map = get_map(extents);
+	loff_t good, from, to;
+	struct fuse_extents_map *map = get_map(extents, &good);
 	const struct cred *old_cred;
 	int err = 0, ret;
-	loff_t from, to;
 	unsigned int i;
 
 	for (i = 0; i < map->nr_files; i++) {

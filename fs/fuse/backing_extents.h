@@ -60,6 +60,7 @@ void fuse_extents_put_deferred(struct fuse_extents *extents);
 void fuse_extents_swap(struct fuse_extents *extents, struct fuse_extents *other,
 		       enum fuse_backing_use_kind kind);
 int fuse_extents_retire(struct fuse_extents *extents);
+void fuse_extents_cut(struct fuse_extents *extents, loff_t end);
 void fuse_extents_map_reap(struct kthread_files_work *dead);
 
 void fuse_extents_use(struct fuse_extents *extents,

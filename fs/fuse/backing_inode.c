@@ -7,6 +7,7 @@
  */
 
 #include "fuse_i.h"
+#include "backing_extents.h"
 
 /**
  * fuse_inode_backing_init - a FUSE inode without backing files
@@ -36,6 +37,43 @@ void fuse_inode_backing_made(struct inode *inode)
 
 	if (depth)
 		lockdep_set_class(&inode->i_rwsem, &keys[depth - 1]);
+}
+
+/* Those of an attachment, or what open files have kept of one: never of two */
+static struct fuse_extents *find_extents(struct fuse_inode *fi)
+{
+	struct fuse_extents *extents = fuse_backing_attached_extents(fi);
+	struct fuse_file *ff;
+
+	if (extents)
+		return extents;
+	ff = list_first_entry_or_null(&fi->backing.open, struct fuse_file,
+				      backing_link);
+	return ff ? ff->extents : NULL;
+}
+
+/**
+ * fuse_inode_backing_size - the size of a FUSE inode is about to change
+ * @inode: the FUSE inode
+ * @size: the new one
+ *
+ * If the file becomes longer, what is between the old end and what somebody wrote
+ * reads as zeros, whatever the extents have there: the server knows.
+ *
+ * Context: fuse_inode::lock is held.
+ */
+void fuse_inode_backing_size(struct inode *inode, loff_t size)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+	struct fuse_extents *extents;
+
+	lockdep_assert_held(&fi->lock);
+	if (size <= inode->i_size)
+		return;
+	extents = find_extents(fi);
+	/* i_size_read() and what it lets find are ordered */
+	if (extents)
+		fuse_extents_cut(extents, inode->i_size);
 }
 
 /**

@@ -4,10 +4,10 @@
  *
  * Proves: whatever a client does with a FUSE file that has extents, it sees no
  * byte of the image that is in none of them, and changes none; by each way to
- * read and to write, at and across the edges, and by what moves, widens or
- * advises mappings. Privileges are taken away by a write; nothing is executed
- * from a noexec backing mount; nothing is written through a descriptor, or a
- * mount, that couldn't itself.
+ * read and to write, at and across the edges, by what moves, widens or advises
+ * mappings, and when the file becomes longer. Privileges are taken away by a write;
+ * nothing is executed from a noexec backing mount; nothing is written through a
+ * descriptor, or a mount, that couldn't itself.
  *
  * The bytes of neighbours are all NEIGHBOUR, and nothing else is.
  *
@@ -621,6 +621,136 @@ TEST_F(member, copy_within_an_image)
 	EXPECT_EQ(0, scratch_compare("image", self->want, PAGE, AT + LEN));
 	EXPECT_TRUE(neighbours_are_intact("image", LEN + PAGE));
 	close(next);
+}
+
+/* Ways to make it MOST bytes long, some of which make it shorter first */
+
+static int longer_by_write(self_t *self)
+{
+	return pwrite(self->fd, "", 1, MOST - 1) == 1 ? 0 : -errno;
+}
+
+static int longer_by_direct_write(self_t *self)
+{
+	memset(self->buf, 0, PAGE);
+	return pwrite(self->direct, self->buf, PAGE, MOST - PAGE) == PAGE ?
+		       0 : -errno;
+}
+
+static int longer_by_truncate(self_t *self)
+{
+	return ftruncate(self->fd, MOST) ? -errno : 0;
+}
+
+static int shorter_and_longer(self_t *self)
+{
+	return ftruncate(self->fd, 100) || ftruncate(self->fd, MOST) ? -errno :
+									0;
+}
+
+static int shorter_and_written(self_t *self)
+{
+	return ftruncate(self->fd, 100) ? -errno : longer_by_write(self);
+}
+
+/* The server makes it longer, and says so when it is asked. */
+static int longer_by_server(self_t *self)
+{
+	struct statx st;
+
+	(void)self;
+	return truncate(scratch_path("member"), MOST) ||
+	       statx(AT_FDCWD, SCRATCH_FUSE "/member", AT_STATX_FORCE_SYNC,
+		     STATX_SIZE, &st) ? -errno : 0;
+}
+
+/* By a file that the server has opened; those that are open keep their extents. */
+static int longer_by_servers_file(self_t *self)
+{
+	int err = fuse_backing_detach(self->dev, self->node, 0, 0);
+	int fd = fuse_server_open(self->srv, "member", O_RDWR);
+
+	if (err || fd < 0)
+		return err ?: fd;
+	if (pwrite(fd, "", 1, MOST - 1) != 1)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static const struct longer {
+	int (*by)(self_t *self);
+	size_t left;		/* how much of the member is there */
+} longer[] = {
+	{ longer_by_write, LEN },
+	{ longer_by_direct_write, LEN },
+	{ longer_by_truncate, LEN },
+	{ longer_by_server, LEN },
+	{ shorter_and_longer, 100 },
+	{ shorter_and_written, 100 },
+	{ longer_by_servers_file, LEN },	/* the last one: it detaches */
+};
+
+/* The first @left bytes of the member, and zeros */
+static bool is_left(self_t *self, const char *bytes, size_t left)
+{
+	static const char zeros[MOST];
+
+	return !memcmp(bytes, self->want, left) &&
+	       !memcmp(bytes + left, zeros, MOST - left);
+}
+
+static int make_short(self_t *self, __u64 length)
+{
+	struct statx st;
+
+	if (truncate(scratch_path("member"), LEN) ||
+	    statx(AT_FDCWD, SCRATCH_FUSE "/member", AT_STATX_FORCE_SYNC,
+		  STATX_SIZE, &st))
+		return -errno;
+	return set(&self->attack, self->node, self->id, AT, length, WRITE,
+		   BOTH);
+}
+
+/* What the image has behind the end is never seen, by no way to make it longer. */
+TEST_F(member, made_longer)
+{
+	char *map;
+
+	for (size_t i = 0; i < NR(longer); i++) {
+		ASSERT_EQ(0, make_short(self, variant->length));
+		ASSERT_EQ(LEN, pread(self->fd, self->buf, ROOM, 0));
+		EXPECT_EQ(0, memcmp(self->buf, self->want, LEN));
+		map = mmap(NULL, MOST, PROT_READ, MAP_SHARED, self->fd, 0);
+		ASSERT_NE(MAP_FAILED, map);
+		EXPECT_EQ(self->want[LEN - 1], map[LEN - 1]);
+		ASSERT_EQ(0, longer[i].by(self));
+		memset(self->buf, UNTOUCHED, ROOM);
+		EXPECT_EQ(MOST, pread(self->fd, self->buf, ROOM, 0));
+		EXPECT_TRUE(is_left(self, self->buf, longer[i].left))
+			TH_LOG("way %zu: read", i);
+		EXPECT_TRUE(is_left(self, map, longer[i].left))
+			TH_LOG("way %zu: mapped", i);
+		EXPECT_EQ(MOST, lseek(self->fd, 0, SEEK_HOLE));
+		EXPECT_EQ(2, pwrite(self->fd, "zz", 2, LEN + 1));
+		EXPECT_TRUE(neighbours_are_intact("image", LEN));
+		EXPECT_EQ(0, scratch_compare("member", "zz", 2, LEN + 1));
+		munmap(map, MOST);
+	}
+}
+
+/* Extents that the server gives afterwards count, to their end. */
+TEST_F(member, made_longer_and_given_anew)
+{
+	__u32 asked;
+
+	ASSERT_EQ(0, longer_by_truncate(self));
+	ASSERT_EQ(0, set(&self->attack, self->node, self->id, 0, IMAGE_SIZE,
+			 0, BOTH));
+	asked = fuse_server_data_ops(self->srv);
+	EXPECT_EQ(MOST, pread(self->fd, self->buf, ROOM, 0));
+	EXPECT_EQ(0, scratch_compare("image", self->buf, MOST, 0));
+	EXPECT_EQ(asked, fuse_server_data_ops(self->srv));
 }
 
 /* Mappings */
