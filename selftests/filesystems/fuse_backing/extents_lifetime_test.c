@@ -337,6 +337,9 @@ TEST_F(life, pending_until_created)
 	fd = fuse_server_open(self->srv, "new", O_RDWR);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_OPEN));
+	/* it was empty when they were given; now that it isn't, once more */
+	EXPECT_FALSE(reads(self, fd, AT));
+	ASSERT_EQ(0, set(self, node, LEN, AT, 0, BOTH));
 	EXPECT_TRUE(reads(self, fd, AT));
 	close(fd);
 }
@@ -974,8 +977,10 @@ TEST_F(life, truncated_by_open)
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
 	EXPECT_EQ(0, scratch_size("a"));
 	EXPECT_FALSE(reads(self, fd, AT));
-	/* what the extents have is there once the file is that long again */
+	/* what the extents have isn't there once the file is that long again */
 	EXPECT_EQ(0, ftruncate(fd, LEN));
+	EXPECT_FALSE(reads(self, fd, AT));
+	EXPECT_EQ(0, set_a(self));
 	EXPECT_TRUE(reads(self, fd, AT));
 	close(fd);
 	EXPECT_EQ(0, scratch_compare("image", self->image, IMAGE_SIZE, 0));
