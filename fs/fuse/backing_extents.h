@@ -84,4 +84,7 @@ int fuse_extents_flush(struct fuse_extents *extents, fl_owner_t id);
 /* backing_extents_io.c */
 ssize_t fuse_extents_read(struct kiocb *iocb, struct iov_iter *iter);
 
+/* backing_extents_pages.c */
+bool fuse_extents_has_pages(const struct file *backing);
+
 #endif /* _FS_FUSE_BACKING_EXTENTS_H */

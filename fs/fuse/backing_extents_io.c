@@ -18,7 +18,8 @@
  * The backing file is everybody's, so a write must not hold its inode's lock while
  * the client's memory is faulted in, which takes as long as the client likes and
  * may want pages of this very filesystem: what is written through the page cache
- * is copied first.  Nor are pages of the backing file ever handed out: who spliced
+ * is copied first, and so is what is written directly where filling such a page takes
+ * that lock, too.  Nor are pages of the backing file ever handed out: who spliced
  * them would see what is written there later, for somebody else.
  */
 
@@ -570,6 +571,7 @@ static ssize_t write_file(struct kiocb *iocb, struct iov_iter *iter,
 			  const struct fuse_range *range, bool whole)
 {
 	struct super_block *sb = file_inode(iocb->ki_filp)->i_sb;
+	bool direct = whole && (iocb->ki_flags & IOCB_DIRECT);
 	bool hidden;
 	ssize_t ret;
 
@@ -579,15 +581,16 @@ static ssize_t write_file(struct kiocb *iocb, struct iov_iter *iter,
 		return ret;
 	if (unlikely(fuse_backing_would_wait(iocb, range->file)))
 		return -EAGAIN;
+	if (user_backed_iter(iter) && !fuse_extents_has_pages(range->file))
+		direct = false;
 	/* the page cache would wait, and so would memory to copy to */
-	if ((iocb->ki_flags & IOCB_NOWAIT) &&
-	    !(whole && (iocb->ki_flags & IOCB_DIRECT)))
+	if ((iocb->ki_flags & IOCB_NOWAIT) && !direct)
 		return -EAGAIN;
 
 	hidden = fuse_backing_hide_superblock(sb, range->file);
-	if (whole && is_async(iocb))
+	if (direct && is_async(iocb))
 		ret = write_async(iocb, iter, range);
-	else if (whole && (iocb->ki_flags & IOCB_DIRECT))
+	else if (direct)
 		ret = write_sync(iocb, iter, range, true);
 	else if (user_backed_iter(iter))
 		ret = write_copied(iocb, iter, range);

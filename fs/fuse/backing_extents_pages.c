@@ -83,12 +83,20 @@ int fuse_extents_mmap(struct file *file, struct vm_area_struct *vma)
 	return err > 0 ? fuse_backing_revoked_mmap(file, vma) : err;
 }
 
-/*
- * Can the pages of a backing file be copied, as those of any file on a device?
- * Reading it may take the inode's lock, and who holds that may wait for the page
- * that is to be filled.  Other filesystems have it no other way.
+/**
+ * fuse_extents_has_pages - can the pages of a backing file be copied
+ * @backing: the backing file
+ *
+ * As those of any file on a device.  Reading it may take the inode's lock, and who
+ * holds that may wait for the page that is to be filled.  Other filesystems have it
+ * no other way; NFS, 9p, CIFS and Ceph do take the lock, and so may what is below an
+ * overlayfs.  There, who writes to the backing file by its own path from a page that
+ * is filled from it waits for itself until killed, as with a server that reads it.
+ *
+ * Context: any.
+ * Return: whether they can, and no lock is needed to fill a page.
  */
-static bool has_pages(const struct file *backing)
+bool fuse_extents_has_pages(const struct file *backing)
 {
 	const struct inode *inode = file_inode(backing);
 
@@ -173,7 +181,8 @@ static ssize_t fill_some(struct file *file, struct folio *folio, size_t offset)
 		return 0;
 	fuse_extents_find(ff->extents, pos, &range);
 	len = min3((u64)folio_size(folio) - offset, (u64)left, (u64)range.len);
-	if (range.kind == FUSE_RANGE_FILE && has_pages(range.file)) {
+	if (range.kind == FUSE_RANGE_FILE &&
+	    fuse_extents_has_pages(range.file)) {
 		ret = copy_page_of(file, folio, offset, len, &range);
 		fuse_extents_range_put(&range);
 		return ret;
