@@ -114,12 +114,14 @@ enum fuse_backing_closed_by {
  * @nodeid: of the FUSE inode
  * @generation: of the FUSE inode, if it is an attachment; set by its owner
  * @kind: what it is
+ * @stored_to: it was mmapped to be written to, and may be so once more
  */
 struct fuse_backing_use {
 	struct list_head link;
 	u64 nodeid;
 	u32 generation;
 	enum fuse_backing_use_kind kind;
+	bool stored_to;
 };
 
 /**
@@ -152,6 +154,7 @@ struct fuse_backing_users {
  * @attached: what the kernel opens files on without asking the server
  * @was_attached: there is, or was, something attached; set once
  * @mmapped: how often it was, or is being, mmapped through a backing file
+ * @stored_to: somebody may be writing to such a mapping, which nobody hears of
  * @remote_locks: the server may keep POSIX locks on it; set once
  * @remote_data: the server may have data of a file with extents that isn't on its
  *	disk yet; set once
@@ -168,6 +171,7 @@ struct fuse_inode_backing {
 	struct fuse_backing_attachment *attached;
 	bool was_attached;
 	unsigned long mmapped;
+	bool stored_to;
 	bool remote_locks;
 	bool remote_data;
 	u64 revoked_at;
@@ -326,6 +330,9 @@ int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing);
 void fuse_inode_backing_end(struct fuse_inode *fi);
 int fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb);
 void fuse_inode_backing_unpin(struct fuse_inode *fi, struct fuse_backing *fb);
+void fuse_inode_backing_store(struct fuse_file *ff, struct fuse_inode *fi);
+void fuse_inode_backing_stacked(struct fuse_inode *fi, struct fuse_backing *fb);
+u32 fuse_inode_backing_inval_mask(struct fuse_inode *fi);
 void fuse_inode_backing_evict(struct fuse_inode *fi);
 
 /* backing_usage.c: who uses a mapping, and how much */
@@ -533,6 +540,8 @@ static inline void fuse_inode_backing_size(struct inode *inode, loff_t size)
 static inline void fuse_inode_backing_evict(struct fuse_inode *fi)
 {
 }
+
+#define fuse_inode_backing_inval_mask(fi) READ_ONCE((fi)->inval_mask)
 
 static inline long fuse_backing_ioctl(struct file *file, unsigned int cmd,
 				      void __user *argp)

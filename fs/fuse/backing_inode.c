@@ -8,6 +8,7 @@
 
 #include "fuse_i.h"
 #include "backing_extents.h"
+#include "backing_io.h"
 
 /**
  * fuse_inode_backing_init - a FUSE inode without backing files
@@ -115,12 +116,14 @@ void fuse_inode_backing_end(struct fuse_inode *fi)
 
 /*
  * Keeps a mapping in the name of an inode that was mmapped through it; @maps is
- * how often it was, or is being
+ * how often it was, or is being; @stacked says that what was mapped is a file below
+ * the backing file
  */
 struct backing_pin {
 	struct fuse_backing *fb;
 	struct fuse_backing_use use;
 	unsigned long maps;
+	bool stacked;
 };
 
 static struct backing_pin *make_pin(struct fuse_inode *fi,
@@ -132,6 +135,7 @@ static struct backing_pin *make_pin(struct fuse_inode *fi,
 		return NULL;
 	pin->fb = fb;
 	pin->maps = 1;
+	pin->stacked = false;
 	refcount_inc(&fb->count);
 	fuse_backing_use(fb, &pin->use, FUSE_BACKING_MMAP, fi->nodeid);
 	return pin;
@@ -216,6 +220,104 @@ void fuse_inode_backing_unpin(struct fuse_inode *fi, struct fuse_backing *fb)
 
 	if (unused)
 		free_pin(pin);
+}
+
+/**
+ * fuse_inode_backing_store - a file is going to be mmapped to be written to
+ * @ff: file data of the FUSE file
+ * @fi: its inode, with the file's mapping pinned
+ *
+ * Context: process context; doesn't sleep.
+ */
+void fuse_inode_backing_store(struct fuse_file *ff, struct fuse_inode *fi)
+{
+	spin_lock(&fi->lock);
+	ff->backing_use.stored_to = true;
+	WRITE_ONCE(fi->backing.stored_to, true);
+	spin_unlock(&fi->lock);
+}
+
+/**
+ * fuse_inode_backing_stacked - what was mmapped isn't the backing file itself
+ * @fi: the FUSE inode
+ * @fb: the mapping, pinned
+ *
+ * Then nobody can tell whether it still is.
+ *
+ * Context: process context; doesn't sleep.
+ */
+void fuse_inode_backing_stacked(struct fuse_inode *fi, struct fuse_backing *fb)
+{
+	struct backing_pin *pin;
+
+	xa_lock(&fi->backing.pins);
+	pin = xa_load(&fi->backing.pins, fb->id);
+	if (pin)
+		pin->stacked = true;
+	xa_unlock(&fi->backing.pins);
+}
+
+/* Does anybody have a backing file mmapped to be written to, by whatever way? */
+static bool is_mapped(struct fuse_inode *fi)
+{
+	struct backing_pin *pin;
+	bool mapped = false;
+	unsigned long id;
+
+	xa_lock(&fi->backing.pins);
+	xa_for_each(&fi->backing.pins, id, pin)
+		if (pin->stacked ||
+		    mapping_writably_mapped(pin->fb->file->f_mapping))
+			mapped = true;
+	xa_unlock(&fi->backing.pins);
+	return mapped;
+}
+
+/* A mapping that is being made isn't among those yet, but its file is open */
+static bool is_open(const struct fuse_inode *fi)
+{
+	const struct fuse_file *ff;
+
+	list_for_each_entry(ff, &fi->backing.open, backing_link)
+		if (ff->backing_use.stored_to)
+			return true;
+	return false;
+}
+
+/*
+ * Not to be believed now is what stores to a mapping change.  If there are none any
+ * more it is so for the last time, and of what was asked for before, too.
+ */
+static void check_stores(struct fuse_inode *fi)
+{
+	struct fuse_conn *fc = get_fuse_conn(&fi->inode);
+
+	spin_lock(&fi->lock);
+	if (fi->backing.stored_to && !is_open(fi) && !is_mapped(fi)) {
+		WRITE_ONCE(fi->backing.stored_to, false);
+		fi->attr_version = atomic64_inc_return(&fc->attr_version);
+	}
+	spin_unlock(&fi->lock);
+	fuse_backing_invalidate(&fi->inode,
+				STATX_MTIME | STATX_CTIME | STATX_BLOCKS);
+}
+
+/**
+ * fuse_inode_backing_inval_mask - attributes that have to be asked for
+ * @fi: the FUSE inode
+ *
+ * A store to a shared mapping changes times and blocks of the backing file, and
+ * neither FUSE nor the server hears of it.  So those aren't believed as long as there
+ * is such a mapping, and once afterwards.
+ *
+ * Context: process context; doesn't sleep.
+ * Return: fuse_inode::inval_mask.
+ */
+u32 fuse_inode_backing_inval_mask(struct fuse_inode *fi)
+{
+	if (unlikely(READ_ONCE(fi->backing.stored_to)))
+		check_stores(fi);
+	return READ_ONCE(fi->inval_mask);
 }
 
 /**

@@ -793,10 +793,17 @@ static int map_pinned(struct file *file, struct vm_area_struct *vma)
 	err = fuse_inode_backing_pin(fi, ff->fb);
 	if (err)
 		return err;
+	if (vma_is_shared_maywrite(vma))
+		fuse_inode_backing_store(ff, fi);
 	err = backing_file_mmap(ff->passthrough, vma, &ctx);
-	if (err)
+	if (err) {
 		fuse_inode_backing_unpin(fi, ff->fb);
-	return err;
+		return err;
+	}
+	if (vma_is_shared_maywrite(vma) &&
+	    vma->vm_file->f_mapping != ff->fb->file->f_mapping)
+		fuse_inode_backing_stacked(fi, ff->fb);
+	return 0;
 }
 
 /* Returns 1 if the backing file was just taken away */

@@ -13,10 +13,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
 #include "harness.h"
 
@@ -303,6 +305,126 @@ TEST_F(requests, attributes_after_read)
 	EXPECT_EQ(0, new_requests(self));
 	EXPECT_EQ(FILE_SIZE, size_by_statx(self->fd, STATX_ATIME));
 	EXPECT_EQ(1, new_requests(self));
+}
+
+static int set_old(void)
+{
+	const struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+
+	return utimensat(AT_FDCWD, scratch_path("a"), old, 0) ? -errno : 0;
+}
+
+/* Does the mount say of times and blocks what the backing file does? */
+static bool is_as_backing(int fd)
+{
+	struct stat st, want;
+
+	return !fstat(fd, &st) && !stat(scratch_path("a"), &want) &&
+	       st.st_mtim.tv_sec == want.st_mtim.tv_sec &&
+	       st.st_mtim.tv_nsec == want.st_mtim.tv_nsec &&
+	       st.st_ctim.tv_sec == want.st_ctim.tv_sec &&
+	       st.st_ctim.tv_nsec == want.st_ctim.tv_nsec &&
+	       st.st_blocks == want.st_blocks;
+}
+
+/* Who maps a hole and stores to it changes times and blocks, unheard. */
+TEST_F(requests, attributes_after_store)
+{
+	int fd = fuse_server_open(self->srv, "a", O_RDONLY);
+	char *map;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(self->fd, 2 * FILE_SIZE));
+	map = mmap(NULL, 2 * FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+		   self->fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	close(self->fd);
+	self->fd = -1;
+
+	/* as long as it is there */
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(0, set_old());
+		map[FILE_SIZE + i * ALIGN] = 'x';
+		ASSERT_EQ(0, msync(map, 2 * FILE_SIZE, MS_SYNC));
+		EXPECT_TRUE(is_as_backing(fd));
+	}
+	new_requests(self);
+	/* the size is known nevertheless */
+	EXPECT_EQ(2 * FILE_SIZE, size_by_statx(fd, STATX_SIZE));
+	EXPECT_EQ(0, new_requests(self));
+
+	/* and once afterwards */
+	ASSERT_EQ(0, set_old());
+	map[FILE_SIZE + 10 * ALIGN] = 'x';
+	ASSERT_EQ(0, msync(map, 2 * FILE_SIZE, MS_SYNC));
+	ASSERT_EQ(0, munmap(map, 2 * FILE_SIZE));
+	EXPECT_TRUE(is_as_backing(fd));
+	new_requests(self);
+	EXPECT_TRUE(is_as_backing(fd));
+	EXPECT_EQ(0, new_requests(self));
+	close(fd);
+}
+
+/* A child has the mapping, too, when its parent has none any more. */
+TEST_F(requests, attributes_after_store_by_child)
+{
+	char *map = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 self->fd, 0);
+	int fd, pipefd[2], status;
+	char byte;
+	pid_t pid;
+
+	ASSERT_NE(MAP_FAILED, map);
+	close(self->fd);
+	self->fd = -1;
+	ASSERT_EQ(0, pipe2(pipefd, O_CLOEXEC));
+	pid = fork();
+	if (!pid) {
+		close(pipefd[1]);
+		if (read(pipefd[0], &byte, 1) != 1)
+			_exit(1);
+		map[0]++;
+		_exit(0);
+	}
+	munmap(map, FILE_SIZE);
+	fd = fuse_server_open(self->srv, "a", O_RDONLY);
+	ASSERT_LE(0, fd);
+	EXPECT_TRUE(is_as_backing(fd));
+	ASSERT_EQ(0, set_old());
+	EXPECT_TRUE(is_as_backing(fd));
+	ASSERT_EQ(1, write(pipefd[1], "", 1));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(is_as_backing(fd));
+	new_requests(self);
+	EXPECT_TRUE(is_as_backing(fd));
+	EXPECT_EQ(0, new_requests(self));
+	close(pipefd[0]);
+	close(pipefd[1]);
+	close(fd);
+}
+
+/* What nobody can store to changes nothing. */
+TEST_F(requests, attributes_of_mappings_that_are_read)
+{
+	int fd = fuse_server_open(self->srv, "a", O_RDONLY);
+	char *map[2];
+
+	ASSERT_LE(0, fd);
+	map[0] = mmap(NULL, FILE_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+	map[1] = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+		      self->fd, 0);
+	ASSERT_NE(MAP_FAILED, map[0]);
+	ASSERT_NE(MAP_FAILED, map[1]);
+	map[1][0] = map[0][0] + 1;
+	/* mmap(2) is an access */
+	EXPECT_TRUE(is_as_backing(fd));
+	new_requests(self);
+	EXPECT_TRUE(is_as_backing(fd));
+	EXPECT_EQ(0, new_requests(self));
+	munmap(map[0], FILE_SIZE);
+	munmap(map[1], FILE_SIZE);
+	close(fd);
 }
 
 /* What fails may have changed anything: the size is asked for again. */
