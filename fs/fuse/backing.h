@@ -408,6 +408,7 @@ int fuse_passthrough_bad_flags(struct fuse_file *ff);
 void fuse_passthrough_open_failed(struct fuse_file *ff, struct fuse_inode *fi,
 				  int err);
 int fuse_passthrough_open_error(const struct fuse_file *ff, int err);
+bool fuse_passthrough_is_uncached(const struct fuse_file *ff);
 void fuse_passthrough_release(struct fuse_file *ff, struct fuse_inode *fi);
 int fuse_passthrough_fallocate(struct file *file, int mode, loff_t offset,
 			       loff_t len);
@@ -576,6 +577,11 @@ static inline int fuse_passthrough_open_error(const struct fuse_file *ff,
 					      int err)
 {
 	return -EIO;
+}
+
+static inline bool fuse_passthrough_is_uncached(const struct fuse_file *ff)
+{
+	return false;
 }
 
 static inline void fuse_passthrough_release(struct fuse_file *ff,

@@ -261,6 +261,21 @@ int fuse_passthrough_open_error(const struct fuse_file *ff, int err)
 }
 
 /**
+ * fuse_passthrough_is_uncached - has a file's inode no pages that are to be written
+ * @ff: file data of an open FUSE file
+ *
+ * Then closing the file has nothing to wait for, and must not: whoever writes through
+ * another file of the inode holds the inode's lock for as long as that takes.
+ *
+ * Context: any.
+ * Return: whether it is so.
+ */
+bool fuse_passthrough_is_uncached(const struct fuse_file *ff)
+{
+	return ff->iomode == IOM_UNCACHED;
+}
+
+/**
  * fuse_passthrough_release - undo fuse_passthrough_open()
  * @ff: file data of the FUSE file
  * @fi: its inode

@@ -64,8 +64,6 @@ FIXTURE_SETUP(sizes)
 	self->file = &self->srv->sh->file[0];
 	self->file->attach = variant->attached ? BOTH : 0;
 	self->file->per_open = !variant->attached;
-	/* closing waits for who changes something, too */
-	self->file->open_flags = FOPEN_NOFLUSH;
 	self->fd = fuse_server_open(self->srv, "a", O_RDWR);
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(!variant->attached, self->file->opens);
