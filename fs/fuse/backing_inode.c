@@ -78,6 +78,28 @@ void fuse_inode_backing_size(struct inode *inode, loff_t size)
 }
 
 /**
+ * fuse_inode_backing_truncated - an open has truncated a FUSE inode at the server
+ * @inode: the FUSE inode, whose size has been set to 0
+ *
+ * FUSE does that once the server has answered, and it may have been written to since.
+ * What files are open on knows better.
+ *
+ * Context: process context with the FUSE inode locked exclusively; doesn't sleep.
+ */
+void fuse_inode_backing_truncated(struct inode *inode)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+
+	spin_lock(&fi->lock);
+	if (fi->backing.files && fi->backing.inode != inode) {
+		fi->attr_version =
+			atomic64_inc_return(&get_fuse_conn(inode)->attr_version);
+		i_size_write(inode, i_size_read(fi->backing.inode));
+	}
+	spin_unlock(&fi->lock);
+}
+
+/**
  * fuse_inode_backing_start - a file of @fi is being opened in passthrough mode
  * @fi: the FUSE inode
  * @backing: inode of the backing file just opened

@@ -311,6 +311,51 @@ TEST_F(sizes, beside_truncate)
 	EXPECT_EQ(FILE_SIZE + BLOCK, scratch_size("a"));
 }
 
+static int by_open(int fd)
+{
+	(void)fd;
+	fd = open(SCRATCH_FUSE "/a", O_WRONLY | O_TRUNC | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+/*
+ * The server has truncated it, with open(2), before it was written, and says so when
+ * it was.
+ */
+TEST_F(sizes, beside_truncating_open)
+{
+	const struct fuse_server_opts opts = {
+		.init_flags = FUSE_ATOMIC_O_TRUNC
+	};
+	struct part opening;
+
+	if (variant->attached)
+		SKIP(return, "the server's in any case");
+	close(self->fd);
+	fuse_server_stop(self->srv);
+	ASSERT_EQ(0, env_serve(&self->env, self->srv, &opts));
+	self->file = &self->srv->sh->file[0];
+	self->file->per_open = true;
+	self->srv->sh->attr_valid = 1000000;
+	self->fd = fuse_server_open(self->srv, "a", O_RDWR);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(FILE_SIZE, size_by_mount(0));
+
+	self->file->hold_open = true;
+	ASSERT_EQ(0, part_start(&opening, self->fd, by_open));
+	ASSERT_TRUE(wait_until(self->srv->sh->held_count));
+	ASSERT_EQ(0, truncate(scratch_path("a"), 0));
+	ASSERT_EQ(3, pwrite(self->fd, "abc", 3, 0));
+	self->srv->sh->release_held = true;
+	EXPECT_EQ(0, part_end(&opening));
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_SETATTR));
+	EXPECT_EQ(3, size_by_mount(AT_STATX_DONT_SYNC));
+	EXPECT_EQ(3, size_by_mount(0));
+}
+
 /* Nobody writes: it is what the reply says. */
 TEST_F(sizes, nothing_beside)
 {
