@@ -227,7 +227,8 @@ static inline bool fuse_backing_must_be_alone(struct file *file)
  *
  * Context: process context with the FUSE inode locked; may sleep unless IOCB_NOWAIT
  *	is set.
- * Return: credentials to write with, or as fuse_backing_remove_privs().
+ * Return: credentials to write with, for fuse_backing_end_write(), or as
+ *	fuse_backing_remove_privs().
  */
 static inline const struct cred *fuse_backing_start_write(struct file *file,
 							  int flags,
@@ -239,6 +240,23 @@ static inline const struct cred *fuse_backing_start_write(struct file *file,
 			    file_inode(ff->passthrough)->i_mode)))
 		return ff->fb->write_cred;
 	return fuse_backing_remove_privs(file, flags, exclusive);
+}
+
+/**
+ * fuse_backing_end_write - done with the credentials of a write
+ * @file: a FUSE file open in passthrough mode
+ * @cred: from fuse_backing_start_write()
+ *
+ * Context: process context.
+ */
+static inline void fuse_backing_end_write(struct file *file,
+					  const struct cred *cred)
+{
+	const struct fuse_file *ff = file->private_data;
+
+	/* the mapping keeps its own */
+	if (unlikely(cred != ff->fb->write_cred && cred != ff->fb->cred))
+		put_cred(cred);
 }
 
 /**

@@ -4,7 +4,9 @@
  *
  * The client's credentials decide, on the FUSE inode's mode and on the backing
  * inode's.  The server's credentials, or those of a registration, never keep a
- * bit that the client's don't.  File capabilities are left to the backing
+ * bit that the client's don't.  They do remove what gives somebody the server's power;
+ * sgid without group execution gives nobody any, and stays if the client may leave it,
+ * whatever groups the server is in.  File capabilities are left to the backing
  * filesystem: no capability of the server's would keep them.  Those of a file whose
  * bytes are parts of other files are the FUSE inode's, and looked for there.
  */
@@ -40,9 +42,57 @@ static umode_t bits_to_remove(struct file *file)
 	       (kill & ATTR_KILL_SGID ? S_ISGID : 0);
 }
 
-/* Remove suid and sgid bits of the backing inode, as who registered it */
-static int remove_from_backing(struct file *backing, umode_t bits,
-			       const struct cred *cred)
+/* The same for what a write with @cred removes */
+static umode_t bits_removed_by(struct file *file, const struct cred *cred)
+{
+	const struct cred *old_cred = fuse_backing_override_creds(cred);
+	umode_t bits = bits_to_remove(file);
+
+	fuse_backing_revert_creds(old_cred);
+	return bits;
+}
+
+/* @cred, of somebody who is in the group @gid, too */
+static const struct cred *join_group(const struct cred *cred, kgid_t gid)
+{
+	const struct cred *old_cred = fuse_backing_override_creds(cred);
+	struct cred *member = prepare_creds();
+
+	fuse_backing_revert_creds(old_cred);
+	if (!member)
+		return ERR_PTR(-ENOMEM);
+	member->fsgid = gid;
+	return member;
+}
+
+/* sgid that doesn't go along with group execution */
+static bool has_bare_sgid(const struct file *file)
+{
+	return (file_inode(file)->i_mode & (S_ISGID | 0010)) == S_ISGID;
+}
+
+/*
+ * Credentials as @cred, with which the backing filesystem leaves an sgid bit that the
+ * caller may leave.  It would ask whether @cred is in the file's group, and the caller
+ * is what counts: so it is, and gains nothing else.  Whatever else is set meanwhile
+ * goes as it would with @cred.
+ *
+ * Returns @cred or new ones, which take a reference, or an ERR_PTR().
+ */
+static const struct cred *keep_sgid(struct file *backing,
+				    const struct cred *cred, bool nowait)
+{
+	vfsgid_t gid = i_gid_into_vfsgid(file_mnt_idmap(backing),
+					 file_inode(backing));
+
+	if (!has_bare_sgid(backing) || (bits_to_remove(backing) & S_ISGID) ||
+	    !(bits_removed_by(backing, cred) & S_ISGID) || !vfsgid_valid(gid))
+		return cred;
+	return nowait ? ERR_PTR(-EAGAIN) : join_group(cred, AS_KGIDT(gid));
+}
+
+static int kill_bits(struct file *backing, umode_t bits,
+		     const struct cred *cred)
 {
 	struct inode *inode = file_inode(backing);
 	struct iattr attr = { .ia_valid = ATTR_FORCE };
@@ -63,6 +113,21 @@ static int remove_from_backing(struct file *backing, umode_t bits,
 	file_end_write(backing);
 	fuse_backing_revert_creds(old_cred);
 
+	return err;
+}
+
+/* Remove suid and sgid bits of the backing inode, as who registered it */
+static int remove_from_backing(struct file *backing, umode_t bits,
+			       const struct cred *cred)
+{
+	const struct cred *killer = keep_sgid(backing, cred, false);
+	int err;
+
+	if (IS_ERR(killer))
+		return PTR_ERR(killer);
+	err = kill_bits(backing, bits, killer);
+	if (killer != cred)
+		put_cred(killer);
 	return err;
 }
 
@@ -169,13 +234,15 @@ bool fuse_backing_removes_privs(struct file *file)
  *
  * Context: process context with the FUSE inode locked; may sleep unless IOCB_NOWAIT
  *	is set.  Takes the lock of the backing inode.
- * Return: credentials to write with, or an ERR_PTR(): -EAGAIN if IOCB_NOWAIT is
- *	set and there is something to do, or why a bit can't be removed.
+ * Return: credentials to write with, for fuse_backing_end_write(); or an ERR_PTR():
+ *	-EAGAIN if IOCB_NOWAIT is set and there is something to do, -ENOMEM, or why a
+ *	bit can't be removed.
  */
 const struct cred *fuse_backing_remove_privs(struct file *file, int flags,
 					     bool exclusive)
 {
 	struct fuse_file *ff = file->private_data;
+	const struct cred *cred = ff->fb->write_cred;
 	int err = 0;
 
 	if (exclusive)
@@ -187,8 +254,10 @@ const struct cred *fuse_backing_remove_privs(struct file *file, int flags,
 	 * own power counts: that nothing is to be removed now doesn't mean that
 	 * nothing is when the data is written.
 	 */
-	return is_sxid(file_inode(ff->passthrough)->i_mode) &&
-	       fuse_backing_keeps_privs() ? ff->fb->cred : ff->fb->write_cred;
+	if (is_sxid(file_inode(ff->passthrough)->i_mode) &&
+	    fuse_backing_keeps_privs())
+		cred = ff->fb->cred;
+	return keep_sgid(ff->passthrough, cred, flags & IOCB_NOWAIT);
 }
 
 /* The server is asked once; who sets some, through the kernel, clears S_NOSEC */

@@ -625,13 +625,13 @@ static ssize_t write_backing(struct kiocb *iocb, struct iov_iter *iter,
 	struct fuse_file *ff = file->private_data;
 	bool async = is_async(iocb) && !extends(iocb, iter);
 	const struct cred *cred;
-	ssize_t err;
+	ssize_t ret;
 
 	if (!iov_iter_count(iter))
 		return 0;
-	err = fuse_backing_may_write(ff, iocb->ki_flags & IOCB_APPEND);
-	if (err)
-		return err;
+	ret = fuse_backing_may_write(ff, iocb->ki_flags & IOCB_APPEND);
+	if (ret)
+		return ret;
 	if (unlikely(!can_do(iocb, ff->passthrough)))
 		return -EINVAL;
 	if (unlikely(fuse_backing_would_wait(iocb, ff->passthrough)))
@@ -643,8 +643,10 @@ static ssize_t write_backing(struct kiocb *iocb, struct iov_iter *iter,
 	cred = fuse_backing_start_write(file, iocb->ki_flags, exclusive);
 	if (IS_ERR(cred))
 		return PTR_ERR(cred);
-	return async ? write_async(iocb, iter, cred) :
-		       write_sync(iocb, iter, cred);
+	ret = async ? write_async(iocb, iter, cred) :
+		      write_sync(iocb, iter, cred);
+	fuse_backing_end_write(file, cred);
+	return ret;
 }
 
 /* The FUSE inode is locked, and fuse_backing_io_start() has said yes */
@@ -874,6 +876,7 @@ static int allocate(struct file *file, int mode, loff_t offset, loff_t len)
 	old_cred = fuse_backing_override_creds(cred);
 	err = vfs_fallocate(ff->passthrough, mode, offset, len);
 	fuse_backing_revert_creds(old_cred);
+	fuse_backing_end_write(file, cred);
 	return err;
 }
 
@@ -900,6 +903,8 @@ int fuse_passthrough_fallocate(struct file *file, int mode, loff_t offset,
 	hidden = fuse_backing_hide_superblock(inode->i_sb, ff->passthrough);
 	err = allocate(file, mode, offset, len);
 	fuse_backing_show_superblock(inode->i_sb, hidden);
+	if (unlikely(is_sxid(inode->i_mode)))
+		fuse_backing_end_privs(inode, fuse_backing_keeps_privs());
 
 	spin_lock(&fi->lock);
 	fi->attr_version = atomic64_inc_return(&ff->fm->fc->attr_version);

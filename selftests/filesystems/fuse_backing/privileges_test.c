@@ -4,7 +4,8 @@
  *
  * Proves: for each combination of bits, client, server and way to write, the
  * backing file ends up with the mode that a file beside it gets from the same
- * write without FUSE, less what the server could not have kept itself; what
+ * write without FUSE, less what execve(2) looks at and the server could not have
+ * kept itself; what
  * stat(2) says through the mount is the same, at once. That costs no request,
  * but for a server that doesn't handle privileges and whose answers had the
  * bits, or that keeps modes elsewhere: it is asked and told, once.
@@ -30,6 +31,7 @@
 
 #define OWNER		1000	/* of the file and, maybe, of the server */
 #define STRANGER	2000
+#define OUTSIDER	3000	/* a server */
 #define ALL_CAPS	(~0ULL)
 #define ALIGN		4096
 #define PATIENCE	240	/* seconds, emulated and under KASAN */
@@ -70,6 +72,16 @@ FIXTURE_VARIANT_ADD(privileges, user_killpriv) {
 
 FIXTURE_VARIANT_ADD(privileges, user_killpriv_v2) {
 	.server = OWNER,
+	.init_flags = FUSE_HANDLE_KILLPRIV_V2,
+};
+
+/* Neither who owns the file nor in its group */
+FIXTURE_VARIANT_ADD(privileges, outsider) {
+	.server = OUTSIDER,
+};
+
+FIXTURE_VARIANT_ADD(privileges, outsider_killpriv_v2) {
+	.server = OUTSIDER,
 	.init_flags = FUSE_HANDLE_KILLPRIV_V2,
 };
 
@@ -236,22 +248,20 @@ static bool has_fsetid(const struct client *client)
 	return client->creds.caps & CREDS_CAP(CAP_FSETID);
 }
 
-/*
- * What the server can't keep of @mode: it lacks CAP_FSETID itself, or for a
- * client that lacks it, and then root isn't in the file's group either.
- */
-static mode_t less_by_server(uid_t server, const struct client *client,
-			     mode_t mode)
-{
-	if (!server)
-		return has_fsetid(client) ? mode : mode & ~06000;
-	return mode & ~(mode & 0010 ? S_ISUID | S_ISGID : S_ISUID);
-}
-
 /* Bits that execve(2) looks at: sgid without group execution is none. */
 static mode_t exec_bits(mode_t mode)
 {
 	return mode & (mode & 0010 ? S_ISUID | S_ISGID : S_ISUID);
+}
+
+/*
+ * What the server can keep of @mode: it may lack CAP_FSETID itself, or for a client
+ * that lacks it. The bit that members of a group may keep is the client's to keep.
+ */
+static mode_t less_by_server(uid_t server, const struct client *client,
+			     mode_t mode)
+{
+	return !server && has_fsetid(client) ? mode : mode & ~exec_bits(mode);
 }
 
 /* All but those of opening and closing, some of which may come later. */
@@ -381,6 +391,42 @@ TEST_F_TIMEOUT(privileges, kept_elsewhere, PATIENCE)
 	EXPECT_EQ(0, requests_of_write(self, &clients[4], by_write, &err));
 	EXPECT_EQ(0, err);
 	EXPECT_EQ(06777, mode_by_mount(AT_STATX_FORCE_SYNC));
+}
+
+static int allocate(int fd)
+{
+	return fallocate(fd, 0, 0, ALIGN) ? -errno : 0;
+}
+
+/* Opened by the kernel itself, and then fallocate(2) is passed through, too. */
+TEST_F(privileges, fallocate)
+{
+	__u64 node = fuse_server_node(self->srv, self->file);
+
+	ASSERT_EQ(0777, mode_by_mount(AT_STATX_FORCE_SYNC));
+	ASSERT_EQ(0, fuse_backing_attach(self->srv->fd, node, 0,
+					 self->file->backing_id,
+					 FUSE_BACKING_READ |
+					 FUSE_BACKING_WRITE));
+	for (size_t b = 0; b < ARRAY_SIZE(all_bits); b++)
+		for (size_t c = 0; c < ARRAY_SIZE(clients); c++) {
+			mode_t want;
+
+			ASSERT_EQ(0, give("twin", &all_bits[b]));
+			ASSERT_EQ(0, give("file", &all_bits[b]));
+			ASSERT_NE(0, mode_by_mount(AT_STATX_FORCE_SYNC));
+			ASSERT_EQ(0, write_as(&clients[c],
+					      scratch_path("twin"), allocate));
+			EXPECT_EQ(0, write_as(&clients[c], SCRATCH_FUSE "/file",
+					      allocate));
+			want = less_by_server(variant->server, &clients[c],
+					      mode_of("twin"));
+			EXPECT_EQ(want, mode_of("file"))
+				TH_LOG("mode %o, by %s", all_bits[b].mode,
+				       clients[c].name);
+			EXPECT_EQ(want, mode_by_mount(0));
+		}
+	EXPECT_EQ(0, self->file->opens);
 }
 
 /* A bit that is set while a write waits for the backing file's lock */
