@@ -882,7 +882,8 @@ int fuse_extents_fsync(struct fuse_extents *extents, loff_t start, loff_t end,
  */
 int fuse_extents_flush(struct fuse_extents *extents, fl_owner_t id)
 {
-	struct fuse_extents_map *map = get_map(extents);
+	loff_t end;
+	struct fuse_extents_map *map = get_map(extents, &end);
 	const struct cred *old_cred;
 	struct file *file;
 	int err = 0, ret;

@@ -31,7 +31,7 @@
 
 #include <linux/fuse.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #include "env.h"
 #include "light_mount.h"
