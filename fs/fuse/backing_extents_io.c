@@ -35,9 +35,6 @@
 #include <linux/uio.h>
 #include <linux/workqueue.h>
 
-/* sb_init_dio_done_wq() */
-#include "../internal.h"
-
 /* What a client asks of one read or write; where it appends is not for below */
 #define PASSED_IOCB_FLAGS	(IOCB_HIPRI | IOCB_DSYNC | IOCB_SYNC | \
 				 IOCB_NOWAIT | IOCB_DIRECT | IOCB_NOIO | \
@@ -466,7 +463,8 @@ static int init_workqueue(const struct kiocb *iocb)
 
 	if (sb->s_dio_done_wq)
 		return 0;
-	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN : sb_init_dio_done_wq(sb);
+	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN :
+					      fuse_backing_init_completions(sb);
 }
 
 /* Call the backing filesystem on behalf of @orig */

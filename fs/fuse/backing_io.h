@@ -20,6 +20,9 @@
 
 void fuse_backing_io_idle(struct file *file);
 
+/* backing_completion.c */
+int fuse_backing_init_completions(struct super_block *sb);
+
 /**
  * fuse_backing_io_end - something was done with the backing file
  * @file: the FUSE file

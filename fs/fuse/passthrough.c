@@ -21,9 +21,6 @@
 #include <linux/splice.h>
 #include <linux/workqueue.h>
 
-/* sb_init_dio_done_wq() */
-#include "../internal.h"
-
 /*
  * What a client asks of one read or write, as opposed to what its submitter
  * keeps in the flags for itself.
@@ -540,7 +537,8 @@ static int init_workqueue(const struct kiocb *iocb)
 
 	if (sb->s_dio_done_wq)
 		return 0;
-	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN : sb_init_dio_done_wq(sb);
+	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN :
+					      fuse_backing_init_completions(sb);
 }
 
 /* Call the backing filesystem on behalf of @orig */

@@ -25,6 +25,7 @@
 
 #include "harness.h"
 
+#include "async_io.h"
 #include "cgroup.h"
 #include "creds.h"
 #include "env.h"
@@ -428,6 +429,50 @@ TEST_F(thread_cgroup, returned_when_killed)
 	EXPECT_TRUE(wait_until(counted() == thread_count()));
 	EXPECT_EQ(0, umount_all(&self->m));
 	EXPECT_TRUE(wait_until(!counted()));
+}
+
+/* On a filesystem that completes direct I/O later. */
+FIXTURE(completions) {
+	struct env env;
+};
+
+FIXTURE_SETUP(completions)
+{
+	if (!env_start(_metadata, &self->env, SCRATCH_EXT4))
+		return;
+}
+
+FIXTURE_TEARDOWN(completions)
+{
+	env_teardown(&self->env);
+}
+
+/* How many kernel threads there are that rescue a workqueue of this name */
+static int rescuers(const char *name)
+{
+	char command[128], out[64];
+
+	snprintf(command, sizeof(command),
+		 "cat /proc/[0-9]*/comm 2>/dev/null | grep -c '^kworker/R-%s'",
+		 name);
+	return command_output(command, out, sizeof(out)) < 0 ? -1 : atoi(out);
+}
+
+/* What ends asynchronous writes is not another thread for each mount. */
+TEST_F(completions, no_thread_of_their_own)
+{
+	int id, fd;
+	char *buf;
+
+	ASSERT_EQ(0, env_open(&self->env, &id, &fd, &buf));
+	close(fd);
+	fd = fuse_server_open_id(&self->env.srv, "a", O_RDWR | O_DIRECT, id);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(FILE_SIZE, aio_rw(fd, buf, FILE_SIZE, 0, true));
+	EXPECT_EQ(0, rescuers("dio/fuse"));
+	EXPECT_LT(0, rescuers(""));
+	close(fd);
+	free(buf);
 }
 
 TEST_HARNESS_MAIN
