@@ -353,7 +353,7 @@ TEST_F(thread_cgroup, returned_when_refused)
 	long before = cgroup_read("memory.current");
 
 	EXPECT_EQ(0, member(refused_by_nproc, &self->m));
-	EXPECT_EQ(0, thread_count());
+	EXPECT_TRUE(wait_until(!thread_count()));
 	EXPECT_TRUE(wait_until(!counted()));
 	EXPECT_TRUE(wait_until(cgroup_read("memory.current") <
 			       before + MOUNTS * STACK_SIZE));
@@ -402,7 +402,7 @@ static int race_for_all(struct group *m)
 TEST_F(thread_cgroup, returned_after_races)
 {
 	EXPECT_EQ(0, member(race_for_all, &self->m));
-	EXPECT_EQ(RACES, thread_count());
+	EXPECT_TRUE(wait_until(thread_count() == RACES));
 	EXPECT_TRUE(wait_until(counted() == RACES));
 }
 
