@@ -642,7 +642,7 @@ static void test_exit(struct kunit *test)
 	kthread_files_queue(f->kf, &exit.work, do_exit_work);
 	f->kf = NULL;
 	while (!READ_ONCE(task->exit_state) && --patience)
-		msleep(10);
+		msleep(20);
 	KUNIT_EXPECT_NE(test, task->exit_state, 0);
 	put_task_struct(task);
 }
