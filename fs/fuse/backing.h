@@ -343,7 +343,7 @@ void fuse_backing_use(struct fuse_backing *fb, struct fuse_backing_use *use,
 		      enum fuse_backing_use_kind kind, u64 nodeid);
 void fuse_backing_unuse(struct fuse_backing *fb, struct fuse_backing_use *use);
 const struct fuse_backing_use *
-fuse_backing_any_pending(const struct fuse_backing *fb);
+fuse_backing_first_pending(const struct fuse_backing *fb);
 void fuse_backing_count_extents(struct fuse_backing *fb, long extents,
 				s64 bytes);
 void fuse_backing_count_read(struct fuse_backing *fb, ssize_t bytes);
@@ -361,6 +361,20 @@ void fuse_backing_get_users(struct fuse_backing *fb,
 static inline int fuse_backing_usage_start(struct fuse_backing *fb)
 {
 	return READ_ONCE(fb->usage) ? 0 : fuse_backing_first_use(fb);
+}
+
+/**
+ * fuse_backing_any_pending - does an attachment of a mapping wait
+ * @fb: the mapping
+ *
+ * Context: process context with fuse_backing_nodes::lock held, which keeps what is
+ *	returned.
+ * Return: as fuse_backing_first_pending().
+ */
+static inline const struct fuse_backing_use *
+fuse_backing_any_pending(const struct fuse_backing *fb)
+{
+	return READ_ONCE(fb->usage) ? fuse_backing_first_pending(fb) : NULL;
 }
 
 /* backing_list.c: what a server finds, and how it starts afresh */

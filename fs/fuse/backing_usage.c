@@ -137,21 +137,19 @@ void fuse_backing_unuse(struct fuse_backing *fb, struct fuse_backing_use *use)
 }
 
 /**
- * fuse_backing_any_pending - find an attachment that waits
- * @fb: the mapping
+ * fuse_backing_first_pending - find an attachment that waits
+ * @fb: a mapping that was used
  *
  * Context: process context with fuse_backing_nodes::lock held, which keeps what is
  *	returned.
  * Return: an attachment of @fb, as a user of it; %NULL if none waits.
  */
 const struct fuse_backing_use *
-fuse_backing_any_pending(const struct fuse_backing *fb)
+fuse_backing_first_pending(const struct fuse_backing *fb)
 {
-	struct fuse_backing_usage *usage = READ_ONCE(fb->usage);
+	struct fuse_backing_usage *usage = fb->usage;
 	const struct fuse_backing_use *use;
 
-	if (!usage)
-		return NULL;
 	spin_lock(&usage->lock);
 	use = list_first_entry_or_null(&usage->pending, struct fuse_backing_use,
 				       link);
