@@ -1078,7 +1078,7 @@ TEST_F(handle, not_needed)
 	EXPECT_EQ(FILE_SIZE, st.st_size);
 	EXPECT_EQ(0, statx(self->fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
 			   STATX_BASIC_STATS | STATX_BTIME, &stx));
-	EXPECT_EQ(0, ftruncate(self->fd, 100));
+	EXPECT_EQ(0, truncate(SCRATCH_FUSE "/a", 100));
 	EXPECT_EQ(0, fchmod(self->fd, 0640));
 	EXPECT_EQ(0, futimens(self->fd, times));
 	ASSERT_EQ(0, fstat(self->fd, &st));
@@ -1097,6 +1097,20 @@ TEST_F(handle, not_needed)
 	EXPECT_EQ(-1, fallocate(self->fd, 0, 0, PAGE));
 	EXPECT_EQ(EOPNOTSUPP, errno);
 	EXPECT_EQ(0, asked(self->srv));
+}
+
+/* The server truncates the file, which may have no name any more. */
+TEST_F(handle, truncated)
+{
+	struct stat st;
+
+	EXPECT_EQ(0, ftruncate(self->fd, 100));
+	EXPECT_EQ(1, self->file->opens);
+	EXPECT_EQ(self->srv->sh->next_fh, self->file->seen_fh);
+	EXPECT_EQ(0, ftruncate(self->fd, 50));
+	EXPECT_EQ(1, self->file->opens);
+	ASSERT_EQ(0, fstat(self->fd, &st));
+	EXPECT_EQ(50, st.st_size);
 }
 
 TEST_F(handle, asked_for)

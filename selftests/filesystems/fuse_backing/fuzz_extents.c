@@ -781,17 +781,20 @@ static void client_allocate(struct client *c)
 		     names[c->name], c->flags, errno, want);
 }
 
-/* The file with this name, by the server. */
+/* The file with this name, by the server, which is asked to open it first. */
 static void client_truncate(struct client *c)
 {
 	bool aborted = session.mount[c->mount].model.aborted;
+	struct watch watch = watch_server(c);
+	bool interrupted = has_no_handle(c) && watch.reply.error == EINTR;
 	int want = !may_write(c) ? -EINVAL : aborted ? -ENOTCONN :
-						       server_write(c->name);
+		   interrupted ? -EINTR : server_write(c->name);
 	int got = ftruncate(c->fd, KEPT + below(KEPT)) < 0 ? -errno : 0;
 
 	if (got != want)
 		fail("ftruncate of \"%s\" flags %#o: %d, expected %d",
 		     names[c->name], c->flags, got, want);
+	check_server(c, &watch, may_write(c), false);
 }
 
 static void client_do(struct client *c)

@@ -239,7 +239,8 @@ static void op_register(struct fuzz_mount *mount)
 		dev = session.unmounted;
 		want = -EPERM;
 	}
-	check_registration(mount, &d, map.flags, want, register_map(dev, &map));
+	check_registration(mount, &d, map.flags & FUSE_BACKING_MAP_AUTO_CLOSE,
+			   want, register_map(dev, &map));
 }
 
 static void op_close_id(struct fuzz_mount *mount)

@@ -161,6 +161,26 @@ TEST_F(flush, and_the_server)
 	EXPECT_TRUE(wait_until(file->releases == 1));
 }
 
+/* Truncated by the server below, which opened the file. */
+TEST_F(flush, of_what_was_truncated)
+{
+	struct fuse_server *srv = &self->env.srv;
+	int fd = fuse_server_open(srv, "a", O_RDWR);
+
+	ASSERT_LE(0, fd);
+	if (variant->extents)
+		SKIP(goto out, "that is left to the server");
+	EXPECT_EQ(0, ftruncate(fd, 100));
+	EXPECT_EQ(100, scratch_size("a"));
+	EXPECT_EQ(100, lseek(fd, 0, SEEK_END));
+	EXPECT_EQ(1, fuse_server_ops(&self->lower, FUSE_SETATTR));
+	EXPECT_EQ(self->lower.sh->next_fh, self->lower.sh->file[0].seen_fh);
+	EXPECT_EQ(0, fuse_server_ops(srv, FUSE_SETATTR));
+out:
+	EXPECT_EQ(0, close(fd));
+	EXPECT_EQ(1, fuse_server_ops(&self->lower, FUSE_FLUSH));
+}
+
 /* A server that is an ordinary user's finds files by their names. */
 FIXTURE(truncate) {
 	struct attack attack;
