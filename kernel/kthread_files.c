@@ -640,7 +640,8 @@ static bool would_wait(const struct kthread_files *kf)
 static int wait_for_barrier(struct barrier *barrier)
 {
 	if (current->flags & PF_KTHREAD) {
-		wait_for_completion(&barrier->reached);
+		/* somebody's server may take its time: that is no hang */
+		wait_for_completion_state(&barrier->reached, TASK_IDLE);
 		return 0;
 	}
 	if (current->flags & PF_EXITING)
@@ -885,6 +886,10 @@ void __noreturn kthread_files_exit(struct kthread_files *kf,
 {
 	WARN_ON_ONCE(kf->count || !kthread_files_is_current(kf));
 	free_files(kf);
+#ifdef CONFIG_MODULES
 	__module_put_and_kthread_exit(module, 0);
+#else
+	kthread_exit(0);
+#endif
 }
 EXPORT_SYMBOL_GPL(kthread_files_exit);

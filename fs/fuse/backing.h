@@ -327,7 +327,8 @@ void fuse_inode_backing_init(struct fuse_inode *fi);
 void fuse_inode_backing_made(struct inode *inode);
 void fuse_inode_backing_size(struct inode *inode, loff_t size);
 void fuse_inode_backing_truncated(struct inode *inode);
-int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing);
+int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing,
+			     const struct fuse_extents *extents);
 void fuse_inode_backing_end(struct fuse_inode *fi);
 int fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb);
 void fuse_inode_backing_unpin(struct fuse_inode *fi, struct fuse_backing *fb);

@@ -511,18 +511,48 @@ void fuse_extents_put(struct fuse_extents *extents)
 	kfree(extents);
 }
 
+/* Give up the mappings that others keep; returns whether those were all */
+static bool give_up_shared(struct fuse_extents_map *map)
+{
+	struct extent_file *file;
+	unsigned int i, kept = 0;
+
+	unuse_files(map);
+	for (i = 0; i < map->nr_files; i++) {
+		file = &map->files[i];
+		fuse_backing_count_extents(file->fb, -(long)file->extents,
+					   -(s64)file->bytes);
+		file->extents = 0;
+		file->bytes = 0;
+		if (!refcount_dec_not_one(&file->fb->count))
+			map->files[kept++] = *file;
+	}
+	map->nr_files = kept;
+	return !kept;
+}
+
 /**
  * fuse_extents_put_deferred - drop a reference where closing is no option
  * @extents: the extents
  *
- * Context: any.
+ * What the thread has to free is the last to have some mapping: there are no more of
+ * those than the table has files, however long the thread is kept waiting.
+ *
+ * Context: process context without spinlocks.
  */
 void fuse_extents_put_deferred(struct fuse_extents *extents)
 {
+	struct fuse_extents_map *map = extents->map;
+
 	if (!refcount_dec_and_test(&extents->count))
 		return;
-	map_put_deferred(extents->map);
 	kfree(extents);
+	if (!map_put(map))
+		return;
+	if (give_up_shared(map))
+		map_free(map);
+	else
+		fuse_backing_reap_map(map->table, &map->dead);
 }
 
 /**

@@ -13,7 +13,8 @@
  *
  * The FUSE inode is locked for writing, shared unless the server is asked: neither may
  * the size change meanwhile, nor may what was behind the end of the file by then be
- * written to.
+ * written to.  Direct I/O that is in flight when the call returns isn't waited for by who
+ * truncates, but by who replaces the extents or takes them away.
  *
  * The backing file is everybody's, so a write must not hold its inode's lock while
  * the client's memory is faulted in, which takes as long as the client likes and

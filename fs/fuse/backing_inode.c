@@ -103,16 +103,22 @@ void fuse_inode_backing_truncated(struct inode *inode)
  * fuse_inode_backing_start - a file of @fi is being opened in passthrough mode
  * @fi: the FUSE inode
  * @backing: inode of the backing file just opened
+ * @extents: what the file was given instead, or %NULL
  *
  * Context: fi->lock is held.
  * Return: 0, and the caller must call fuse_inode_backing_end() before the
- *	backing file is put; -EBUSY if files of another backing inode are open.
+ *	backing file is put; -EBUSY if files of another backing inode are open, or
+ *	@extents are not the inode's any more.
  */
-int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing)
+int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing,
+			     const struct fuse_extents *extents)
 {
 	lockdep_assert_held(&fi->lock);
 
 	if (fi->backing.files && fi->backing.inode != backing)
+		return -EBUSY;
+	/* detached since they were taken: no change of the size has cut them */
+	if (extents && find_extents(fi) != extents)
 		return -EBUSY;
 
 	WRITE_ONCE(fi->backing.inode, backing);
@@ -319,9 +325,10 @@ static void check_stores(struct fuse_inode *fi)
 		WRITE_ONCE(fi->backing.stored_to, false);
 		fi->attr_version = atomic64_inc_return(&fc->attr_version);
 	}
-	spin_unlock(&fi->lock);
+	/* with the lock held: nobody is to find neither */
 	fuse_backing_invalidate(&fi->inode,
 				STATX_MTIME | STATX_CTIME | STATX_BLOCKS);
+	spin_unlock(&fi->lock);
 }
 
 /**

@@ -282,7 +282,7 @@ static void enter_locked(struct fuse_file *ff, struct fuse_inode *fi)
  *
  * Context: process context; may sleep.
  * Return: 0; -ETXTBSY if the inode is open in cached mode, -EBUSY if files of
- *	another backing inode are.
+ *	another backing inode are, or the extents were detached meanwhile.
  */
 int fuse_backing_enter(struct fuse_file *ff, struct fuse_inode *fi)
 {
@@ -293,7 +293,7 @@ int fuse_backing_enter(struct fuse_file *ff, struct fuse_inode *fi)
 
 	spin_lock(&fi->lock);
 	if (fi->iocachectr <= 0)
-		err = fuse_inode_backing_start(fi, backing);
+		err = fuse_inode_backing_start(fi, backing, ff->extents);
 	if (!err)
 		enter_locked(ff, fi);
 	spin_unlock(&fi->lock);

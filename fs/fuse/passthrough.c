@@ -73,8 +73,10 @@ static void update_size_locked(struct inode *inode, struct file *backing,
 			       loff_t end)
 {
 	end = min(end, i_size_read(file_inode(backing)));
-	if (end > inode->i_size)
+	if (end > inode->i_size) {
+		fuse_inode_backing_size(inode, end);
 		i_size_write(inode, end);
+	}
 }
 
 /* Every write ends here, with what it returns and where; not in interrupts */
