@@ -419,7 +419,7 @@ TEST_F(broker, root_attaches)
 	struct attack *attack = &self->attack;
 	__u64 node = fuse_server_node(self->srv, attack_file(attack, "own"));
 	struct stat st;
-	int id;
+	int id, fd;
 
 	ASSERT_EQ(0, stat(SCRATCH_FUSE "/own", &st));
 	id = attack_register_path(attack, scratch_path("root"), O_RDONLY);
@@ -433,8 +433,10 @@ TEST_F(broker, root_attaches)
 	id = attack_register_path(attack, scratch_path("own"), O_RDONLY);
 	ASSERT_LT(0, id);
 	ASSERT_EQ(0, fuse_backing_attach(self->srv->fd, node, 0, id, BOTH));
-	EXPECT_LE(0, fuse_server_open(self->srv, "own", O_RDWR));
+	fd = fuse_server_open(self->srv, "own", O_RDWR);
+	EXPECT_LE(0, fd);
 	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_OPEN));
+	close(fd);
 }
 
 TEST_F(broker, root_with_path_descriptor)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "backing_table.h"
@@ -74,15 +75,17 @@ static inline int env_setup(struct env *env, enum scratch_fs fs)
 
 /*
  * The next test's mount may get the same device number, and its thread the
- * same name: see this one off first.
+ * same name: see this one off first. A test that failed may have left a file
+ * open, and then it stays until the test's process has ended.
  */
 static inline void env_teardown(struct env *env)
 {
 	dev_t dev = env->srv.dev;
 
 	fuse_server_stop(&env->srv);
-	if (dev)
-		wait_until(!thread_find(dev));
+	if (dev && !wait_until(!thread_find(dev)))
+		fputs("# the thread of the mount stays: a file was left open\n",
+		      stderr);
 }
 
 /* For a fixture's setup, which is to end if this says false. */

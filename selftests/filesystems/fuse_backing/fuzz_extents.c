@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -263,6 +264,81 @@ static void spoil_args(struct fuse_backing_extents *args)
 	}
 }
 
+/* Sizes */
+
+static struct client *client_of(int mount, int name)
+{
+	struct client *c;
+
+	for (c = session.client; c < session.client + CLIENTS; c++)
+		if (c->in_use && c->fd >= 0 && c->mount == mount &&
+		    c->name == name)
+			return c;
+	return NULL;
+}
+
+/* Without a file that is open; 0 if that would change what the kernel knows */
+static bool can_stat(const struct fuzz_mount *mount, int name)
+{
+	return mount->model.node[name].known && name < CREATED &&
+	       !(mount->dropped & 1U << name) && !mount->model.aborted;
+}
+
+static int stat_name(const struct fuzz_mount *mount, int name, struct stat *st)
+{
+	char path[PATH_MAX + FUSE_SERVER_NAME];
+
+	snprintf(path, sizeof(path), "%s/%s", mount->srv.mountpoint,
+		 names[name]);
+	return stat(path, st);
+}
+
+static void see_node(struct fuzz_mount *mount, int name)
+{
+	struct model_set *set = mount->model.node[name].set;
+	struct client *c = client_of(mount - session.mount, name);
+	struct stat st;
+
+	if (c && c->set)
+		set = c->set;
+	if (!set || mount->model.aborted)
+		return;
+	if (c ? !fstat(c->fd, &st) :
+		can_stat(mount, name) && !stat_name(mount, name, &st))
+		model_see_size(set, st.st_size);
+	else
+		set->unsure = true;
+}
+
+void extents_see_sizes(void)
+{
+	for (int i = 0; i < MOUNTS; i++)
+		for (int name = 0; name < NAMES; name++)
+			see_node(&session.mount[i], name);
+}
+
+/* The kernel may know an old size of what gets extents; true if it doesn't now. */
+static bool see_before(struct fuzz_mount *mount, __u64 name)
+{
+	struct stat st;
+
+	if (name >= NAMES || !mount->model.node[name].known)
+		return true;
+	if (!can_stat(mount, name) || stat_name(mount, name, &st))
+		return false;
+	see_node(mount, name);
+	return true;
+}
+
+static void be_unsure(struct fuzz_mount *mount, __u64 name)
+{
+	struct model_set *set = mount->model.node[name].set;
+
+	/* else another generation of the node waits */
+	if (set)
+		set->unsure = true;
+}
+
 static int expect_extents(struct fuzz_mount *mount,
 			  const struct fuse_backing_extents *args,
 			  const struct fuse_backing_extent *extent)
@@ -284,6 +360,7 @@ void op_extents(struct fuzz_mount *mount)
 		.flags = random_attach_flags(),
 	};
 	int dev = random_dev(mount), want = -EPERM, got;
+	bool sure;
 
 	random_node(&args.nodeid, &args.generation);
 	if (chance(60))
@@ -296,10 +373,13 @@ void op_extents(struct fuzz_mount *mount)
 		spoil_args(&args);
 	if (dev < 0)
 		return;
+	sure = see_before(mount, args.nodeid - MODEL_FIRST_NODE);
 	if (chance(1))
 		dev = session.unmounted;
 	else
 		want = expect_extents(mount, &args, extent);
+	if (!want && !sure)
+		be_unsure(mount, args.nodeid - MODEL_FIRST_NODE);
 	got = do_ioctl(dev, FUSE_DEV_IOC_BACKING_EXTENTS, &args);
 	if (got)
 		totals->not_extents++;
@@ -414,8 +494,10 @@ static off_t client_size(const struct client *c)
 {
 	struct stat st;
 
-	if (!fstat(c->fd, &st))
+	if (!fstat(c->fd, &st)) {
+		model_see_size(c->set, st.st_size);
 		return st.st_size;
+	}
 	if (!session.mount[c->mount].model.aborted)
 		fail("fstat of \"%s\": errno %d", names[c->name], errno);
 	return -1;
@@ -519,7 +601,7 @@ void extents_client_read(struct client *c)
 {
 	off_t pos = chance(40) ? 0 : below(START_SIZE);
 
-	if (may_read(c))
+	if (may_read(c) && !c->set->unsure)
 		read_at(c, 1 + below(MOST_READ), pos, false);
 }
 
@@ -830,8 +912,9 @@ static void client_do(struct client *c)
 
 void extents_client_io(struct client *c)
 {
-	for (int i = 1 + below(4); i && c->fd >= 0; i--) {
+	for (int i = 1 + below(4); i && c->fd >= 0 && !c->set->unsure; i--) {
 		totals->extents_io++;
 		client_do(c);
+		extents_see_sizes();
 	}
 }

@@ -194,6 +194,8 @@ static void fill_set(struct model *m, struct model_set *set,
 	remove_extents(m, set);
 	set->modes = args->flags & (MODEL_READ | MODEL_WRITE);
 	set->filled = false;
+	set->end = LLONG_MAX;
+	set->unsure = false;
 	for (__u32 i = 0; i < args->count; i++)
 		set_add(set, &extent[i]);
 }
@@ -697,11 +699,23 @@ bool model_fits_extents(const struct model *m, unsigned int name)
 	return !m->node[name].opens || m->node[name].file == MODEL_OWN_EXTENTS;
 }
 
+void model_see_size(struct model_set *set, __u64 size)
+{
+	if (set->size_known && size > set->size && set->size < set->end)
+		set->end = set->size;
+	set->size_known = true;
+	set->size = size;
+}
+
 const struct fuse_backing_extent *
 model_find_extent(const struct model_set *set, __u64 pos, __u64 *len)
 {
 	const struct fuse_backing_extent *extent = set->extent;
 
+	if (pos >= set->end) {
+		*len = LLONG_MAX - pos;
+		return NULL;
+	}
 	while (extent < set->extent + set->count &&
 	       extent->offset + extent->length <= pos)
 		extent++;
@@ -714,6 +728,8 @@ model_find_extent(const struct model_set *set, __u64 pos, __u64 *len)
 		return NULL;
 	}
 	*len = extent->offset + extent->length - pos;
+	if (*len > set->end - pos)
+		*len = set->end - pos;
 	return extent;
 }
 

@@ -64,6 +64,10 @@ struct model_set {
 	__u8 modes;		/* that the node may be opened for */
 	__u32 opens;
 	bool filled;		/* pages, which may be older than the files */
+	bool size_known;	/* what the inode's size was when last seen */
+	__u64 size;
+	__u64 end;		/* what is behind it is the server's */
+	bool unsure;		/* of that */
 	__u32 count;
 	struct fuse_backing_extent extent[MODEL_EXTENTS];
 	__u64 ids[MODEL_IDS / 64];	/* bits of those in there */
@@ -155,6 +159,9 @@ void model_open_extents(struct model *m, struct model_set *set,
 			unsigned int name);
 void model_release_extents(struct model *m, struct model_set *set,
 			   unsigned int name);
+
+/* What the node's size is now: if it became longer, extents end at the old one. */
+void model_see_size(struct model_set *set, __u64 size);
 
 /* The extent that @pos is in, or NULL; *len is set to how far that is true. */
 const struct fuse_backing_extent *

@@ -1527,6 +1527,7 @@ static void session_run(unsigned long ops, int to, int from)
 		fail("start: %d", err);
 	for (unsigned long i = 0; i < ops && !session.failed; i++) {
 		one_op();
+		extents_see_sizes();
 		session.op++;
 		totals->done++;
 	}

@@ -213,12 +213,27 @@ static void act_async(struct stress_self *self, int mount)
 		     uring_rw(f->fd, buf, sizeof(buf), offset, write), 0);
 }
 
-static void drain_pipe(void)
+static int make_pipe(void)
+{
+	return pipe2(pipes, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+/*
+ * A page of a file that was truncated after it was spliced can't be read, now or
+ * later, and nothing behind it can.
+ */
+static void drain_pipe(struct stress_self *self)
 {
 	char buf[4096];
 
 	while (read(pipes[0], buf, sizeof(buf)) > 0)
 		;
+	if (errno != ENODATA)
+		return;
+	close(pipes[0]);
+	close(pipes[1]);
+	if (make_pipe())
+		stress_fail(self, "no pipe");
 }
 
 static void act_splice(struct stress_self *self, int mount)
@@ -236,7 +251,7 @@ static void act_splice(struct stress_self *self, int mount)
 		n = splice(pipes[0], NULL, f->fd, &pos, n, SPLICE_F_NONBLOCK);
 		end_io(self, result_of(n), EAGAIN);
 	}
-	drain_pipe();
+	drain_pipe(self);
 }
 
 /* Through a pipe: a page that can't be had is an error then, not a signal */
@@ -249,7 +264,7 @@ static void touch(struct stress_self *self, struct client_file *f)
 	stress_end(self, result_of(n), EFAULT);
 	if (n > 0 && stress_chance(self, 50))
 		stress_end(self, result_of(read(pipes[0], at, 16)), EFAULT);
-	drain_pipe();
+	drain_pipe(self);
 }
 
 /* After a revocation, and beside direct I/O, files are not to be mapped */
@@ -341,7 +356,7 @@ void stress_be_client(struct stress_self *self)
 {
 	for (int i = 0; i < FILES; i++)
 		files[i].fd = -1;
-	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) < 0)
-		stress_fail(self, "pipe");
+	if (make_pipe())
+		stress_fail(self, "no pipe");
 	stress_work(self, actions, ARRAY_SIZE(actions));
 }
