@@ -528,7 +528,7 @@ static void set_pace(void)
 	static const char hung[] = "/proc/sys/kernel/hung_task_timeout_secs";
 	char text[16];
 
-	pace = pace_measure() ?: 1;
+	pace = pace_measure();
 	fprintf(stderr, "init: time limits are %u times as long here\n", pace);
 	snprintf(text, sizeof(text), "%u", pace);
 	setenv("PATIENCE", text, 1);
