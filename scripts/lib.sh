@@ -12,6 +12,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$top/build
 # What every clone of this user can use: compiled objects, sources, images,
 # each named by what it depends on; scripts/cache looks after it
+# shellcheck disable=SC2034 # for the scripts that source this
 cache=${CACHE:-${XDG_CACHE_HOME:-~/.cache}/fuse-backing}
 # shellcheck disable=SC2034 # for the scripts that source this
 variant=${VARIANT:-base}
