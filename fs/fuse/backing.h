@@ -326,6 +326,7 @@ int fuse_backing_revoke_finish(struct fuse_inode *fi);
 void fuse_inode_backing_init(struct fuse_inode *fi);
 void fuse_inode_backing_made(struct inode *inode);
 void fuse_inode_backing_size(struct inode *inode, loff_t size);
+void fuse_inode_backing_resized(struct inode *inode, struct inode *backing);
 void fuse_inode_backing_truncated(struct inode *inode);
 int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing,
 			     const struct fuse_extents *extents);

@@ -100,6 +100,31 @@ void fuse_inode_backing_truncated(struct inode *inode)
 }
 
 /**
+ * fuse_inode_backing_resized - the kernel has changed the size of the backing file
+ * @inode: the FUSE inode, locked exclusively
+ * @backing: of the backing file, whose size is to be ours; %NULL if that failed
+ *
+ * Attributes that were asked for before are not to be believed.
+ *
+ * Context: process context.
+ */
+void fuse_inode_backing_resized(struct inode *inode, struct inode *backing)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+	struct fuse_conn *fc = get_fuse_conn(inode);
+
+	spin_lock(&fi->lock);
+	fi->attr_version = atomic64_inc_return(&fc->attr_version);
+	if (backing) {
+		fuse_inode_backing_size(inode, i_size_read(backing));
+		i_size_write(inode, i_size_read(backing));
+	}
+	spin_unlock(&fi->lock);
+
+	fuse_backing_invalidate(inode, FUSE_STATX_MODSIZE);
+}
+
+/**
  * fuse_inode_backing_start - a file of @fi is being opened in passthrough mode
  * @fi: the FUSE inode
  * @backing: inode of the backing file just opened

@@ -495,7 +495,6 @@ static int truncate_file(struct file *file, loff_t size)
 {
 	struct fuse_file *ff = file->private_data;
 	struct inode *inode = file_inode(file);
-	struct fuse_inode *fi = get_fuse_inode(inode);
 	bool hidden;
 	int err;
 
@@ -507,14 +506,8 @@ static int truncate_file(struct file *file, loff_t size)
 	err = truncate_backing(ff, size);
 	fuse_backing_show_superblock(inode->i_sb, hidden);
 
-	spin_lock(&fi->lock);
-	/* attributes that were asked for before are not to be believed */
-	fi->attr_version = atomic64_inc_return(&ff->fm->fc->attr_version);
-	if (!err)
-		i_size_write(inode, i_size_read(file_inode(ff->passthrough)));
-	spin_unlock(&fi->lock);
-
-	fuse_backing_invalidate(inode, FUSE_STATX_MODSIZE);
+	fuse_inode_backing_resized(inode, err ? NULL :
+					  file_inode(ff->passthrough));
 	return err;
 }
 

@@ -896,7 +896,6 @@ int fuse_passthrough_fallocate(struct file *file, int mode, loff_t offset,
 {
 	struct fuse_file *ff = file->private_data;
 	struct inode *inode = file_inode(file);
-	struct fuse_inode *fi = get_fuse_inode(inode);
 	bool hidden;
 	int err;
 
@@ -906,12 +905,7 @@ int fuse_passthrough_fallocate(struct file *file, int mode, loff_t offset,
 	if (unlikely(is_sxid(inode->i_mode)))
 		fuse_backing_end_privs(inode, fuse_backing_keeps_privs());
 
-	spin_lock(&fi->lock);
-	fi->attr_version = atomic64_inc_return(&ff->fm->fc->attr_version);
-	if (!err)
-		i_size_write(inode, i_size_read(file_inode(ff->passthrough)));
-	spin_unlock(&fi->lock);
-
-	fuse_backing_invalidate(inode, FUSE_STATX_MODSIZE);
+	fuse_inode_backing_resized(inode, err ? NULL :
+					  file_inode(ff->passthrough));
 	return err;
 }
