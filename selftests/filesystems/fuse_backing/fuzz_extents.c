@@ -293,6 +293,15 @@ static int stat_name(const struct fuzz_mount *mount, int name, struct stat *st)
 	return stat(path, st);
 }
 
+/* A lookup would tell the kernel nothing: the server's file is as it was. */
+static bool is_as_seen(const struct model_set *set, int name)
+{
+	struct stat st;
+
+	return set->size_known && !stat(scratch_path(names[name]), &st) &&
+	       (__u64)st.st_size == set->size;
+}
+
 static void see_node(struct fuzz_mount *mount, int name)
 {
 	struct model_set *set = mount->model.node[name].set;
@@ -310,11 +319,21 @@ static void see_node(struct fuzz_mount *mount, int name)
 		set->unsure = true;
 }
 
+/* Of a file that is open, the kernel's own changes; of others, the server's */
+static void see_change(struct fuzz_mount *mount, int name)
+{
+	const struct model_set *set = mount->model.node[name].set;
+
+	if (client_of(mount - session.mount, name) ||
+	    (set && !is_as_seen(set, name)))
+		see_node(mount, name);
+}
+
 void extents_see_sizes(void)
 {
 	for (int i = 0; i < MOUNTS; i++)
 		for (int name = 0; name < NAMES; name++)
-			see_node(&session.mount[i], name);
+			see_change(&session.mount[i], name);
 }
 
 /* The kernel may know an old size of what gets extents; true if it doesn't now. */
