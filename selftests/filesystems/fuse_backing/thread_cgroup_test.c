@@ -298,17 +298,30 @@ TEST_F(thread_cgroup, counted_above)
 	EXPECT_EQ(0, text_file_write(CONTROL, "-memory -pids"));
 }
 
-static int register_and_pause(struct group *m)
+static int register_and_stop(struct group *m)
 {
-	return register_one(m) ?: pause();
+	return register_one(m) ?: raise(SIGSTOP) ?: pause();
+}
+
+/* A member that has registered, and does nothing more */
+static pid_t member_with_thread(struct group *m)
+{
+	pid_t pid = member_start(register_and_stop, m);
+	int status;
+
+	if (waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status) ||
+	    kill(pid, SIGCONT) < 0)
+		return -1;
+	return pid;
 }
 
 TEST_F(thread_cgroup, killed)
 {
-	pid_t pid = member_start(register_and_pause, &self->m);
+	pid_t pid = member_with_thread(&self->m);
 	int status;
 
-	ASSERT_TRUE(wait_until(counted() == 2));
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(2, counted());
 	ASSERT_EQ(0, cgroup_write("cgroup.kill", 1));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_TRUE(WIFSIGNALED(status));
@@ -322,9 +335,10 @@ TEST_F(thread_cgroup, killed)
 
 TEST_F(thread_cgroup, frozen)
 {
-	pid_t pid = member_start(register_and_pause, &self->m);
+	pid_t pid = member_with_thread(&self->m);
 
-	ASSERT_TRUE(wait_until(counted() == 2));
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(2, counted());
 	ASSERT_EQ(0, cgroup_write("cgroup.freeze", 1));
 	EXPECT_TRUE(wait_until(cgroup_value("cgroup.events", "frozen") == 1));
 	EXPECT_EQ(2, fuse_backing_open(self->m.dev[0], self->m.fd));
