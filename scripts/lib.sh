@@ -14,6 +14,12 @@ build=$top/build
 # each named by what it depends on; scripts/cache looks after it
 # shellcheck disable=SC2034 # for the scripts that source this
 cache=${CACHE:-${XDG_CACHE_HOME:-~/.cache}/fuse-backing}
+# Objects are found by what they are made of, whichever clone that is in
+export CCACHE_DIR=${CCACHE_DIR:-$cache/ccache} CCACHE_NOHASHDIR=1
+export CCACHE_BASEDIR=$top CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-6G}
+compiler=gcc
+# shellcheck disable=SC2034 # for the scripts that source this
+! command -v ccache >/dev/null || compiler="ccache gcc"
 # shellcheck disable=SC2034 # for the scripts that source this
 variant=${VARIANT:-base}
 # shellcheck disable=SC2034
