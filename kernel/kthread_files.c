@@ -680,6 +680,10 @@ int kthread_files_flush(struct kthread_files *kf)
 }
 EXPORT_SYMBOL_GPL(kthread_files_flush);
 
+/*
+ * The hard limit of the caller is the thread's soft one, too.  A lower soft one keeps
+ * programs from numbers that select(2) can't take, and the caller may raise it.
+ */
 static void inherit_nofile_limit(struct task_struct *task)
 {
 	struct rlimit rlim;
@@ -687,6 +691,7 @@ static void inherit_nofile_limit(struct task_struct *task)
 	task_lock(current->group_leader);
 	rlim = current->signal->rlim[RLIMIT_NOFILE];
 	task_unlock(current->group_leader);
+	rlim.rlim_cur = rlim.rlim_max;
 
 	task_lock(task);
 	task->signal->rlim[RLIMIT_NOFILE] = rlim;

@@ -42,7 +42,8 @@
 #include <linux/wait_bit.h>
 
 #define FUSE_BACKING_MAP_FLAGS	(FUSE_BACKING_MAP_AUTO_CLOSE | \
-				 FUSE_BACKING_MAP_COPY_SPLICE)
+				 FUSE_BACKING_MAP_COPY_SPLICE | \
+				 FUSE_BACKING_MAP_AS_OPENED)
 
 struct fuse_backing_table {
 	/* there as long as the table */
@@ -564,6 +565,7 @@ static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
 	fb->block = false;
 	fb->by_thread = file_inode(file)->i_sb->s_magic == FUSE_SUPER_MAGIC;
 	fb->copies = flags & FUSE_BACKING_MAP_COPY_SPLICE;
+	fb->as_opened = flags & FUSE_BACKING_MAP_AS_OPENED;
 	fb->table = table;
 	fb->usage = NULL;
 	/* the id's, and the caller's */

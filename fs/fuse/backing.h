@@ -23,6 +23,7 @@ struct dentry;
 struct file;
 struct folio;
 struct fuse_backing_attachment;
+struct fuse_backing_mapped;
 struct fuse_backing_table;
 struct fuse_backing_usage;
 struct fuse_conn;
@@ -42,12 +43,14 @@ struct vm_area_struct;
 /**
  * struct fuse_backing - a mapping: a backing file under its id
  * @count: one for the id until it is closed, one for each open FUSE file, one
- *	for each inode that keeps the mapping because it was mmapped, one for
- *	each attachment
+ *	for each file of those that was mmapped and may still be, one for each
+ *	attachment
  * @id: backing id, also the number of the file in the table of the thread
  * @closed: the id is not to be used for new opens; protected by the lock of
  *	the thread's table
- * @brokered: good for what the registered descriptor was opened for only
+ * @brokered: good for what the registered descriptor was opened for only, because who
+ *	registered it has more power than the owner of the connection
+ * @as_opened: the same, because the server says so
  * @per_open: the id belongs to the first reply that names it
  * @per_inode: it is, or was, attached to an inode
  * @block: extents of inodes are, or were, in it
@@ -66,6 +69,7 @@ struct fuse_backing {
 	int id;
 	bool closed;
 	bool brokered;
+	bool as_opened;
 	bool per_open;
 	bool per_inode;
 	bool block;
@@ -82,7 +86,7 @@ struct fuse_backing {
 /**
  * enum fuse_backing_use_kind - what uses a mapping
  * @FUSE_BACKING_FILE: an open FUSE file
- * @FUSE_BACKING_MMAP: an inode that was mmapped through it
+ * @FUSE_BACKING_MMAP: a backing file that was mmapped, and that somebody still has
  * @FUSE_BACKING_ATTACH: an inode that it is attached to
  * @FUSE_BACKING_PENDING: an attachment that waits for its inode
  * @FUSE_BACKING_USES: how many kinds there are
@@ -115,6 +119,7 @@ enum fuse_backing_closed_by {
  * @generation: of the FUSE inode, if it is an attachment; set by its owner
  * @kind: what it is
  * @stored_to: it was mmapped to be written to, and may be so once more
+ * @mapped: it was mmapped, and the backing file itself is what the vma got; set once
  */
 struct fuse_backing_use {
 	struct list_head link;
@@ -122,6 +127,7 @@ struct fuse_backing_use {
 	u32 generation;
 	enum fuse_backing_use_kind kind;
 	bool stored_to;
+	bool mapped;
 };
 
 /**
@@ -153,30 +159,27 @@ struct fuse_backing_users {
  * @files: how many files are open in passthrough mode
  * @attached: what the kernel opens files on without asking the server
  * @was_attached: there is, or was, something attached; set once
- * @mmapped: how often it was, or is being, mmapped through a backing file
  * @stored_to: somebody may be writing to such a mapping, which nobody hears of
  * @remote_locks: the server may keep POSIX locks on it; set once
  * @remote_data: the server may have data of a file with extents that isn't on its
  *	disk yet; set once
  * @revoked_at: files that are older lost their backing file
  * @open: files that are open in passthrough mode, fuse_file::backing_link
- * @pins: users that keep mappings which were mmapped, by id, until the FUSE
- *	inode is evicted
+ * @mapped: backing files that were mmapped, and that somebody still has
  *
- * All but @remote_locks, @remote_data and @pins are protected by fuse_inode::lock.
+ * All but @remote_locks and @remote_data are protected by fuse_inode::lock.
  */
 struct fuse_inode_backing {
 	struct inode *inode;
 	unsigned int files;
 	struct fuse_backing_attachment *attached;
 	bool was_attached;
-	unsigned long mmapped;
 	bool stored_to;
 	bool remote_locks;
 	bool remote_data;
 	u64 revoked_at;
 	struct list_head open;
-	struct xarray pins;
+	struct list_head mapped;
 };
 
 /**
@@ -315,8 +318,6 @@ ssize_t fuse_backing_revoked_splice_read(struct file *in, loff_t *ppos,
 					 size_t len, unsigned int flags);
 int fuse_backing_revoked_mmap(struct file *file, struct vm_area_struct *vma);
 bool fuse_backing_bypasses_cache(struct file *file);
-bool fuse_backing_may_pin(struct file *file);
-void fuse_backing_not_pinned(struct file *file);
 int fuse_backing_enter(struct fuse_file *ff, struct fuse_inode *fi);
 void fuse_backing_leave(struct fuse_file *ff, struct fuse_inode *fi);
 int fuse_backing_revoke_start(struct fuse_inode *fi);
@@ -331,12 +332,18 @@ void fuse_inode_backing_truncated(struct inode *inode);
 int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing,
 			     const struct fuse_extents *extents);
 void fuse_inode_backing_end(struct fuse_inode *fi);
-int fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb);
-void fuse_inode_backing_unpin(struct fuse_inode *fi, struct fuse_backing *fb);
 void fuse_inode_backing_store(struct fuse_file *ff, struct fuse_inode *fi);
-void fuse_inode_backing_stacked(struct fuse_inode *fi, struct fuse_backing *fb);
 u32 fuse_inode_backing_inval_mask(struct fuse_inode *fi);
 void fuse_inode_backing_evict(struct fuse_inode *fi);
+
+/* backing_mmap.c: what is mapped */
+int fuse_backing_map_start(struct file *file,
+			   struct fuse_backing_mapped **mapped);
+void fuse_backing_map_end(struct fuse_backing_mapped *mapped, struct file *file,
+			  struct file *vm_file);
+bool fuse_inode_backing_is_mapped(struct fuse_inode *fi);
+bool fuse_inode_backing_is_stored_to(struct fuse_inode *fi);
+void fuse_inode_backing_evict_mapped(struct fuse_inode *fi);
 
 /* backing_usage.c: who uses a mapping, and how much */
 int fuse_backing_first_use(struct fuse_backing *fb);

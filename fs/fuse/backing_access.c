@@ -253,7 +253,7 @@ int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file)
 
 static int may_access(struct fuse_backing *fb, int mask)
 {
-	if (fb->brokered)
+	if (fb->brokered || fb->as_opened)
 		return -EACCES;
 	return inode_permission(file_mnt_idmap(fb->file), file_inode(fb->file),
 				MAY_OPEN | mask);
@@ -355,7 +355,7 @@ static int check_open(struct fuse_backing *fb, const struct file *file,
  *
  * The access modes must be within those of the registered descriptor, or the
  * registration's credentials must allow them, as if the server opened the file
- * now.
+ * now; unless it said that they don't count.
  *
  * Context: process context with the registration's credentials; may sleep.
  * Return: 0 or a negative errno; fuse_file::append_only is set if nothing but

@@ -43,20 +43,10 @@ static int check_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
-/* Returns 1 if the extents were just taken away */
+/* What is mapped is found by the inode when the extents are to be taken away */
 static int map_pages(struct file *file, struct vm_area_struct *vma)
 {
-	int err;
-
-	err = check_mmap(file, vma);
-	if (err)
-		return err;
-	if (!fuse_backing_may_pin(file))
-		return 1;
-	err = generic_file_mmap(file, vma);
-	if (err)
-		fuse_backing_not_pinned(file);
-	return err;
+	return check_mmap(file, vma) ?: generic_file_mmap(file, vma);
 }
 
 /**

@@ -19,7 +19,7 @@
 void fuse_inode_backing_init(struct fuse_inode *fi)
 {
 	INIT_LIST_HEAD(&fi->backing.open);
-	xa_init_flags(&fi->backing.pins, XA_FLAGS_ACCOUNT);
+	INIT_LIST_HEAD(&fi->backing.mapped);
 }
 
 /**
@@ -167,118 +167,10 @@ void fuse_inode_backing_end(struct fuse_inode *fi)
 		WRITE_ONCE(fi->backing.inode, NULL);
 }
 
-/*
- * Keeps a mapping in the name of an inode that was mmapped through it; @maps is
- * how often it was, or is being; @stacked says that what was mapped is a file below
- * the backing file
- */
-struct backing_pin {
-	struct fuse_backing *fb;
-	struct fuse_backing_use use;
-	unsigned long maps;
-	bool stacked;
-};
-
-static struct backing_pin *make_pin(struct fuse_inode *fi,
-				    struct fuse_backing *fb)
-{
-	struct backing_pin *pin = kmalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
-
-	if (!pin)
-		return NULL;
-	pin->fb = fb;
-	pin->maps = 1;
-	pin->stacked = false;
-	refcount_inc(&fb->count);
-	fuse_backing_use(fb, &pin->use, FUSE_BACKING_MMAP, fi->nodeid);
-	return pin;
-}
-
-/* Not for eviction: the caller holds a reference on the mapping, too */
-static void free_pin(struct backing_pin *pin)
-{
-	fuse_backing_unuse(pin->fb, &pin->use);
-	fuse_backing_put(pin->fb);
-	kfree(pin);
-}
-
-/* Map once more what is pinned already; returns whether it is */
-static bool pin_again(struct fuse_inode *fi, const struct fuse_backing *fb)
-{
-	struct backing_pin *pin;
-
-	xa_lock(&fi->backing.pins);
-	/* an id that is pinned names no other mapping */
-	pin = xa_load(&fi->backing.pins, fb->id);
-	if (pin)
-		pin->maps++;
-	xa_unlock(&fi->backing.pins);
-	return pin;
-}
-
-static int pin_first(struct fuse_inode *fi, struct fuse_backing *fb)
-{
-	struct backing_pin *pin = make_pin(fi, fb);
-	int err;
-
-	if (!pin)
-		return -ENOMEM;
-	err = xa_insert(&fi->backing.pins, fb->id, pin, GFP_KERNEL_ACCOUNT);
-	if (err)
-		free_pin(pin);
-	return err;
-}
-
-/**
- * fuse_inode_backing_pin - keep a mapping until the inode is evicted
- * @fi: the FUSE inode
- * @fb: a mapping in use, that the caller holds a reference on
- *
- * A vma pins the backing file but not the FUSE file, so without this a file
- * that is mmapped and closed would be seen nowhere.
- *
- * Context: process context; may sleep.
- * Return: 0 or -ENOMEM.
- */
-int fuse_inode_backing_pin(struct fuse_inode *fi, struct fuse_backing *fb)
-{
-	int err;
-
-	do {
-		if (pin_again(fi, fb))
-			return 0;
-		err = pin_first(fi, fb);
-	} while (err == -EBUSY);
-	return err;
-}
-
-/**
- * fuse_inode_backing_unpin - nothing was mapped after all
- * @fi: the FUSE inode
- * @fb: the mapping, after fuse_inode_backing_pin()
- *
- * Context: process context; doesn't sleep.
- */
-void fuse_inode_backing_unpin(struct fuse_inode *fi, struct fuse_backing *fb)
-{
-	struct backing_pin *pin;
-	bool unused;
-
-	xa_lock(&fi->backing.pins);
-	pin = xa_load(&fi->backing.pins, fb->id);
-	unused = !--pin->maps;
-	if (unused)
-		__xa_erase(&fi->backing.pins, fb->id);
-	xa_unlock(&fi->backing.pins);
-
-	if (unused)
-		free_pin(pin);
-}
-
 /**
  * fuse_inode_backing_store - a file is going to be mmapped to be written to
  * @ff: file data of the FUSE file
- * @fi: its inode, with the file's mapping pinned
+ * @fi: its inode
  *
  * Context: process context; doesn't sleep.
  */
@@ -288,42 +180,6 @@ void fuse_inode_backing_store(struct fuse_file *ff, struct fuse_inode *fi)
 	ff->backing_use.stored_to = true;
 	WRITE_ONCE(fi->backing.stored_to, true);
 	spin_unlock(&fi->lock);
-}
-
-/**
- * fuse_inode_backing_stacked - what was mmapped isn't the backing file itself
- * @fi: the FUSE inode
- * @fb: the mapping, pinned
- *
- * Then nobody can tell whether it still is.
- *
- * Context: process context; doesn't sleep.
- */
-void fuse_inode_backing_stacked(struct fuse_inode *fi, struct fuse_backing *fb)
-{
-	struct backing_pin *pin;
-
-	xa_lock(&fi->backing.pins);
-	pin = xa_load(&fi->backing.pins, fb->id);
-	if (pin)
-		pin->stacked = true;
-	xa_unlock(&fi->backing.pins);
-}
-
-/* Does anybody have a backing file mmapped to be written to, by whatever way? */
-static bool is_mapped(struct fuse_inode *fi)
-{
-	struct backing_pin *pin;
-	bool mapped = false;
-	unsigned long id;
-
-	xa_lock(&fi->backing.pins);
-	xa_for_each(&fi->backing.pins, id, pin)
-		if (pin->stacked ||
-		    mapping_writably_mapped(pin->fb->file->f_mapping))
-			mapped = true;
-	xa_unlock(&fi->backing.pins);
-	return mapped;
 }
 
 /* A mapping that is being made isn't among those yet, but its file is open */
@@ -346,7 +202,8 @@ static void check_stores(struct fuse_inode *fi)
 	struct fuse_conn *fc = get_fuse_conn(&fi->inode);
 
 	spin_lock(&fi->lock);
-	if (fi->backing.stored_to && !is_open(fi) && !is_mapped(fi)) {
+	if (fi->backing.stored_to && !is_open(fi) &&
+	    !fuse_inode_backing_is_stored_to(fi)) {
 		WRITE_ONCE(fi->backing.stored_to, false);
 		fi->attr_version = atomic64_inc_return(&fc->attr_version);
 	}
@@ -382,14 +239,6 @@ u32 fuse_inode_backing_inval_mask(struct fuse_inode *fi)
  */
 void fuse_inode_backing_evict(struct fuse_inode *fi)
 {
-	struct backing_pin *pin;
-	unsigned long id;
-
 	fuse_backing_evict_attached(fi);
-	xa_for_each(&fi->backing.pins, id, pin) {
-		fuse_backing_unuse(pin->fb, &pin->use);
-		fuse_backing_put_deferred(pin->fb);
-		kfree(pin);
-	}
-	xa_destroy(&fi->backing.pins);
+	fuse_inode_backing_evict_mapped(fi);
 }

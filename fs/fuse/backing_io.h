@@ -24,6 +24,18 @@ void fuse_backing_io_idle(struct file *file);
 int fuse_backing_init_completions(struct super_block *sb);
 
 /**
+ * fuse_backing_is_revoked - was a file's backing file taken away
+ * @ff: file data of a FUSE file in passthrough mode
+ *
+ * Context: any; it stays as it is while fuse_inode::lock is held.
+ * Return: whether it was, or is being.
+ */
+static inline bool fuse_backing_is_revoked(const struct fuse_file *ff)
+{
+	return atomic_read(&ff->backing_io) < 0;
+}
+
+/**
  * fuse_backing_io_end - something was done with the backing file
  * @file: the FUSE file
  *

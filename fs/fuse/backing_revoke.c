@@ -24,11 +24,6 @@
 #include <linux/pagemap.h>
 #include <linux/wait_bit.h>
 
-static bool is_revoked(const struct fuse_file *ff)
-{
-	return atomic_read(&ff->backing_io) < 0;
-}
-
 /**
  * fuse_backing_io_idle - a file that lost its backing file has done its last I/O
  * @file: the FUSE file
@@ -299,7 +294,7 @@ int fuse_backing_enter(struct fuse_file *ff, struct fuse_inode *fi)
 	spin_unlock(&fi->lock);
 
 	/* the backing file was taken away while it was opened */
-	if (!err && unlikely(is_revoked(ff)))
+	if (!err && unlikely(fuse_backing_is_revoked(ff)))
 		while (retire_one(fi))
 			;
 	return err;
@@ -335,44 +330,8 @@ void fuse_backing_leave(struct fuse_file *ff, struct fuse_inode *fi)
 
 	put_taken(fi, &taken, ff->args && !ff->fm->fc->no_open);
 	/* it may be the last that somebody waits for */
-	if (unlikely(is_revoked(ff)))
+	if (unlikely(fuse_backing_is_revoked(ff)))
 		wake_up_var(&fi->backing);
-}
-
-/**
- * fuse_backing_may_pin - may a file be mapped that then stays as it is
- * @file: a FUSE file between fuse_backing_io_start() and _end()
- *
- * Context: process context; doesn't sleep.
- * Return: false if its backing file was taken away meanwhile; else it can't be
- *	any more.
- */
-bool fuse_backing_may_pin(struct file *file)
-{
-	struct fuse_inode *fi = get_fuse_inode(file_inode(file));
-	bool may;
-
-	spin_lock(&fi->lock);
-	may = !is_revoked(file->private_data);
-	if (may)
-		fi->backing.mmapped++;
-	spin_unlock(&fi->lock);
-	return may;
-}
-
-/**
- * fuse_backing_not_pinned - a file couldn't be mapped after all
- * @file: a FUSE file, after fuse_backing_may_pin()
- *
- * Context: process context; doesn't sleep.
- */
-void fuse_backing_not_pinned(struct file *file)
-{
-	struct fuse_inode *fi = get_fuse_inode(file_inode(file));
-
-	spin_lock(&fi->lock);
-	fi->backing.mmapped--;
-	spin_unlock(&fi->lock);
 }
 
 /**
@@ -380,8 +339,8 @@ void fuse_backing_not_pinned(struct file *file)
  * @fi: the FUSE inode
  *
  * Context: fi->lock is held.
- * Return: how many files are open that have lost it now or before; -EBUSY if the
- *	inode was mmapped, and nothing is done.
+ * Return: how many files are open that have lost it now or before; -EBUSY if
+ *	something of it is mapped, and nothing is done.
  */
 int fuse_backing_revoke_start(struct fuse_inode *fi)
 {
@@ -390,12 +349,12 @@ int fuse_backing_revoke_start(struct fuse_inode *fi)
 	int files = 0;
 
 	lockdep_assert_held(&fi->lock);
-	if (fi->backing.mmapped)
+	if (fuse_inode_backing_is_mapped(fi))
 		return -EBUSY;
 
 	fi->backing.revoked_at = atomic64_inc_return(&fc->khctr);
 	list_for_each_entry(ff, &fi->backing.open, backing_link) {
-		if (!is_revoked(ff))
+		if (!fuse_backing_is_revoked(ff))
 			atomic_add(FUSE_BACKING_REVOKED, &ff->backing_io);
 		files++;
 	}
@@ -410,7 +369,7 @@ static bool is_busy(struct fuse_inode *fi)
 
 	spin_lock(&fi->lock);
 	list_for_each_entry(ff, &fi->backing.open, backing_link)
-		if (is_revoked(ff) && !is_idle(ff))
+		if (fuse_backing_is_revoked(ff) && !is_idle(ff))
 			busy = true;
 	spin_unlock(&fi->lock);
 	return busy;

@@ -795,47 +795,32 @@ ssize_t fuse_passthrough_splice_write(struct pipe_inode_info *pipe,
 	return iter_file_splice_write(pipe, out, ppos, len, flags);
 }
 
-static int map_pinned(struct file *file, struct vm_area_struct *vma)
+static int call_mmap_of(struct file *file, struct vm_area_struct *vma)
 {
-	struct fuse_inode *fi = get_fuse_inode(file_inode(file));
 	struct fuse_file *ff = file->private_data;
 	struct backing_file_ctx ctx = {
 		.cred = ff->fb->cred,
 		.user_file = file,
 		.accessed = accessed,
 	};
-	int err;
 
-	/* before, because a mapping that exists can't fail to be pinned */
-	err = fuse_inode_backing_pin(fi, ff->fb);
-	if (err)
-		return err;
 	if (vma_is_shared_maywrite(vma))
-		fuse_inode_backing_store(ff, fi);
-	err = backing_file_mmap(ff->passthrough, vma, &ctx);
-	if (err) {
-		fuse_inode_backing_unpin(fi, ff->fb);
-		return err;
-	}
-	if (vma_is_shared_maywrite(vma) &&
-	    vma->vm_file->f_mapping != ff->fb->file->f_mapping)
-		fuse_inode_backing_stacked(fi, ff->fb);
-	return 0;
+		fuse_inode_backing_store(ff, get_fuse_inode(file_inode(file)));
+	return backing_file_mmap(ff->passthrough, vma, &ctx);
 }
 
 /* Returns 1 if the backing file was just taken away */
 static int map_backing(struct file *file, struct vm_area_struct *vma)
 {
+	struct fuse_backing_mapped *mapped;
 	int err;
 
-	err = fuse_backing_may_mmap(file->private_data, vma);
+	err = fuse_backing_may_mmap(file->private_data, vma) ?:
+	      fuse_backing_map_start(file, &mapped);
 	if (err)
 		return err;
-	if (!fuse_backing_may_pin(file))
-		return 1;
-	err = map_pinned(file, vma);
-	if (err)
-		fuse_backing_not_pinned(file);
+	err = call_mmap_of(file, vma);
+	fuse_backing_map_end(mapped, file, err ? NULL : vma->vm_file);
 	return err;
 }
 

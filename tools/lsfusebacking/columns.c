@@ -52,7 +52,7 @@ const struct column_info infos[NR_COLUMNS] = {
 	[COL_OPENS] = { "OPENS", 5, RIGHT, NUMBER, FACT_OPENS, false,
 		"open FUSE files that use the file" },
 	[COL_MMAPS] = { "MMAPS", 5, RIGHT, NUMBER, FACT_MMAPS, false,
-		"FUSE inodes that keep the file because it was mmapped" },
+		"open FUSE files that were mmapped, and closed ones that still are" },
 	[COL_ATTACHED] = { "ATTACHED", 5, RIGHT, NUMBER, FACT_ATTACHED, false,
 		"FUSE inodes that the file, or parts of it, are attached to" },
 	[COL_PENDING] = { "PENDING", 5, RIGHT, NUMBER, FACT_PENDING, false,

@@ -43,7 +43,8 @@
  *               with passthrough
  *   ENOENT      the id is closed or was never registered; or it belongs to one open
  *               and another reply named it before
- *   EACCES      neither the registered descriptor nor the credentials of the
+ *   EACCES      neither the registered descriptor nor, unless it was registered
+ *               with FUSE_BACKING_MAP_AS_OPENED, the credentials of the
  *               registration allow the access mode; or the file is to be
  *               executed from a mount that forbids it
  *   EPERM       the backing file is immutable, or can only be appended to and
@@ -93,6 +94,15 @@
  */
 #define FUSE_BACKING_MAP_COPY_SPLICE	(1U << 17)
 
+/*
+ * fuse_backing_map.flags: the file is good for what its descriptor was opened for,
+ * and nothing else. Without, a client's open(2) for more succeeds if the credentials
+ * of the registration allow it, as if the server opened the file then: a server that
+ * registers the lower file of a union by mistake, where it should have copied it up,
+ * has it written to. With, that open fails with EACCES.
+ */
+#define FUSE_BACKING_MAP_AS_OPENED	(1U << 18)
+
 /**
  * enum fuse_backing_mode - how a backing file was mapped
  * @FUSE_BACKING_MODE_ID: its id may be named until it is closed
@@ -136,7 +146,7 @@ enum fuse_backing_state {
  * @state: enum fuse_backing_state
  * @access: FUSE_BACKING_READ and _WRITE, what the descriptor was opened for
  * @files: FUSE files that are open through it
- * @mmaps: FUSE inodes that keep it because they were mmapped
+ * @mmaps: open FUSE files that were mmapped, and closed ones that still are
  * @attached: FUSE inodes that it is attached to
  * @pending: attachments that wait for their inode
  * @dev_major: device of the backing inode's superblock, as in mountinfo
@@ -427,8 +437,8 @@ struct fuse_backing_close_all {
  *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
  *   EINVAL      unknown flags, or padding or reserved are not 0
  *   ENOENT      nothing is attached to the node; nor, to be taken away, open
- *   EBUSY       the inode was mmapped through a backing file, and is kept until it
- *               is forgotten: nothing was done
+ *   EBUSY       a backing file of the inode, or extents of it, are mmapped: nothing
+ *               was done
  *   EFAULT      the structure is not readable
  *   EINTR       a signal came; open files may have lost the backing file,
  *               and another call waits for the rest

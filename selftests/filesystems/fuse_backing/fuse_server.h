@@ -172,6 +172,10 @@ int fuse_server_open_id(struct fuse_server *srv, const char *name, int flags,
 			int id);
 
 /* The ioctls of /dev/fuse: an id or 0, or -errno. */
+#define FUSE_BACKING_MAP_KNOWN	(FUSE_BACKING_MAP_AUTO_CLOSE | \
+				 FUSE_BACKING_MAP_COPY_SPLICE | \
+				 FUSE_BACKING_MAP_AS_OPENED)
+
 int fuse_backing_open(int dev, int fd);
 int fuse_backing_open_path(int dev, const char *path, int flags);
 int fuse_backing_open_once(int dev, const char *path, int flags);

@@ -77,6 +77,8 @@ struct client {
 	bool revoked;		/* the backing file was taken away */
 	bool append_only;
 	char *map;
+	bool mapped;		/* that is of the backing file, or the extents */
+	bool pinned;		/* it was so, and the backing file is not gone */
 };
 
 /* What an open is to be answered with. */
@@ -150,6 +152,7 @@ void set_reply(struct fuse_server_file *file, const struct reply *r);
 bool may_read(const struct client *c);
 bool may_write(const struct client *c);
 bool has_no_handle(const struct client *c);
+void client_mapped(struct client *c, void *map);
 void client_unmap(struct client *c);
 void client_flags(struct client *c);
 

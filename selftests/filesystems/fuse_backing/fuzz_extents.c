@@ -816,8 +816,7 @@ static void client_map(struct client *c)
 		     names[c->name], c->flags, prot, shared, map, errno, want);
 	if (map == MAP_FAILED)
 		return;
-	c->map = map;
-	model_pin(&session.mount[c->mount].model, 0, c->name);
+	client_mapped(c, map);
 	check_page(c, pos);
 }
 

@@ -316,9 +316,17 @@ void model_claim(struct model *m, int id)
 
 void model_pin(struct model *m, int id, unsigned int name)
 {
-	if (id)
-		m->map[id].pins |= 1U << name;
-	m->node[name].mmapped = true;
+	m->map[id].pins++;
+	m->map[id].pins_of[name]++;
+}
+
+void model_unpin(struct model *m, int id, unsigned int name)
+{
+	m->map[id].pins--;
+	m->map[id].pins_of[name]--;
+	remove_unused(m, id);
+	/* the thread gives it up */
+	m->settling = true;
 }
 
 void model_evict(struct model *m, unsigned int name)
@@ -331,11 +339,8 @@ void model_evict(struct model *m, unsigned int name)
 		m->settling = true;
 	}
 	*node = (struct model_node) { .cached = node->cached };
-	for (int id = 1; id < MODEL_IDS; id++) {
-		if (!(m->map[id].pins & 1U << name) && id != attached)
-			continue;
-		m->map[id].pins &= ~(1U << name);
-		remove_unused(m, id);
+	if (attached) {
+		remove_unused(m, attached);
 		m->settling = true;
 	}
 }
@@ -648,7 +653,7 @@ int model_detach(struct model *m, const struct fuse_backing_detach *args)
 		return -EINVAL;
 	done = detach_pending(m, args->nodeid, args->generation);
 	if (node && args->flags & FUSE_BACKING_DETACH_REVOKE) {
-		if (node->mmapped)
+		if (node->maps)
 			return -EBUSY;
 		node->revocations++;
 		done |= node->opens;
@@ -784,7 +789,7 @@ static const char *line_differs(const struct model *m,
 		return "access";
 	if (line->files != count_files(m, line->id))
 		return "files";
-	if (line->mmaps != (unsigned int)__builtin_popcount(map->pins))
+	if (line->mmaps != map->pins)
 		return "mmaps";
 	if (line->attached != count_attached(m, line->id))
 		return "attached";
@@ -836,7 +841,7 @@ static bool uses_node(const struct model *m, int id, __u64 node)
 		    set_has(&m->set[i], id))
 			return true;
 	return name < MODEL_NODES &&
-	       (map->users_of[name] || map->pins & 1U << name ||
+	       (map->users_of[name] || map->pins_of[name] ||
 		m->node[name].attached == id);
 }
 
@@ -870,7 +875,7 @@ const char *model_entry_differs(const struct model *m, __u32 start,
 		return "access";
 	if (entry->files != count_files(m, id))
 		return "files";
-	if (entry->mmaps != (__u32)__builtin_popcount(map->pins))
+	if (entry->mmaps != map->pins)
 		return "mmaps";
 	if (entry->attached != count_attached(m, id))
 		return "attached";
@@ -890,6 +895,8 @@ int model_permission(const struct model_mapping *map, __u8 rights, int flags,
 		     bool *append_only)
 {
 	*append_only = false;
+	if (map->as_opened)
+		rights &= MODEL_APPEND;
 	if (wants(flags, O_RDONLY) && !((map->mode | rights) & MODEL_READ))
 		return -EACCES;
 	if (!wants(flags, O_WRONLY))

@@ -34,13 +34,15 @@ struct model_mapping {
 	bool in_table;
 	bool closed;		/* the id is not good for opens any more */
 	bool per_open;		/* the first reply that names it closes it */
+	bool as_opened;		/* what the server may do counts for nothing */
 	bool per_inode;		/* somebody attached it, or tried to */
 	bool block;		/* extents of it were good for a node */
 	__u8 file;		/* which backing file it is */
 	__u8 mode;		/* of the descriptor */
 	__u32 users;		/* open FUSE files */
 	__u32 users_of[MODEL_NODES];
-	__u32 pins;		/* names whose inodes keep it: was mmapped */
+	__u32 pins;		/* files that were mmapped, and are open or mapped */
+	__u32 pins_of[MODEL_NODES];
 	__u32 removed_at;	/* value of handed_out then */
 };
 
@@ -77,7 +79,7 @@ struct model_set {
 struct model_node {
 	bool known;		/* to the kernel */
 	bool cached;		/* open in cached mode, all the time */
-	bool mmapped;		/* through a backing file */
+	__u32 maps;		/* of a backing file, or of extents */
 	int attached;		/* an id, or 0 */
 	__u8 modes;		/* that it may be opened for */
 	struct model_set *set;	/* attached instead of an id, or NULL */
@@ -133,8 +135,9 @@ void model_open(struct model *m, int id, unsigned int name);
 void model_release(struct model *m, int id, unsigned int name);
 void model_claim(struct model *m, int id);
 
-/* It was mapped by @id, or by its extents if that is 0. */
+/* An open file of @name is mapped for the first time, on @id; and is gone. */
 void model_pin(struct model *m, int id, unsigned int name);
+void model_unpin(struct model *m, int id, unsigned int name);
 void model_evict(struct model *m, unsigned int name);
 void model_abort(struct model *m);
 

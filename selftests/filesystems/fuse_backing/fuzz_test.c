@@ -178,7 +178,7 @@ static bool tolerated(const struct model *m, int want, int got)
 }
 
 static void check_registration(struct fuzz_mount *mount,
-			       const struct descriptor *d, bool per_open,
+			       const struct descriptor *d, __u32 flags,
 			       int want, int got)
 {
 	const char *wrong = NULL;
@@ -191,7 +191,8 @@ static void check_registration(struct fuzz_mount *mount,
 		wrong = model_registered(&mount->model, got, &(struct model_mapping) {
 			.file = d->file,
 			.mode = d->mode,
-			.per_open = per_open,
+			.per_open = flags & FUSE_BACKING_MAP_AUTO_CLOSE,
+			.as_opened = flags & FUSE_BACKING_MAP_AS_OPENED,
 		});
 	else if (got != want && !tolerated(&mount->model, want, got))
 		wrong = "result";
@@ -232,15 +233,15 @@ static void op_register(struct fuzz_mount *mount)
 		map.padding = 1ULL << below(64);
 	if (chance(30))
 		map.flags ^= FUSE_BACKING_MAP_COPY_SPLICE;
-	if (map.flags & ~(FUSE_BACKING_MAP_AUTO_CLOSE |
-			  FUSE_BACKING_MAP_COPY_SPLICE) || map.padding)
+	if (chance(10))
+		map.flags ^= FUSE_BACKING_MAP_AS_OPENED;
+	if (map.flags & ~FUSE_BACKING_MAP_KNOWN || map.padding)
 		want = -EINVAL;
 	if (chance(1)) {
 		dev = session.unmounted;
 		want = -EPERM;
 	}
-	check_registration(mount, &d, map.flags & FUSE_BACKING_MAP_AUTO_CLOSE,
-			   want, register_map(dev, &map));
+	check_registration(mount, &d, map.flags, want, register_map(dev, &map));
 }
 
 static void op_close_id(struct fuzz_mount *mount)
@@ -826,12 +827,22 @@ static void release_client(struct client *c)
 	c->set = NULL;
 }
 
+/* Nobody has the backing file any more, which was mapped. */
+static void unpin_client(struct client *c)
+{
+	if (!c->pinned || c->mapped || (c->fd >= 0 && !c->revoked))
+		return;
+	c->pinned = false;
+	model_unpin(&session.mount[c->mount].model, c->id, c->name);
+}
+
 /* Its I/O is the server's from now on, and its mapping not its own. */
 static void revoke_client(struct client *c)
 {
 	release_client(c);
 	c->revoked = true;
 	c->direct = true;
+	unpin_client(c);
 	totals->revoked++;
 }
 
@@ -998,15 +1009,27 @@ static void client_close(struct client *c)
 	c->fd = -1;
 	if (!c->revoked && !(c->set && c->map))
 		release_client(c);
+	unpin_client(c);
 	drop_client(c);
+}
+
+void client_mapped(struct client *c, void *map)
+{
+	c->map = map;
+	c->mapped = true;
+	session.mount[c->mount].model.node[c->name].maps++;
 }
 
 void client_unmap(struct client *c)
 {
 	munmap(c->map, PAGE);
 	c->map = NULL;
+	if (c->mapped)
+		session.mount[c->mount].model.node[c->name].maps--;
+	c->mapped = false;
 	if (c->set && c->fd < 0)
 		release_client(c);
+	unpin_client(c);
 	drop_client(c);
 }
 
@@ -1095,8 +1118,10 @@ static void client_map(struct client *c)
 		     c->flags, map, errno);
 	if (map == MAP_FAILED)
 		return;
-	c->map = map;
-	model_pin(&session.mount[c->mount].model, c->id, c->name);
+	client_mapped(c, map);
+	if (!c->pinned)
+		model_pin(&session.mount[c->mount].model, c->id, c->name);
+	c->pinned = true;
 	if (*(__u32 *)map != c->file)
 		fail("mapping of \"%s\" is not \"%s\"", names[c->name],
 		     names[c->file]);
@@ -1408,7 +1433,7 @@ static int add_mount(struct fuzz_mount *mount, const char *mountpoint)
 	for (int i = 0; i < NAMES; i++)
 		if (!fuse_server_add(&mount->srv, names[i]))
 			return -ENOSPC;
-	model_init(&mount->model, SOFT_LIMIT);
+	model_init(&mount->model, HARD_LIMIT);
 	mount->model.node[PLAIN].cached = true;
 	return 0;
 }

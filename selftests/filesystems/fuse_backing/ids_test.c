@@ -44,9 +44,9 @@ FIXTURE_TEARDOWN(ids)
 	env_teardown(&self->env);
 }
 
-static int set_own_nofile(unsigned long soft)
+static int set_own_nofile(unsigned long files)
 {
-	struct rlimit limit = { soft, 65536 };
+	struct rlimit limit = { files, files };
 
 	return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
 }

@@ -388,13 +388,12 @@ static int map_a(struct env *env, struct opened *o, char **map)
 	return 0;
 }
 
-static bool gone_after_eviction(pid_t thread, int id)
+static bool is_gone(pid_t thread, int id)
 {
-	/* A round may only age the inode: go on until it is evicted. */
-	return wait_until(!scratch_drop_caches() && !table_has(thread, id));
+	return wait_until(!table_has(thread, id));
 }
 
-TEST_F(lifetime, mapped_file_stays_until_eviction)
+TEST_F(lifetime, mapped_file_stays_until_munmap)
 {
 	struct opened o;
 	char *map;
@@ -407,8 +406,8 @@ TEST_F(lifetime, mapped_file_stays_until_eviction)
 	map[7] = 'm';
 	EXPECT_EQ(0, scratch_compare("a", map, MAP_SIZE, 0));
 	munmap(map, MAP_SIZE);
-	EXPECT_TRUE(gone_after_eviction(o.thread, o.id));
-	/* a worker closes the file once it is out of the table */
+	EXPECT_TRUE(is_gone(o.thread, o.id));
+	/* the thread closes the file once it is out of the table */
 	EXPECT_TRUE(wait_until(!scratch_umount_backing()));
 }
 
@@ -421,15 +420,13 @@ TEST_F(lifetime, mapped_file_with_live_id)
 
 	ASSERT_EQ(0, map_a(&self->env, &o, &map));
 	munmap(map, MAP_SIZE);
-	for (int i = 0; i < 20; i++)
-		scratch_drop_caches();
 	EXPECT_TRUE(table_has(o.thread, o.id));
 	fd = fuse_server_open_id(&self->env.srv, "a", O_RDWR, o.id);
 	EXPECT_LE(0, fd);
 	EXPECT_EQ(0, file_works(fd));
 	close(fd);
 	EXPECT_EQ(0, fuse_backing_close(self->env.srv.fd, o.id));
-	EXPECT_TRUE(gone_after_eviction(o.thread, o.id));
+	EXPECT_TRUE(is_gone(o.thread, o.id));
 }
 
 TEST_F(lifetime, mapped_file_goes_with_umount)
@@ -461,7 +458,7 @@ TEST_F(lifetime, mapped_file_survives_the_server)
 	EXPECT_EQ(0, scratch_compare("a", map, MAP_SIZE, 0));
 
 	munmap(map, MAP_SIZE);
-	EXPECT_TRUE(gone_after_eviction(o.thread, o.id));
+	EXPECT_TRUE(is_gone(o.thread, o.id));
 	EXPECT_TRUE(wait_until(!scratch_umount_backing()));
 }
 

@@ -3,10 +3,10 @@
  * Backing files are limited as open files are.
  *
  * Proves: RLIMIT_NOFILE of the mount's kernel thread is a copy of the first
- * registrant's; with a limit of N exactly N-1 files can be registered, the
- * next one fails with EMFILE and leaves nothing behind; prlimit(2) on the
- * thread changes the limit at once and evicts nothing; the thread counts as
- * a process of its user.
+ * registrant's hard limit, soft and hard; with a limit of N exactly N-1 files can
+ * be registered, the next one fails with EMFILE and leaves nothing behind;
+ * prlimit(2) on the thread changes the limit at once and evicts nothing; the thread
+ * counts as a process of its user.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -88,14 +88,14 @@ TEST_F(limits, limit_is_the_first_registrants)
 	pid = thread_find(self->env.srv.dev);
 	ASSERT_NE(0, pid);
 	ASSERT_EQ(0, thread_nofile(pid, &soft, &hard));
-	EXPECT_EQ(77, soft);
+	EXPECT_EQ(99, soft);
 	EXPECT_EQ(99, hard);
 
 	/* A copy: what becomes of the registrant's limit is its own affair. */
-	ASSERT_EQ(0, set_nofile(0, 88, 99));
+	ASSERT_EQ(0, set_nofile(0, 88, 88));
 	ASSERT_LT(0, fuse_backing_open(self->env.srv.fd, self->fd));
 	ASSERT_EQ(0, thread_nofile(pid, &soft, &hard));
-	EXPECT_EQ(77, soft);
+	EXPECT_EQ(99, soft);
 	EXPECT_EQ(99, hard);
 }
 
@@ -105,7 +105,7 @@ TEST_F(limits, emfile_exactly_at_the_limit)
 	struct dev_fdinfo info;
 	int err;
 
-	ASSERT_EQ(0, set_nofile(0, 32, 64));
+	ASSERT_EQ(0, set_nofile(0, 16, 32));
 	EXPECT_EQ(31, register_until_error(srv->fd, self->fd, 100, &err));
 	EXPECT_EQ(-EMFILE, err);
 	EXPECT_EQ(31, table_count(thread_find(srv->dev)));
@@ -137,7 +137,7 @@ TEST_F(limits, prlimit_raises_at_once)
 	pid_t pid;
 	int err;
 
-	ASSERT_EQ(0, set_nofile(0, 16, 1024));
+	ASSERT_EQ(0, set_nofile(0, 16, 16));
 	EXPECT_EQ(15, register_until_error(srv->fd, self->fd, 100, &err));
 	EXPECT_EQ(-EMFILE, err);
 	pid = thread_find(srv->dev);
@@ -212,7 +212,7 @@ TEST_F(limits, first_registrant_without_room)
 {
 	struct fuse_server *srv = &self->env.srv;
 
-	ASSERT_EQ(0, set_nofile(0, 1, 1024));
+	ASSERT_EQ(0, set_nofile(0, 1, 1));
 	EXPECT_EQ(-EMFILE, fuse_backing_open(srv->fd, self->fd));
 	EXPECT_EQ(-EMFILE, fuse_backing_open(srv->fd, self->fd));
 	ASSERT_EQ(0, set_nofile(0, 1024, 1024));
@@ -225,7 +225,7 @@ TEST_F(limits, used_slots_count_after_close)
 	struct fuse_server *srv = &self->env.srv;
 	int err, fd;
 
-	ASSERT_EQ(0, set_nofile(0, 16, 64));
+	ASSERT_EQ(0, set_nofile(0, 16, 16));
 	ASSERT_EQ(15, register_until_error(srv->fd, self->fd, 100, &err));
 	fd = fuse_server_open_id(srv, "a", O_RDONLY, 3);
 	ASSERT_LE(0, fd);
@@ -301,7 +301,7 @@ TEST_F_TIMEOUT(limits, refusals_leak_nothing, 120)
 	int dir, err, refused = 0;
 	long files;
 
-	ASSERT_EQ(0, set_nofile(0, 16, 64));
+	ASSERT_EQ(0, set_nofile(0, 16, 16));
 	ASSERT_EQ(15, register_until_error(srv->fd, self->fd, 100, &err));
 	dir = open(SCRATCH_ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ASSERT_LE(0, dir);

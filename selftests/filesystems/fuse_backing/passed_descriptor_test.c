@@ -6,7 +6,8 @@
  * and could not open by its path, passes through with the modes of the
  * descriptor and never with others; a descriptor that can only append stays
  * one; O_PATH gives nothing. Controls: the same modes are no limit where the
- * server could open the file itself.
+ * server could open the file itself, unless it registers with
+ * FUSE_BACKING_MAP_AS_OPENED.
  *
  * Privilege: root, to mount and to open the files; the server, the client and
  * the ioctls are an ordinary user's without capabilities.
@@ -189,6 +190,53 @@ TEST_F(passed, read_write)
 	EXPECT_TRUE(reads(fd));
 	munmap(map, MAX);
 	close(fd);
+}
+
+/* A file of the server's own that it doesn't mean to be written to */
+TEST_F(passed, own_as_opened)
+{
+	int dev = self->srv->fd;
+	int id = fuse_backing_open_with(dev, scratch_path("own"), O_RDONLY,
+					FUSE_BACKING_MAP_AS_OPENED);
+	int path = fuse_backing_open_with(dev, scratch_path("own"), O_PATH,
+					  FUSE_BACKING_MAP_AS_OPENED);
+	int log = fuse_backing_open_with(dev, scratch_path("own"),
+					 O_WRONLY | O_APPEND,
+					 FUSE_BACKING_MAP_AS_OPENED);
+	int any = fuse_backing_open_path(dev, scratch_path("own"), O_RDONLY);
+
+	ASSERT_LT(0, id);
+	ASSERT_LT(0, path);
+	ASSERT_LT(0, log);
+	ASSERT_LT(0, any);
+	EXPECT_EQ(0, use(self->srv, "own", O_RDONLY, id));
+	EXPECT_EQ(-EACCES, use(self->srv, "own", O_WRONLY, id));
+	EXPECT_EQ(-EACCES, use(self->srv, "own", O_RDWR, id));
+	EXPECT_EQ(-EACCES, use(self->srv, "own", O_RDONLY, path));
+	EXPECT_EQ(-EPERM, use(self->srv, "own", O_WRONLY, log));
+	EXPECT_EQ(-EACCES, use(self->srv, "own", O_RDONLY, log));
+	EXPECT_EQ(0, use(self->srv, "own", O_RDWR, any));
+}
+
+/* As an attachment */
+TEST_F(passed, own_as_opened_attached)
+{
+	__u32 both = FUSE_BACKING_READ | FUSE_BACKING_WRITE;
+	struct fuse_server_file *own = &self->srv->sh->file[5];
+	int dev = self->srv->fd, fd;
+	int id = fuse_backing_open_with(dev, scratch_path("own"), O_RDONLY,
+					FUSE_BACKING_MAP_AS_OPENED);
+
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, fuse_backing_attach(dev, fuse_server_node(self->srv, own),
+					 0, id, both |
+					 FUSE_BACKING_ATTACH_PENDING));
+	fd = fuse_server_open(self->srv, "own", O_RDONLY);
+	EXPECT_LE(0, fd);
+	EXPECT_TRUE(reads(fd));
+	close(fd);
+	EXPECT_EQ(-EACCES, fuse_server_open(self->srv, "own", O_RDWR));
+	EXPECT_EQ(0, own->opens);
 }
 
 /* One descriptor for reading and one for writing don't add up. */

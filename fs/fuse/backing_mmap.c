@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: what is mapped.
+ *
+ * A vma has the backing file, and not the FUSE file that it was mapped through, which
+ * may be closed.  The mapping of the backing id stays in use until the last reference on
+ * that backing file is gone: munmap(2) and exit(2), but also who dumps core or handles a
+ * fault may have it.
+ *
+ * Where the backing filesystem is a stacked one, the vma has a file below the backing file.
+ * Either pins the FUSE inode, as the path that the user opened.
+ *
+ * Locking: fuse_inode::lock protects the list of what is mapped; file::f_lock isn't taken
+ * inside of it.
+ */
+
+#include "fuse_i.h"
+#include "backing_io.h"
+
+#include <linux/backing-file-owner.h>
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+
+/**
+ * struct fuse_backing_mapped - a backing file of a FUSE inode that is mapped
+ * @owner: of the file that the vmas have
+ * @use: the user of the mapping
+ * @fb: the mapping, with a reference
+ * @fi: the FUSE inode
+ * @link: in fuse_inode_backing::mapped
+ * @stacked: what the vmas have isn't the backing file, but one below it
+ */
+struct fuse_backing_mapped {
+	struct backing_file_owner owner;
+	struct fuse_backing_use use;
+	struct fuse_backing *fb;
+	struct fuse_inode *fi;
+	struct list_head link;
+	bool stacked;
+};
+
+static void leave_inode(struct fuse_backing_mapped *mapped)
+{
+	struct fuse_inode *fi = mapped->fi;
+
+	spin_lock(&fi->lock);
+	list_del(&mapped->link);
+	spin_unlock(&fi->lock);
+	fuse_backing_unuse(mapped->fb, &mapped->use);
+}
+
+/* Nobody has the file any more; whoever unmounts then waits for the thread */
+static void released(struct backing_file_owner *owner)
+{
+	struct fuse_backing_mapped *mapped =
+		container_of(owner, struct fuse_backing_mapped, owner);
+
+	leave_inode(mapped);
+	fuse_backing_put_deferred(mapped->fb);
+	kfree(mapped);
+}
+
+/* Nobody takes the backing file away from a file that has another reference on it */
+static bool keep_file(struct fuse_backing_mapped *mapped,
+		      const struct fuse_file *ff, struct fuse_inode *fi)
+{
+	bool may;
+
+	spin_lock(&fi->lock);
+	may = !fuse_backing_is_revoked(ff);
+	if (may)
+		get_file(ff->passthrough);
+	if (may && mapped)
+		list_add(&mapped->link, &fi->backing.mapped);
+	spin_unlock(&fi->lock);
+	return may;
+}
+
+static struct fuse_backing_mapped *make_mapped(const struct fuse_file *ff,
+					       struct fuse_inode *fi)
+{
+	struct fuse_backing_mapped *mapped;
+
+	mapped = kzalloc(sizeof(*mapped), GFP_KERNEL_ACCOUNT);
+	if (!mapped)
+		return NULL;
+	mapped->owner.key = ff->fb;
+	mapped->owner.released = released;
+	mapped->fb = ff->fb;
+	mapped->fi = fi;
+	return mapped;
+}
+
+/**
+ * fuse_backing_map_start - a backing file is about to be mapped
+ * @file: a FUSE file between fuse_backing_io_start() and _end()
+ * @mapped: set for fuse_backing_map_end(); %NULL if it is known to be mapped
+ *
+ * Context: process context; may sleep.
+ * Return: 0, and fuse_backing_map_end() must be called, until which the backing file
+ *	can't be taken away; 1 if it was; -ENOMEM.
+ */
+int fuse_backing_map_start(struct file *file,
+			   struct fuse_backing_mapped **mapped)
+{
+	struct fuse_inode *fi = get_fuse_inode(file_inode(file));
+	struct fuse_file *ff = file->private_data;
+
+	*mapped = NULL;
+	if (!READ_ONCE(ff->backing_use.mapped)) {
+		*mapped = make_mapped(ff, fi);
+		if (!*mapped)
+			return -ENOMEM;
+	}
+	if (!keep_file(*mapped, ff, fi)) {
+		kfree(*mapped);
+		return 1;
+	}
+	if (*mapped) {
+		refcount_inc(&ff->fb->count);
+		fuse_backing_use(ff->fb, &(*mapped)->use, FUSE_BACKING_MMAP,
+				 fi->nodeid);
+	}
+	return 0;
+}
+
+/* Not mapped after all, or known already; the caller keeps the backing file */
+static void forget(struct fuse_backing_mapped *mapped)
+{
+	leave_inode(mapped);
+	fuse_backing_put(mapped->fb);
+	kfree(mapped);
+}
+
+static void set_stacked(struct fuse_backing_mapped *mapped,
+			struct fuse_file *ff, bool stacked)
+{
+	struct fuse_inode *fi = mapped->fi;
+
+	spin_lock(&fi->lock);
+	mapped->stacked = stacked;
+	if (!stacked)
+		WRITE_ONCE(ff->backing_use.mapped, true);
+	spin_unlock(&fi->lock);
+}
+
+/* Returns false if the file has an owner of ours */
+static bool own(struct fuse_backing_mapped *mapped, struct fuse_file *ff,
+		struct file *vm_file)
+{
+	set_stacked(mapped, ff, vm_file != ff->passthrough);
+	/* of a file without owners nobody hears: mapped until the inode is evicted */
+	return !(vm_file->f_mode & FMODE_BACKING) ||
+	       backing_file_add_owner(vm_file, &mapped->owner);
+}
+
+/**
+ * fuse_backing_map_end - a backing file is mapped
+ * @mapped: from fuse_backing_map_start()
+ * @file: the FUSE file
+ * @vm_file: what the vma has; %NULL if it couldn't be mapped
+ *
+ * Context: process context.
+ */
+void fuse_backing_map_end(struct fuse_backing_mapped *mapped, struct file *file,
+			  struct file *vm_file)
+{
+	struct fuse_file *ff = file->private_data;
+
+	if (mapped && !(vm_file && own(mapped, ff, vm_file)))
+		forget(mapped);
+	/* not the last one */
+	fput(ff->passthrough);
+}
+
+/* Has nobody but the FUSE file the backing file any more, which was mapped? */
+static bool is_unmapped(const struct fuse_file *ff)
+{
+	return READ_ONCE(ff->backing_use.mapped) &&
+	       file_count(ff->passthrough) == 1;
+}
+
+/* Of files that are not the backing files themselves, that can't be told */
+static bool is_any_file_mapped(struct fuse_inode *fi)
+{
+	size_t mapped = list_count_nodes(&fi->backing.mapped);
+	const struct fuse_file *ff;
+
+	if (!mapped)
+		return false;
+	list_for_each_entry(ff, &fi->backing.open, backing_link)
+		if (!ff->extents && is_unmapped(ff))
+			mapped--;
+	return mapped;
+}
+
+/**
+ * fuse_inode_backing_is_mapped - may somebody have an inode's backing file mapped
+ * @fi: the FUSE inode
+ *
+ * Or, where it has extents, pages of the inode itself.
+ *
+ * Context: fuse_inode::lock is held.
+ * Return: whether it is so, and what is mapped may still be used without asking.
+ */
+bool fuse_inode_backing_is_mapped(struct fuse_inode *fi)
+{
+	lockdep_assert_held(&fi->lock);
+
+	return is_any_file_mapped(fi) ||
+	       (fi->backing.inode == &fi->inode &&
+		mapping_mapped(fi->inode.i_mapping));
+}
+
+/**
+ * fuse_inode_backing_is_stored_to - may somebody store to an inode's backing file
+ * @fi: the FUSE inode
+ *
+ * By a mapping, made in whatever way.
+ *
+ * Context: fuse_inode::lock is held.
+ * Return: whether one is there; always if what is mapped is below a backing file.
+ */
+bool fuse_inode_backing_is_stored_to(struct fuse_inode *fi)
+{
+	const struct fuse_backing_mapped *mapped;
+
+	lockdep_assert_held(&fi->lock);
+
+	list_for_each_entry(mapped, &fi->backing.mapped, link)
+		if (mapped->stacked ||
+		    mapping_writably_mapped(mapped->fb->file->f_mapping))
+			return true;
+	return false;
+}
+
+/**
+ * fuse_inode_backing_evict_mapped - an inode goes
+ * @fi: the FUSE inode, which nobody else uses
+ *
+ * What is mapped keeps it, unless nobody says when that ends.
+ *
+ * Context: may be memory reclaim: backing files are closed by the thread.
+ */
+void fuse_inode_backing_evict_mapped(struct fuse_inode *fi)
+{
+	struct fuse_backing_mapped *mapped, *next;
+
+	list_for_each_entry_safe(mapped, next, &fi->backing.mapped, link)
+		released(&mapped->owner);
+}
