@@ -804,7 +804,7 @@ static struct task_struct *create_thread(struct kthread_files *kf,
  * @namefmt: printf-style name of the thread, shown in full by /proc/PID/comm
  *
  * The thread gets the caller's credentials without capabilities and keyrings,
- * and the caller's RLIMIT_NOFILE, both as they are now.  It counts as a process
+ * and the caller's hard RLIMIT_NOFILE, both as they are now.  It counts as a process
  * of the caller's user; RLIMIT_NPROC of the caller applies as in fork(2).
  * Memory of the table and of the thread itself is charged to the caller's memory
  * cgroup, and its pids cgroup counts the thread as one of its tasks; it is a member

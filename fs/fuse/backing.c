@@ -22,7 +22,8 @@
  * Closing: a file on another FUSE may wait for that one's server, without end and
  * beyond the reach of signals, so the thread closes it, and whoever needs it
  * closed can give up.  Other files are closed by who puts them, and by the thread
- * only where that can't be: when an inode is evicted, or a connection aborted.
+ * only where that can't be: when an inode is evicted, or a connection aborted.  The
+ * last munmap(2) doesn't wait for what the thread has to close.
  */
 
 #include "fuse_i.h"

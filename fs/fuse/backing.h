@@ -119,7 +119,8 @@ enum fuse_backing_closed_by {
  * @generation: of the FUSE inode, if it is an attachment; set by its owner
  * @kind: what it is
  * @stored_to: it was mmapped to be written to, and may be so once more
- * @mapped: it was mmapped, and the backing file itself is what the vma got; set once
+ * @mapped: of an open FUSE file that was mmapped, where the backing file itself is
+ *	what the vma got; set once
  */
 struct fuse_backing_use {
 	struct list_head link;
@@ -127,7 +128,7 @@ struct fuse_backing_use {
 	u32 generation;
 	enum fuse_backing_use_kind kind;
 	bool stored_to;
-	bool mapped;
+	struct fuse_backing_mapped *mapped;
 };
 
 /**
@@ -159,13 +160,15 @@ struct fuse_backing_users {
  * @files: how many files are open in passthrough mode
  * @attached: what the kernel opens files on without asking the server
  * @was_attached: there is, or was, something attached; set once
- * @stored_to: somebody may be writing to such a mapping, which nobody hears of
+ * @stored_to: somebody may be storing to a backing file, which nobody hears of
  * @remote_locks: the server may keep POSIX locks on it; set once
  * @remote_data: the server may have data of a file with extents that isn't on its
  *	disk yet; set once
  * @revoked_at: files that are older lost their backing file
  * @open: files that are open in passthrough mode, fuse_file::backing_link
  * @mapped: backing files that were mmapped, and that somebody still has
+ * @nr_mapped: how many those are
+ * @untold: one of them is a file that nobody will say is gone; set once
  *
  * All but @remote_locks and @remote_data are protected by fuse_inode::lock.
  */
@@ -180,6 +183,8 @@ struct fuse_inode_backing {
 	u64 revoked_at;
 	struct list_head open;
 	struct list_head mapped;
+	unsigned long nr_mapped;
+	bool untold;
 };
 
 /**
@@ -341,6 +346,7 @@ int fuse_backing_map_start(struct file *file,
 			   struct fuse_backing_mapped **mapped);
 void fuse_backing_map_end(struct fuse_backing_mapped *mapped, struct file *file,
 			  struct file *vm_file);
+void fuse_backing_unmap(struct fuse_file *ff);
 bool fuse_inode_backing_is_mapped(struct fuse_inode *fi);
 bool fuse_inode_backing_is_stored_to(struct fuse_inode *fi);
 void fuse_inode_backing_evict_mapped(struct fuse_inode *fi);

@@ -853,8 +853,11 @@ static int revoke_attached(struct fuse_backing_nodes *nodes,
 			   struct fuse_inode *fi,
 			   struct fuse_backing_attachment **att)
 {
+	struct address_space *pages = fi->inode.i_mapping;
 	int files;
 
+	/* a vma that is being changed is still one */
+	i_mmap_lock_read(pages);
 	spin_lock(&nodes->lock);
 	spin_lock(&fi->lock);
 	files = fuse_backing_revoke_start(fi);
@@ -869,6 +872,7 @@ static int revoke_attached(struct fuse_backing_nodes *nodes,
 		unuse(*att);
 	}
 	spin_unlock(&nodes->lock);
+	i_mmap_unlock_read(pages);
 	return files;
 }
 
@@ -943,7 +947,7 @@ static int detach(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
  *	is in flight, if the backing file is taken away.
  * Return: 0; -EPERM as for fuse_backing_open(); -EINVAL; -ENOENT if nothing is
  *	attached to the node or waits for it, and nothing is to be taken away;
- *	-EBUSY if it can't be, because the inode was mmapped; -EINTR.
+ *	-EBUSY if it can't be, because something of it is mmapped; -EINTR.
  */
 int fuse_backing_detach(struct fuse_conn *fc,
 			const struct fuse_backing_detach *args)

@@ -43,9 +43,14 @@ static int check_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
-/* What is mapped is found by the inode when the extents are to be taken away */
+/*
+ * What is mapped is found by the inode when the extents are to be taken away; if that is
+ * between here and there, pages are the server's.  Returns 1 if they just were.
+ */
 static int map_pages(struct file *file, struct vm_area_struct *vma)
 {
+	if (fuse_backing_is_revoked(file->private_data))
+		return 1;
 	return check_mmap(file, vma) ?: generic_file_mmap(file, vma);
 }
 
@@ -206,6 +211,13 @@ static bool start_fill(struct file *file)
 	return ff && READ_ONCE(ff->extents) && fuse_backing_io_start(file);
 }
 
+/* The extents were taken away while the file was mapped; or else the page is an error */
+static void open_at_server(struct file *file)
+{
+	if (file && fuse_backing_is_revoked(file->private_data))
+		fuse_backing_need_handle(file);
+}
+
 /**
  * fuse_extents_read_folio - fill a page of an inode that has extents
  * @file: an open FUSE file, or %NULL
@@ -218,8 +230,10 @@ static bool start_fill(struct file *file)
  */
 bool fuse_extents_read_folio(struct file *file, struct folio *folio, int *err)
 {
-	if (!start_fill(file))
+	if (!start_fill(file)) {
+		open_at_server(file);
 		return false;
+	}
 	*err = fill(file, folio);
 	folio_end_read(folio, !*err);
 	fuse_backing_io_end(file);

@@ -8,7 +8,8 @@
  * fault may have it.
  *
  * Where the backing filesystem is a stacked one, the vma has a file below the backing file.
- * Either pins the FUSE inode, as the path that the user opened.
+ * Either has an owner, which keeps the FUSE inode: the path that the user opened isn't ours
+ * if our mount is below another one.
  *
  * Locking: fuse_inode::lock protects the list of what is mapped; file::f_lock isn't taken
  * inside of it.
@@ -41,24 +42,38 @@ struct fuse_backing_mapped {
 	bool stacked;
 };
 
+static void leave_inode_locked(struct fuse_backing_mapped *mapped)
+{
+	if (list_empty(&mapped->link))
+		return;
+	list_del_init(&mapped->link);
+	mapped->fi->backing.nr_mapped--;
+}
+
 static void leave_inode(struct fuse_backing_mapped *mapped)
 {
 	struct fuse_inode *fi = mapped->fi;
 
 	spin_lock(&fi->lock);
-	list_del(&mapped->link);
+	leave_inode_locked(mapped);
 	spin_unlock(&fi->lock);
 	fuse_backing_unuse(mapped->fb, &mapped->use);
 }
 
-/* Nobody has the file any more; whoever unmounts then waits for the thread */
+/*
+ * Nobody has the file any more.  Where closing files can take for ever, that is for the
+ * thread to do, for which whoever unmounts waits.
+ */
 static void released(struct backing_file_owner *owner)
 {
 	struct fuse_backing_mapped *mapped =
 		container_of(owner, struct fuse_backing_mapped, owner);
 
 	leave_inode(mapped);
-	fuse_backing_put_deferred(mapped->fb);
+	if (mapped->fb->by_thread)
+		fuse_backing_put_deferred(mapped->fb);
+	else
+		fuse_backing_put(mapped->fb);
 	kfree(mapped);
 }
 
@@ -72,24 +87,28 @@ static bool keep_file(struct fuse_backing_mapped *mapped,
 	may = !fuse_backing_is_revoked(ff);
 	if (may)
 		get_file(ff->passthrough);
-	if (may && mapped)
+	if (may && mapped) {
 		list_add(&mapped->link, &fi->backing.mapped);
+		fi->backing.nr_mapped++;
+	}
 	spin_unlock(&fi->lock);
 	return may;
 }
 
-static struct fuse_backing_mapped *make_mapped(const struct fuse_file *ff,
-					       struct fuse_inode *fi)
+static struct fuse_backing_mapped *make_mapped(const struct file *file)
 {
+	const struct fuse_file *ff = file->private_data;
 	struct fuse_backing_mapped *mapped;
 
 	mapped = kzalloc(sizeof(*mapped), GFP_KERNEL_ACCOUNT);
 	if (!mapped)
 		return NULL;
 	mapped->owner.key = ff->fb;
+	mapped->owner.path = file->f_path;
 	mapped->owner.released = released;
 	mapped->fb = ff->fb;
-	mapped->fi = fi;
+	mapped->fi = get_fuse_inode(file_inode(file));
+	INIT_LIST_HEAD(&mapped->link);
 	return mapped;
 }
 
@@ -110,7 +129,7 @@ int fuse_backing_map_start(struct file *file,
 
 	*mapped = NULL;
 	if (!READ_ONCE(ff->backing_use.mapped)) {
-		*mapped = make_mapped(ff, fi);
+		*mapped = make_mapped(file);
 		if (!*mapped)
 			return -ENOMEM;
 	}
@@ -134,26 +153,36 @@ static void forget(struct fuse_backing_mapped *mapped)
 	kfree(mapped);
 }
 
-static void set_stacked(struct fuse_backing_mapped *mapped,
-			struct fuse_file *ff, bool stacked)
+/* Of a file without owners nobody hears: one such keeps its mapping for good */
+static bool own_untold(struct fuse_backing_mapped *mapped)
 {
 	struct fuse_inode *fi = mapped->fi;
+	bool first;
 
 	spin_lock(&fi->lock);
-	mapped->stacked = stacked;
-	if (!stacked)
-		WRITE_ONCE(ff->backing_use.mapped, true);
+	first = !fi->backing.untold;
+	fi->backing.untold = true;
+	mapped->stacked = true;
 	spin_unlock(&fi->lock);
+	return first;
 }
 
 /* Returns false if the file has an owner of ours */
 static bool own(struct fuse_backing_mapped *mapped, struct fuse_file *ff,
 		struct file *vm_file)
 {
-	set_stacked(mapped, ff, vm_file != ff->passthrough);
-	/* of a file without owners nobody hears: mapped until the inode is evicted */
-	return !(vm_file->f_mode & FMODE_BACKING) ||
-	       backing_file_add_owner(vm_file, &mapped->owner);
+	struct fuse_inode *fi = mapped->fi;
+
+	if (!(vm_file->f_mode & FMODE_BACKING))
+		return own_untold(mapped);
+	if (!backing_file_add_owner(vm_file, &mapped->owner))
+		return false;
+	spin_lock(&fi->lock);
+	mapped->stacked = vm_file != ff->passthrough;
+	if (!mapped->stacked)
+		WRITE_ONCE(ff->backing_use.mapped, mapped);
+	spin_unlock(&fi->lock);
+	return true;
 }
 
 /**
@@ -178,14 +207,27 @@ void fuse_backing_map_end(struct fuse_backing_mapped *mapped, struct file *file,
 /* Has nobody but the FUSE file the backing file any more, which was mapped? */
 static bool is_unmapped(const struct fuse_file *ff)
 {
-	return READ_ONCE(ff->backing_use.mapped) &&
-	       file_count(ff->passthrough) == 1;
+	return ff->backing_use.mapped && file_count(ff->passthrough) == 1;
+}
+
+/**
+ * fuse_backing_unmap - a FUSE file is giving up its backing file
+ * @ff: file data of the FUSE file
+ *
+ * If that isn't mapped, it is closed next, which may take a while.
+ *
+ * Context: fuse_inode::lock is held.
+ */
+void fuse_backing_unmap(struct fuse_file *ff)
+{
+	if (is_unmapped(ff))
+		leave_inode_locked(ff->backing_use.mapped);
 }
 
 /* Of files that are not the backing files themselves, that can't be told */
-static bool is_any_file_mapped(struct fuse_inode *fi)
+static bool is_any_file_mapped(const struct fuse_inode *fi)
 {
-	size_t mapped = list_count_nodes(&fi->backing.mapped);
+	unsigned long mapped = fi->backing.nr_mapped;
 	const struct fuse_file *ff;
 
 	if (!mapped)
@@ -202,7 +244,7 @@ static bool is_any_file_mapped(struct fuse_inode *fi)
  *
  * Or, where it has extents, pages of the inode itself.
  *
- * Context: fuse_inode::lock is held.
+ * Context: fuse_inode::lock and address_space::i_mmap_rwsem of the inode are held.
  * Return: whether it is so, and what is mapped may still be used without asking.
  */
 bool fuse_inode_backing_is_mapped(struct fuse_inode *fi)
@@ -240,7 +282,7 @@ bool fuse_inode_backing_is_stored_to(struct fuse_inode *fi)
  * fuse_inode_backing_evict_mapped - an inode goes
  * @fi: the FUSE inode, which nobody else uses
  *
- * What is mapped keeps it, unless nobody says when that ends.
+ * Only what nobody hears of can still be mapped.
  *
  * Context: may be memory reclaim: backing files are closed by the thread.
  */
@@ -248,6 +290,9 @@ void fuse_inode_backing_evict_mapped(struct fuse_inode *fi)
 {
 	struct fuse_backing_mapped *mapped, *next;
 
-	list_for_each_entry_safe(mapped, next, &fi->backing.mapped, link)
-		released(&mapped->owner);
+	list_for_each_entry_safe(mapped, next, &fi->backing.mapped, link) {
+		leave_inode(mapped);
+		fuse_backing_put_deferred(mapped->fb);
+		kfree(mapped);
+	}
 }

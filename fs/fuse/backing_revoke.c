@@ -190,6 +190,8 @@ static void take_file_locked(struct fuse_inode *fi, struct fuse_file *ff,
 		.file = ff->passthrough,
 		.fb = ff->fb,
 	};
+	if (!taken->extents)
+		fuse_backing_unmap(ff);
 	WRITE_ONCE(ff->extents, NULL);
 	ff->passthrough = FUSE_BACKING_NO_FILE;
 	ff->fb = NULL;
@@ -338,7 +340,7 @@ void fuse_backing_leave(struct fuse_file *ff, struct fuse_inode *fi)
  * fuse_backing_revoke_start - take the backing file away from all open files
  * @fi: the FUSE inode
  *
- * Context: fi->lock is held.
+ * Context: fi->lock is held, and i_mmap_rwsem of the inode's pages.
  * Return: how many files are open that have lost it now or before; -EBUSY if
  *	something of it is mapped, and nothing is done.
  */

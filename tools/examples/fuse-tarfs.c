@@ -99,7 +99,7 @@ static void explain(int err)
 			  "copy the archive to one below");
 		break;
 	case -EMFILE:
-		read_here("RLIMIT_NOFILE is reached", "see ulimit -n");
+		read_here("RLIMIT_NOFILE is reached", "see ulimit -Hn");
 		break;
 	case -EAGAIN:
 		read_here("RLIMIT_NPROC is reached", "see ulimit -u");

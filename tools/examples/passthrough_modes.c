@@ -17,7 +17,7 @@
  * Where the kernel can't do a mode, the next lower one is taken.
  *
  * No privilege is needed. What is made belongs to the user who runs this, and
- * open files of many inodes need a large `ulimit -n`.
+ * open files of many inodes need a large `ulimit -Hn`.
  *
  * What is about passthrough is in the first half of this file, see "Modes"; the
  * other is what any server on libfuse's low-level API does.

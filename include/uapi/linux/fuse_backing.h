@@ -6,8 +6,8 @@
  * FUSE_DEV_IOC_BACKING_OPEN (struct fuse_backing_map) returns a backing id, at
  * least 1, which is also the number of the file in the table of the mount's
  * kernel thread. No privilege is needed. flags is 0, or of
- * FUSE_BACKING_MAP_AUTO_CLOSE and FUSE_BACKING_MAP_COPY_SPLICE.
- * It fails with
+ * FUSE_BACKING_MAP_AUTO_CLOSE, FUSE_BACKING_MAP_COPY_SPLICE and
+ * FUSE_BACKING_MAP_AS_OPENED. It fails with
  *
  *   EPERM       passthrough was not negotiated; the caller's user namespace is
  *               not within the mount's; or fuse.unprivileged_passthrough is off

@@ -139,8 +139,6 @@ counts()
 	[ "$(backing_files)" = "$1" ]
 }
 
-# Before anything is mapped or executed: that keeps a file until its inode is
-# evicted.
 counted_while_open()
 {
 	touch "$WORK/tree/a" "$WORK/tree/b"
