@@ -207,8 +207,6 @@ static void mount_late(void)
 		{ "mqueue", "/dev/mqueue", "mqueue", 0, NULL, true },
 		{ "tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV },
 		{ "tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755" },
-		/* the root is an overlayfs, on which backing files are stacked */
-		{ "tmpfs", "/srv/data", "tmpfs", MS_NODEV, "mode=1777" },
 		{ "cgroup2", "/sys/fs/cgroup", "cgroup2" },
 		{ "debugfs", "/sys/kernel/debug", "debugfs", 0, NULL, true },
 		{ "tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL, true },
