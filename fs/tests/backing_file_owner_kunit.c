@@ -44,7 +44,7 @@ static void name_owner(struct fixture *f, struct told *told, const void *key)
 	told->dentry = f->user->f_path.dentry;
 }
 
-static int init(struct kunit *test)
+static int open_files(struct kunit *test)
 {
 	struct fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
 	int i;
@@ -63,7 +63,7 @@ static int init(struct kunit *test)
 	return 0;
 }
 
-static void exit(struct kunit *test)
+static void close_files(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
@@ -86,7 +86,7 @@ static void test_told_once(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 1, f->told[i].times);
 }
 
-static void test_one_for_each_key(struct kunit *test)
+static void test_one_per_key(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 	struct told again = {};
@@ -120,15 +120,15 @@ static void test_path_is_kept(struct kunit *test)
 
 static struct kunit_case backing_file_owner_cases[] = {
 	KUNIT_CASE(test_told_once),
-	KUNIT_CASE(test_one_for_each_key),
+	KUNIT_CASE(test_one_per_key),
 	KUNIT_CASE(test_path_is_kept),
 	{}
 };
 
 static struct kunit_suite backing_file_owner_suite = {
 	.name = "backing_file_owner",
-	.init = init,
-	.exit = exit,
+	.init = open_files,
+	.exit = close_files,
 	.test_cases = backing_file_owner_cases,
 };
 
