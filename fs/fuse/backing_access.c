@@ -12,13 +12,13 @@
  */
 
 #include "fuse_i.h"
-
-#define CREATE_TRACE_POINTS
-#include "backing_trace.h"
+#include "backing_access.h"
+#include "backing_reject.h"
 
 #include <linux/cred.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
+#include <linux/fuse_backing.h>
 #include <linux/magic.h>
 #include <linux/moduleparam.h>
 #include <linux/mount.h>
@@ -28,23 +28,6 @@ static bool __read_mostly unprivileged_passthrough = true;
 module_param(unprivileged_passthrough, bool, 0644);
 MODULE_PARM_DESC(unprivileged_passthrough,
 		 "Let servers without CAP_SYS_ADMIN register backing files");
-
-/**
- * fuse_backing_reject - report why something is refused
- * @fc: the connection
- * @id: backing id, 0 if there is none yet
- * @err: negative errno for the caller
- * @reason: the check that failed
- *
- * Context: any.
- * Return: @err.
- */
-int fuse_backing_reject(struct fuse_conn *fc, int id, int err,
-			enum fuse_backing_reason reason)
-{
-	trace_fuse_backing_reject(fc, id, err, reason);
-	return err;
-}
 
 /**
  * fuse_backing_may_call - may the caller use the backing file ioctls
@@ -132,7 +115,8 @@ static int check_filesystem(const struct file *file,
 }
 
 /*
- * The same, and may @file be open on a layer that isn't the last any more?
+ * Is the filesystem of @file fit, and may the file be open on a layer that isn't the
+ * last any more?
  *
  * A file that was copied up after it was opened for reading stays open where it
  * was.  What that layer is only overlayfs knows; but no layer that was ever seen
@@ -447,6 +431,101 @@ int fuse_backing_may_mmap(struct fuse_file *ff, struct vm_area_struct *vma)
 		if (vma->vm_flags & VM_EXEC)
 			return fuse_backing_reject(fc, ff->fb->id, -EPERM,
 				      FUSE_BACKING_NOEXEC);
+		vm_flags_clear(vma, VM_MAYEXEC);
+	}
+	return 0;
+}
+
+/**
+ * fuse_backing_may_attach - may clients open files without the server being asked
+ * @fc: the connection
+ * @id: for the tracepoint, 0 for extents
+ * @flags: FUSE_BACKING_ATTACH_*
+ *
+ * The server is not asked whether a client may open the file any more: then it is the
+ * kernel that checks, or the server says that nobody needs to.
+ *
+ * Context: any.
+ * Return: 0 or -EACCES.
+ */
+int fuse_backing_may_attach(struct fuse_conn *fc, int id, u32 flags)
+{
+	if (fc->default_permissions || (flags & FUSE_BACKING_ATTACH_UNCHECKED))
+		return 0;
+	return fuse_backing_reject(fc, id, -EACCES, FUSE_BACKING_UNCHECKED);
+}
+
+/**
+ * fuse_backing_may_attach_to - may something be attached to an inode of this kind
+ * @fc: the connection
+ * @inode: the FUSE inode
+ * @id: for the tracepoint, 0 for extents
+ *
+ * Context: any.
+ * Return: 0, -EISDIR or -EINVAL.
+ */
+int fuse_backing_may_attach_to(struct fuse_conn *fc, const struct inode *inode,
+			       int id)
+{
+	if (S_ISREG(inode->i_mode))
+		return 0;
+	return fuse_backing_reject(fc, id,
+				   S_ISDIR(inode->i_mode) ? -EISDIR : -EINVAL,
+				   FUSE_BACKING_FILE_TYPE);
+}
+
+/**
+ * fuse_backing_check_extent - may extents be in a backing file
+ * @file: the backing file
+ * @write: they are to be written to
+ * @reason: why not
+ *
+ * Context: any.
+ * Return: 0; -EBADF if its descriptor isn't open for that, -EPERM if the file must not
+ *	be written to, or only at its end.
+ */
+int fuse_backing_check_extent(const struct file *file, bool write,
+			      enum fuse_backing_reason *reason)
+{
+	const struct inode *inode = file_inode(file);
+
+	*reason = FUSE_BACKING_PERMISSION;
+	if (!(file->f_mode & FMODE_READ) ||
+	    (write && !(file->f_mode & FMODE_WRITE)))
+		return -EBADF;
+	*reason = FUSE_BACKING_IMMUTABLE;
+	if (write && IS_IMMUTABLE(inode))
+		return -EPERM;
+	*reason = FUSE_BACKING_APPEND_ONLY;
+	if (write && (IS_APPEND(inode) || (file->f_flags & O_APPEND)))
+		return -EPERM;
+	return 0;
+}
+
+/**
+ * fuse_backing_may_mmap_pages - may pages of a FUSE inode with extents be mapped
+ * @fc: the connection
+ * @vma: the mapping, which may lose the right to become writable, or executable
+ * @noexec: nothing of a backing file must be executed
+ *
+ * Context: process context with mmap_lock held for writing.
+ * Return: 0; -ENODEV for a shared mapping that can be written to; -EPERM if it is
+ *	to be executed from a mount that forbids it.
+ */
+int fuse_backing_may_mmap_pages(struct fuse_conn *fc, struct vm_area_struct *vma,
+				bool noexec)
+{
+	if ((vma->vm_flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE))
+		return fuse_backing_reject(fc, 0, -ENODEV,
+					   FUSE_BACKING_SHARED_MMAP);
+	/* nor by mprotect(2) */
+	if (vma->vm_flags & VM_SHARED)
+		vm_flags_clear(vma, VM_MAYWRITE);
+
+	if (noexec) {
+		if (vma->vm_flags & VM_EXEC)
+			return fuse_backing_reject(fc, 0, -EPERM,
+						   FUSE_BACKING_NOEXEC);
 		vm_flags_clear(vma, VM_MAYEXEC);
 	}
 	return 0;

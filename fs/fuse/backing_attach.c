@@ -22,50 +22,27 @@
  */
 
 #include "fuse_i.h"
+#include "backing_access.h"
+#include "backing_attach.h"
+#include "backing_attachment.h"
 #include "backing_extents.h"
+#include "backing_mapping.h"
+#include "backing_mmap.h"
 #include "backing_reject.h"
+#include "backing_revoke.h"
+#include "backing_table.h"
 #include "backing_trace.h"
+#include "backing_usage.h"
 
 #include <linux/pagemap.h>
 #include <linux/rbtree.h>
 #include <linux/sched/signal.h>
 
-/* Extents took the place of others */
-#define REPLACED	1
-
 /* Who drops attachments that wait doesn't hold the lock for more than that many */
 #define TAKEN_AT_ONCE	32
 
-#define ATTACH_MODES	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define ATTACH_FLAGS	(ATTACH_MODES | FUSE_BACKING_ATTACH_PENDING | \
 			 FUSE_BACKING_ATTACH_UNCHECKED)
-
-/*
- * @extents: where the inode's bytes are, with a reference; %NULL if a whole file is
- *	attached
- * @fb: the mapping of that file, with a reference
- * @use: as a user of it
- * @backing: its inode, to compare with
- * @node: where it waits
- * @fi: or the inode it is attached to, which takes it along when it goes
- * @link: among those that wait, or the attached, the latest last
- * @serial: given when it was put there; no other ever has the same
- */
-struct fuse_backing_attachment {
-	struct fuse_extents *extents;
-	struct fuse_backing *fb;
-	struct fuse_backing_use use;
-	const struct inode *backing;
-	union {
-		struct rb_node node;
-		struct fuse_inode *fi;
-	};
-	struct list_head link;
-	u64 serial;
-	u64 nodeid;
-	u32 generation;
-	u32 modes;
-};
 
 struct node_key {
 	u64 nodeid;
@@ -92,59 +69,12 @@ void fuse_backing_nodes_init(struct fuse_backing_nodes *nodes,
 	nodes->closed = false;
 }
 
-/* The id of what is attached, for the tracepoint */
-static int id_of(const struct fuse_backing_attachment *att)
-{
-	return att->extents ? fuse_extents_id(att->extents) : att->fb->id;
-}
-
-static void use(struct fuse_backing_attachment *att,
-		enum fuse_backing_use_kind kind)
-{
-	if (att->extents)
-		fuse_extents_use(att->extents, kind);
-	else
-		fuse_backing_use(att->fb, &att->use, kind, att->nodeid);
-}
-
-/*
- * It is nobody's any more; fuse_backing_nodes::lock is held.  Open files that keep
- * extents are what uses them from now on.
- */
-static void unuse(struct fuse_backing_attachment *att)
-{
-	if (att->extents)
-		fuse_extents_use(att->extents, FUSE_BACKING_FILE);
-	else
-		fuse_backing_unuse(att->fb, &att->use);
-}
-
-static void free_attachment(struct fuse_backing_attachment *att)
-{
-	if (att->extents)
-		fuse_extents_put(att->extents);
-	else
-		fuse_backing_put(att->fb);
-	kfree(att);
-}
-
-/* The same where a file can't be closed */
-static void free_deferred(struct fuse_backing_attachment *att)
-{
-	if (att->extents)
-		fuse_extents_put_deferred(att->extents);
-	else
-		fuse_backing_put_deferred(att->fb);
-	kfree(att);
-}
-
-/* Extents may name many ids, and aren't known by any */
 static void report_attach(const struct fuse_backing_nodes *nodes,
 			  const struct fuse_backing_attachment *att,
 			  unsigned int pending)
 {
 	fuse_backing_trace(fuse_backing_attach, nodes->fc, att->nodeid,
-			   att->extents ? 0 : att->fb->id,
+			   fuse_attachment_reported_id(att),
 			   att->modes | pending);
 }
 
@@ -152,22 +82,15 @@ static void report_detach(const struct fuse_backing_nodes *nodes,
 			  const struct fuse_backing_attachment *att)
 {
 	fuse_backing_trace(fuse_backing_detach, nodes->fc, att->nodeid,
-			   att->extents ? 0 : att->fb->id, att->modes);
+			   fuse_attachment_reported_id(att), att->modes);
 }
 
-/* What was attached, or waited, is to go */
+/* What was attached, or waited, is to go; @defer as fuse_attachment_free() */
 static void drop(const struct fuse_backing_nodes *nodes,
-		 struct fuse_backing_attachment *att)
+		 struct fuse_backing_attachment *att, bool defer)
 {
 	report_detach(nodes, att);
-	free_attachment(att);
-}
-
-static void drop_deferred(const struct fuse_backing_nodes *nodes,
-			  struct fuse_backing_attachment *att)
-{
-	report_detach(nodes, att);
-	free_deferred(att);
+	fuse_attachment_free(att, defer);
 }
 
 static struct fuse_backing_attachment *pending_of(const struct rb_node *node)
@@ -212,7 +135,7 @@ static void insert_pending_locked(struct fuse_backing_nodes *nodes,
 	rb_add(&att->node, &nodes->pending, is_less);
 	list_add_tail(&att->link, &nodes->pending_list);
 	atomic_inc(&nodes->nr_pending);
-	use(att, FUSE_BACKING_PENDING);
+	fuse_attachment_use(att, FUSE_BACKING_PENDING);
 }
 
 static void remove_pending_locked(struct fuse_backing_nodes *nodes,
@@ -221,15 +144,7 @@ static void remove_pending_locked(struct fuse_backing_nodes *nodes,
 	rb_erase(&att->node, &nodes->pending);
 	list_del(&att->link);
 	atomic_dec(&nodes->nr_pending);
-	unuse(att);
-}
-
-/* An id may have been closed since it was looked up */
-static bool is_closed(const struct fuse_backing_attachment *att)
-{
-	if (att->extents)
-		return fuse_extents_are_closed(att->extents);
-	return !att->fb->per_open && READ_ONCE(att->fb->closed);
+	fuse_attachment_unuse(att);
 }
 
 /* May @att be the attachment of @fi?  Returns an errno, and why in @reason */
@@ -237,8 +152,7 @@ static int check_inode(const struct fuse_inode *fi,
 		       const struct fuse_backing_attachment *att,
 		       enum fuse_backing_reason *reason)
 {
-	/* open files with extents that were detached would share their pages */
-	const struct inode *backing = att->extents ? NULL : att->backing;
+	const struct inode *backing = fuse_attachment_backing(att);
 
 	*reason = FUSE_BACKING_ATTACHED;
 	if (fi->backing.attached)
@@ -261,7 +175,7 @@ static int check_mapping(const struct fuse_backing_nodes *nodes,
 	if (nodes->closed)
 		return -ENOTCONN;
 	*reason = FUSE_BACKING_UNKNOWN_ID;
-	return is_closed(att) ? -ENOENT : 0;
+	return fuse_attachment_is_closed(att) ? -ENOENT : 0;
 }
 
 /*
@@ -293,60 +207,48 @@ static int attach_locked(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		spin_unlock(&fi->lock);
 	}
 	if (err)
-		return fuse_backing_reject(fc, id_of(att), err, reason);
+		return fuse_backing_reject(fc, fuse_attachment_id(att), err,
+					   reason);
 
-	if (att->extents)
-		stack_pages(&fi->inode);
+	stack_pages(&fi->inode);
 	att->fi = fi;
 	att->serial = ++nodes->serial;
 	list_add_tail(&att->link, &nodes->attached);
-	use(att, FUSE_BACKING_ATTACH);
+	fuse_attachment_use(att, FUSE_BACKING_ATTACH);
 	report_attach(nodes, att, 0);
 	return 0;
 }
 
-/*
- * Have an attachment of extents take those of @att, which gets what there was.
- * Returns whether both are extents.
- */
-static bool replace(const struct fuse_backing_nodes *nodes,
+/* Have @there, which is attached or waits, take what @att has, and the other way round */
+static void replace(const struct fuse_backing_nodes *nodes,
 		    struct fuse_backing_attachment *there,
 		    struct fuse_backing_attachment *att,
 		    enum fuse_backing_use_kind kind)
 {
-	if (!there || !there->extents || !att->extents)
-		return false;
-	fuse_extents_swap(there->extents, att->extents, kind);
-	swap(there->modes, att->modes);
+	fuse_attachment_replace(there, att, kind);
 	report_attach(nodes, there, kind == FUSE_BACKING_PENDING ?
 				    FUSE_BACKING_ATTACH_PENDING : 0);
-	return true;
 }
 
-/* The same for what is attached to an inode; what can't be is refused later */
+/*
+ * Replace what is attached to an inode.  Returns whether that was done; what can't be
+ * is refused later.
+ */
 static bool replace_attached(struct fuse_backing_nodes *nodes,
 			     struct fuse_inode *fi,
 			     struct fuse_backing_attachment *att)
 {
 	enum fuse_backing_reason reason;
-	bool replaced;
+	bool may;
 
 	if (check_mapping(nodes, att, &reason))
 		return false;
 	spin_lock(&fi->lock);
-	replaced = replace(nodes, fi->backing.attached, att,
-			   FUSE_BACKING_ATTACH);
+	may = fuse_attachment_may_replace(att, fi->backing.attached);
+	if (may)
+		replace(nodes, fi->backing.attached, att, FUSE_BACKING_ATTACH);
 	spin_unlock(&fi->lock);
-	return replaced;
-}
-
-static int check_type(struct fuse_conn *fc, struct inode *inode, int id)
-{
-	if (S_ISREG(inode->i_mode))
-		return 0;
-	return fuse_backing_reject(fc, id,
-				   S_ISDIR(inode->i_mode) ? -EISDIR : -EINVAL,
-				   FUSE_BACKING_FILE_TYPE);
+	return may;
 }
 
 /*
@@ -361,37 +263,40 @@ static int forget_cache(struct fuse_conn *fc, struct inode *inode, int id)
 	return fuse_backing_reject(fc, id, -ETXTBSY, FUSE_BACKING_CACHED_OPEN);
 }
 
-/* Returns whether there were extents, and what used them is over, or REPLACED */
+/*
+ * Replace extents by others.  Returns -EINTR if who used them may not have ended;
+ * @replaced says whether there were any.
+ */
 static int replace_extents(struct fuse_backing_nodes *nodes,
 			   struct inode *inode,
-			   struct fuse_backing_attachment *att)
+			   struct fuse_backing_attachment *att, bool *replaced)
 {
-	bool replaced;
-
+	*replaced = false;
 	if (!att->extents)
 		return 0;
 	spin_lock(&nodes->lock);
-	replaced = replace_attached(nodes, get_fuse_inode(inode), att);
+	*replaced = replace_attached(nodes, get_fuse_inode(inode), att);
 	spin_unlock(&nodes->lock);
-	if (!replaced)
+	if (!*replaced)
 		return 0;
 
 	/* pages that were filled from the old ones */
 	invalidate_inode_pages2(inode->i_mapping);
-	return fuse_extents_retire(att->extents) ?: REPLACED;
+	return fuse_attachment_retire(att);
 }
 
-/* As attach_node() for an inode that is there */
+/* attach_node() for an inode that is there */
 static int attach_inode(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 			struct inode *inode,
 			struct fuse_backing_attachment **att)
 {
-	int err, id = id_of(*att);
+	int err, id = fuse_attachment_id(*att);
+	bool replaced;
 
-	err = replace_extents(nodes, inode, *att);
-	if (err)
+	err = replace_extents(nodes, inode, *att, &replaced);
+	if (err || replaced)
 		return err;
-	err = check_type(fc, inode, id);
+	err = fuse_backing_may_attach_to(fc, inode, id);
 	if (err)
 		return err;
 	err = forget_cache(fc, inode, id);
@@ -413,10 +318,8 @@ static int attach_inode(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 static bool is_to_be_taken(const struct fuse_inode *fi,
 			   const struct fuse_backing_attachment *att)
 {
-	const struct fuse_backing_attachment *there;
-
-	there = READ_ONCE(fi->backing.attached);
-	return !there || !there->extents || !att->extents;
+	return !fuse_attachment_may_replace(att,
+					    READ_ONCE(fi->backing.attached));
 }
 
 /* Attach what waits for @inode */
@@ -431,7 +334,8 @@ static void take_pending(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 				  inode->i_generation);
 	if (att && is_to_be_taken(get_fuse_inode(inode), att)) {
 		remove_pending_locked(nodes, att);
-		err = check_type(fc, inode, id_of(att));
+		err = fuse_backing_may_attach_to(fc, inode,
+						 fuse_attachment_id(att));
 		if (!err)
 			err = attach_locked(fc, nodes, get_fuse_inode(inode),
 					    att);
@@ -439,7 +343,7 @@ static void take_pending(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 	spin_unlock(&nodes->lock);
 
 	if (err)
-		drop_deferred(nodes, att);
+		drop(nodes, att, true);
 }
 
 /**
@@ -458,45 +362,65 @@ void fuse_backing_inode_made(struct inode *inode)
 		return;
 	/* the inode is hashed; pairs with smp_mb() in add_pending() */
 	smp_mb();
-	/* pairs with smp_store_release() in table_publish() */
-	table = smp_load_acquire(&fc->backing_table);
+	table = fuse_backing_table_find(fc);
 	if (!table)
 		return;
-	nodes = fuse_backing_table_nodes(table);
+	nodes = &table->nodes;
 	if (atomic_read(&nodes->nr_pending))
 		take_pending(fc, nodes, inode);
 }
 
-/* Takes over @att if it succeeds; it has @serial then */
+/* How many attachments may wait: as many as the thread may have files */
+static int pending_limit(struct fuse_backing_nodes *nodes)
+{
+	struct fuse_backing_table *table =
+		container_of(nodes, struct fuse_backing_table, nodes);
+
+	return min_t(unsigned int, kthread_files_limit(table->files), INT_MAX);
+}
+
+/* Is there room for @att among those that wait, but for @there which it would replace? */
+static int check_pending(struct fuse_backing_nodes *nodes,
+			 const struct fuse_backing_attachment *att,
+			 const struct fuse_backing_attachment *there,
+			 enum fuse_backing_reason *reason)
+{
+	int err = check_mapping(nodes, att, reason);
+
+	if (err)
+		return err;
+	*reason = FUSE_BACKING_ATTACHED;
+	if (there)
+		return fuse_attachment_may_replace(att, there) ? 0 : -EEXIST;
+	*reason = FUSE_BACKING_TABLE;
+	return atomic_read(&nodes->nr_pending) < pending_limit(nodes) ? 0 :
+									-EMFILE;
+}
+
+/*
+ * Leave @att to wait, with @serial; or if it takes the place of another one, which
+ * the caller gets, with @serial 0.
+ */
 static int add_pending(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		       struct fuse_backing_attachment *att, u64 *serial)
 {
+	int err, id = fuse_attachment_id(att);
 	struct fuse_backing_attachment *there;
 	enum fuse_backing_reason reason;
-	int err, id = id_of(att);
 
+	*serial = 0;
 	spin_lock(&nodes->lock);
-	err = check_mapping(nodes, att, &reason);
 	there = find_pending_locked(nodes, att->nodeid, att->generation);
+	err = check_pending(nodes, att, there, &reason);
 	if (!err && there) {
-		err = replace(nodes, there, att, FUSE_BACKING_PENDING) ?
-			      REPLACED : -EEXIST;
-		reason = FUSE_BACKING_ATTACHED;
-	}
-	if (!err && atomic_read(&nodes->nr_pending) >=
-		    fuse_backing_nodes_limit(nodes)) {
-		err = -EMFILE;
-		reason = FUSE_BACKING_TABLE;
-	}
-	if (!err) {
+		replace(nodes, there, att, FUSE_BACKING_PENDING);
+	} else if (!err) {
 		insert_pending_locked(nodes, att);
 		*serial = att->serial;
 		report_attach(nodes, att, FUSE_BACKING_ATTACH_PENDING);
 	}
 	spin_unlock(&nodes->lock);
 
-	if (err == REPLACED)
-		return err;
 	if (err)
 		return fuse_backing_reject(fc, id, err, reason);
 	/* pairs with smp_mb() in fuse_backing_inode_made() */
@@ -535,7 +459,7 @@ take_serial(struct fuse_backing_nodes *nodes, u64 nodeid, u32 generation,
 	return att;
 }
 
-/* As attach_node() for an inode that isn't there yet */
+/* attach_node() for an inode that isn't there yet */
 static int attach_later(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 			struct fuse_backing_attachment **att)
 {
@@ -545,7 +469,7 @@ static int attach_later(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 	int err;
 
 	err = add_pending(fc, nodes, *att, &serial);
-	if (err)
+	if (err || !serial)
 		return err;
 	*att = NULL;
 
@@ -562,8 +486,8 @@ static int attach_later(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 
 /*
  * Attach to a node; killsb is held.  Takes *@att over, and sets it to %NULL, or leaves
- * there what the caller is to free: what there was, if it returns REPLACED; what
- * could not be attached, or maybe what there was, if it fails.
+ * there what the caller is to free: what it took the place of, or what could not be
+ * attached.
  */
 static int attach_node(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		       struct fuse_backing_attachment **att, bool pending)
@@ -578,31 +502,9 @@ static int attach_node(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		return err;
 	}
 	if (!pending)
-		return fuse_backing_reject(fc, id_of(*att), -ENOENT,
+		return fuse_backing_reject(fc, fuse_attachment_id(*att), -ENOENT,
 					   FUSE_BACKING_NO_INODE);
 	return attach_later(fc, nodes, att);
-}
-
-/* Takes over the reference on @fb if it succeeds */
-static struct fuse_backing_attachment *
-make_attachment(struct fuse_backing *fb, const struct fuse_backing_attach *args)
-{
-	struct fuse_backing_attachment *att;
-
-	if (fuse_backing_usage_start(fb))
-		return NULL;
-	att = kmalloc(sizeof(*att), GFP_KERNEL_ACCOUNT);
-	if (!att)
-		return NULL;
-
-	att->extents = NULL;
-	att->backing = file_inode(fb->file);
-	att->fb = fb;
-	att->nodeid = args->nodeid;
-	att->generation = args->generation;
-	att->use.generation = args->generation;
-	att->modes = args->flags & ATTACH_MODES;
-	return att;
 }
 
 /* Takes over @att */
@@ -617,8 +519,8 @@ static int attach(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		up_read(&fc->killsb);
 	}
 	if (att)
-		free_attachment(att);
-	return err == REPLACED ? 0 : err;
+		fuse_attachment_free(att, false);
+	return err;
 }
 
 static int attach_id(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
@@ -632,7 +534,7 @@ static int attach_id(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 	if (!fb)
 		return fuse_backing_reject(fc, args->backing_id, -ENOENT,
 					   FUSE_BACKING_UNKNOWN_ID);
-	att = make_attachment(fb, args);
+	att = fuse_attachment_of_file(fb, args);
 	if (!att) {
 		fuse_backing_put(fb);
 		return -ENOMEM;
@@ -658,17 +560,6 @@ static struct fuse_backing_table *get_table(struct fuse_conn *fc, int id)
 	return ERR_PTR(-ENOENT);
 }
 
-/*
- * The server is not asked whether a client may open the file any more: then it is the
- * kernel that checks, or the server says that nobody needs to.
- */
-static int check_checked(struct fuse_conn *fc, int id, u32 flags)
-{
-	if (fc->default_permissions || (flags & FUSE_BACKING_ATTACH_UNCHECKED))
-		return 0;
-	return fuse_backing_reject(fc, id, -EACCES, FUSE_BACKING_UNCHECKED);
-}
-
 static bool is_attach_valid(const struct fuse_backing_attach *args)
 {
 	return args->nodeid && args->backing_id > 0 &&
@@ -677,7 +568,7 @@ static bool is_attach_valid(const struct fuse_backing_attach *args)
 }
 
 /**
- * fuse_backing_attach - FUSE_DEV_IOC_BACKING_ATTACH: attach to an inode
+ * fuse_backing_ioctl_attach - FUSE_DEV_IOC_BACKING_ATTACH: attach to an inode
  * @fc: the connection
  * @args: node, backing id and flags
  *
@@ -690,8 +581,8 @@ static bool is_attach_valid(const struct fuse_backing_attach *args)
  *	there is no such inode; -EEXIST, -ETXTBSY, -EBUSY, -EMFILE, -ENOTCONN, -EINTR,
  *	-ENOMEM.
  */
-int fuse_backing_attach(struct fuse_conn *fc,
-			const struct fuse_backing_attach *args)
+int fuse_backing_ioctl_attach(struct fuse_conn *fc,
+			      const struct fuse_backing_attach *args)
 {
 	struct fuse_backing_table *table;
 	int err;
@@ -702,51 +593,25 @@ int fuse_backing_attach(struct fuse_conn *fc,
 	if (!is_attach_valid(args))
 		return fuse_backing_reject(fc, args->backing_id, -EINVAL,
 					   FUSE_BACKING_BAD_ARGUMENT);
-	err = check_checked(fc, args->backing_id, args->flags);
+	err = fuse_backing_may_attach(fc, args->backing_id, args->flags);
 	if (err)
 		return err;
 
 	table = get_table(fc, args->backing_id);
 	if (IS_ERR(table))
 		return PTR_ERR(table);
-	err = attach_id(fc, fuse_backing_table_nodes(table), args);
+	err = attach_id(fc, &table->nodes, args);
 	fuse_backing_table_put(table);
 	return err;
-}
-
-/* Takes over @map in any case */
-static struct fuse_backing_attachment *
-make_extents(struct fuse_conn *fc, const struct fuse_backing_extents *args,
-	     struct fuse_extents_map *map)
-{
-	struct fuse_backing_attachment *att;
-
-	att = kmalloc(sizeof(*att), GFP_KERNEL_ACCOUNT);
-	if (!att) {
-		fuse_extents_map_abandon(map);
-		return ERR_PTR(-ENOMEM);
-	}
-	*att = (struct fuse_backing_attachment) {
-		.extents = fuse_extents_create(fc, map),
-		.nodeid = args->nodeid,
-		.generation = args->generation,
-		.modes = args->flags & ATTACH_MODES,
-	};
-	if (IS_ERR(att->extents)) {
-		void *err = att->extents;
-
-		kfree(att);
-		return err;
-	}
-	return att;
 }
 
 static int set_extents(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		       const struct fuse_backing_extents *args,
 		       struct fuse_extents_map *map)
 {
-	struct fuse_backing_attachment *att = make_extents(fc, args, map);
+	struct fuse_backing_attachment *att;
 
+	att = fuse_attachment_of_extents(fc, args, map);
 	if (IS_ERR(att))
 		return PTR_ERR(att);
 	return attach(fc, nodes, att, args->flags & FUSE_BACKING_ATTACH_PENDING);
@@ -762,11 +627,11 @@ static int check_extents(struct fuse_conn *fc,
 	    args->reserved[0] || args->reserved[1])
 		return fuse_backing_reject(fc, 0, -EINVAL,
 					   FUSE_BACKING_BAD_ARGUMENT);
-	return check_checked(fc, 0, args->flags);
+	return fuse_backing_may_attach(fc, 0, args->flags);
 }
 
 /**
- * fuse_backing_set_extents - FUSE_DEV_IOC_BACKING_EXTENTS: where an inode's bytes are
+ * fuse_backing_ioctl_extents - FUSE_DEV_IOC_BACKING_EXTENTS: where an inode's bytes are
  * @fc: the connection
  * @args: node, extents and flags
  *
@@ -774,10 +639,10 @@ static int check_extents(struct fuse_conn *fc,
  *	that is in flight, if there were extents before.
  * Return: 0; -EPERM as for fuse_backing_open(); -EINVAL, -E2BIG, -ENOTCONN, or an
  *	error as fuse_extents_map_read(), fuse_extents_create() or
- *	fuse_backing_attach() describe it.
+ *	fuse_backing_ioctl_attach() describe it.
  */
-int fuse_backing_set_extents(struct fuse_conn *fc,
-			     const struct fuse_backing_extents *args)
+int fuse_backing_ioctl_extents(struct fuse_conn *fc,
+			       const struct fuse_backing_extents *args)
 {
 	struct fuse_backing_table *table;
 	struct fuse_extents_map *map;
@@ -799,7 +664,7 @@ int fuse_backing_set_extents(struct fuse_conn *fc,
 		fuse_extents_map_abandon(map);
 		return PTR_ERR(table);
 	}
-	err = set_extents(fc, fuse_backing_table_nodes(table), args, map);
+	err = set_extents(fc, &table->nodes, args, map);
 	fuse_backing_table_put(table);
 	return err;
 }
@@ -816,7 +681,7 @@ take_attached_locked(struct fuse_inode *fi)
 	spin_unlock(&fi->lock);
 	if (att) {
 		list_del(&att->link);
-		unuse(att);
+		fuse_attachment_unuse(att);
 	}
 	return att;
 }
@@ -869,7 +734,7 @@ static int revoke_attached(struct fuse_backing_nodes *nodes,
 	spin_unlock(&fi->lock);
 	if (*att) {
 		list_del(&(*att)->link);
-		unuse(*att);
+		fuse_attachment_unuse(*att);
 	}
 	spin_unlock(&nodes->lock);
 	i_mmap_unlock_read(pages);
@@ -928,16 +793,16 @@ static int detach(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 	up_read(&fc->killsb);
 
 	if (pending)
-		drop(nodes, pending);
+		drop(nodes, pending, false);
 	if (attached)
-		drop(nodes, attached);
+		drop(nodes, attached, false);
 	if (files < 0)
 		return files;
 	return pending || attached || files ? 0 : -ENOENT;
 }
 
 /**
- * fuse_backing_detach - FUSE_DEV_IOC_BACKING_DETACH: undo an attachment
+ * fuse_backing_ioctl_detach - FUSE_DEV_IOC_BACKING_DETACH: undo an attachment
  * @fc: the connection
  * @args: node and flags
  *
@@ -949,8 +814,8 @@ static int detach(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
  *	attached to the node or waits for it, and nothing is to be taken away;
  *	-EBUSY if it can't be, because something of it is mmapped; -EINTR.
  */
-int fuse_backing_detach(struct fuse_conn *fc,
-			const struct fuse_backing_detach *args)
+int fuse_backing_ioctl_detach(struct fuse_conn *fc,
+			      const struct fuse_backing_detach *args)
 {
 	struct fuse_backing_table *table;
 	int err;
@@ -966,7 +831,7 @@ int fuse_backing_detach(struct fuse_conn *fc,
 	err = -ENOENT;
 	table = fuse_backing_table_get(fc);
 	if (table) {
-		err = detach(fc, fuse_backing_table_nodes(table), args);
+		err = detach(fc, &table->nodes, args);
 		fuse_backing_table_put(table);
 	}
 	if (err == -ENOENT)
@@ -1057,7 +922,7 @@ int fuse_backing_drop_pending(struct fuse_backing_nodes *nodes,
 		more = take_some_pending(nodes, fb, latest, &taken);
 		list_for_each_entry_safe(att, next, &taken, link) {
 			list_del(&att->link);
-			drop(nodes, att);
+			drop(nodes, att, false);
 			cond_resched();
 		}
 		/* what waits for an id that is closed must go */
@@ -1104,7 +969,7 @@ int fuse_backing_detach_all(struct fuse_backing_nodes *nodes)
 	/* from here on: those that waited may be attached by now */
 	latest = latest_serial(nodes);
 	while (!err && (att = take_oldest_attached(nodes, latest))) {
-		drop(nodes, att);
+		drop(nodes, att, false);
 		if (fatal_signal_pending(current))
 			err = -EINTR;
 		cond_resched();
@@ -1112,13 +977,8 @@ int fuse_backing_detach_all(struct fuse_backing_nodes *nodes)
 	return err;
 }
 
-/**
- * fuse_backing_evict_attached - an inode takes its attachment along
- * @fi: the FUSE inode, which nobody else uses
- *
- * Context: may be memory reclaim: backing files are closed by the thread.
- */
-void fuse_backing_evict_attached(struct fuse_inode *fi)
+/* An inode takes its attachment along */
+static void evict_attached(struct fuse_inode *fi)
 {
 	struct fuse_conn *fc = get_fuse_conn(&fi->inode);
 	struct fuse_backing_attachment *att;
@@ -1128,50 +988,20 @@ void fuse_backing_evict_attached(struct fuse_inode *fi)
 	if (!fi->backing.was_attached)
 		return;
 	/* the table ends after the inodes do */
-	nodes = fuse_backing_table_nodes(fc->backing_table);
+	nodes = &fc->backing_table->nodes;
 	att = take_attached(nodes, fi);
 	if (att)
-		drop_deferred(nodes, att);
+		drop(nodes, att, true);
 }
 
 /**
- * fuse_backing_attached_extents - the extents that are attached to an inode
- * @fi: the FUSE inode
+ * fuse_inode_backing_evict - give up the mappings of an inode
+ * @fi: the FUSE inode, which nobody else uses
  *
- * Context: fi->lock is held.
- * Return: the extents, or %NULL.
+ * Context: may be memory reclaim: backing files are closed by the thread.
  */
-struct fuse_extents *fuse_backing_attached_extents(const struct fuse_inode *fi)
+void fuse_inode_backing_evict(struct fuse_inode *fi)
 {
-	return fi->backing.attached ? fi->backing.attached->extents : NULL;
-}
-
-/**
- * fuse_backing_take_attached - have a file opened on what is attached
- * @fi: the FUSE inode
- * @modes: FUSE_BACKING_READ and _WRITE, what it has to be good for
- * @ff: file data of the FUSE file, which gets a reference on the mapping, or on
- *	the extents
- *
- * Context: any but interrupts.
- * Return: false if nothing like that is attached.
- */
-bool fuse_backing_take_attached(struct fuse_inode *fi, u32 modes,
-				struct fuse_file *ff)
-{
-	const struct fuse_backing_attachment *att;
-	bool found;
-
-	spin_lock(&fi->lock);
-	att = fi->backing.attached;
-	found = att && !(modes & ~att->modes);
-	if (found && att->extents) {
-		ff->extents = fuse_extents_get(att->extents);
-	} else if (found) {
-		ff->fb = att->fb;
-		refcount_inc(&ff->fb->count);
-	}
-	spin_unlock(&fi->lock);
-
-	return found;
+	evict_attached(fi);
+	fuse_inode_backing_evict_mapped(fi);
 }

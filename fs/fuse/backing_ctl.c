@@ -8,7 +8,13 @@
  */
 
 #include "fuse_i.h"
+#include "backing_conn.h"
+#include "backing_list.h"
+#include "backing_mapping.h"
+#include "backing_table.h"
+#include "backing_usage.h"
 
+#include <linux/fuse_backing.h>
 #include <linux/fs.h>
 #include <linux/pid_namespace.h>
 #include <linux/proc_fs.h>

@@ -26,9 +26,14 @@
  */
 
 #include "fuse_i.h"
+#include "backing_access.h"
 #include "backing_extents.h"
+#include "backing_mapping.h"
 #include "backing_reject.h"
+#include "backing_table.h"
+#include "backing_usage.h"
 
+#include <linux/fuse_backing.h>
 #include <linux/bits.h>
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -166,8 +171,8 @@ static void map_release(struct fuse_extents_map *map)
 	kvfree(map);
 }
 
-/* @map has no references left */
-static void map_free(struct fuse_extents_map *map)
+/* @map has no references left; @defer: backing files are to be closed by the thread */
+static void map_free(struct fuse_extents_map *map, bool defer)
 {
 	struct fuse_backing_table *table = map->table;
 	struct extent_file *file;
@@ -178,7 +183,10 @@ static void map_free(struct fuse_extents_map *map)
 		file = &map->files[i];
 		fuse_backing_count_extents(file->fb, -(long)file->extents,
 					   -(s64)file->bytes);
-		fuse_backing_put(file->fb);
+		if (defer)
+			fuse_backing_put_deferred(file->fb);
+		else
+			fuse_backing_put(file->fb);
 	}
 	map_release(map);
 	fuse_backing_table_put(table);
@@ -195,41 +203,16 @@ static bool map_put(struct fuse_extents_map *map)
 	return !(left & ~RETIRED);
 }
 
-/* Where closing backing files is no option */
-static void map_put_deferred(struct fuse_extents_map *map)
+static void reap(struct kthread_files_work *dead)
+{
+	map_free(container_of(dead, struct fuse_extents_map, dead), false);
+}
+
+/* What ends I/O may be an interrupt, where nothing can be freed */
+static void end_use(struct fuse_extents_map *map)
 {
 	if (map_put(map))
-		fuse_backing_reap_map(map->table, &map->dead);
-}
-
-/**
- * fuse_extents_map_reap - free a map that lost its last reference
- * @dead: fuse_extents_map::dead
- *
- * Context: the thread of the map's table.
- */
-void fuse_extents_map_reap(struct kthread_files_work *dead)
-{
-	map_free(container_of(dead, struct fuse_extents_map, dead));
-}
-
-/* What a descriptor must be good for, and its file, to be in an extent */
-static int check_file(const struct file *file, bool write,
-		      enum fuse_backing_reason *reason)
-{
-	const struct inode *inode = file_inode(file);
-
-	*reason = FUSE_BACKING_PERMISSION;
-	if (!(file->f_mode & FMODE_READ) ||
-	    (write && !(file->f_mode & FMODE_WRITE)))
-		return -EBADF;
-	*reason = FUSE_BACKING_IMMUTABLE;
-	if (write && IS_IMMUTABLE(inode))
-		return -EPERM;
-	*reason = FUSE_BACKING_APPEND_ONLY;
-	if (write && (IS_APPEND(inode) || (file->f_flags & O_APPEND)))
-		return -EPERM;
-	return 0;
+		fuse_backing_table_defer(map->table, &map->dead, reap);
 }
 
 static bool is_extent_valid(const struct fuse_backing_extent *in, loff_t min)
@@ -279,7 +262,7 @@ static struct extent_file *add_file(struct fuse_conn *fc,
 		fuse_backing_reject(fc, id, -ENOENT, FUSE_BACKING_UNKNOWN_ID);
 		return ERR_PTR(-ENOENT);
 	}
-	if (fuse_backing_usage_start(fb)) {
+	if (fuse_backing_start_use(fb)) {
 		fuse_backing_put(fb);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -303,7 +286,8 @@ static int fill_extent(struct fuse_conn *fc, struct fuse_extents_map *map,
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 
-	err = check_file(file->fb->file, extent->writable, &reason);
+	err = fuse_backing_check_extent(file->fb->file, extent->writable,
+					&reason);
 	if (err)
 		return fuse_backing_reject(fc, in->backing_id, err, reason);
 	size = i_size_read(file_inode(file->fb->file));
@@ -498,61 +482,18 @@ struct fuse_extents *fuse_extents_get(struct fuse_extents *extents)
 /**
  * fuse_extents_put - drop a reference on extents
  * @extents: the extents
+ * @defer: backing files are to be closed by the thread
  *
- * Context: process context without locks; may sleep, because the last reference
- *	may close backing files.
+ * Context: process context without spinlocks.  Unless @defer, without locks; may sleep
+ *	then, because the last reference may close backing files.
  */
-void fuse_extents_put(struct fuse_extents *extents)
+void fuse_extents_put(struct fuse_extents *extents, bool defer)
 {
 	if (!refcount_dec_and_test(&extents->count))
 		return;
 	if (map_put(extents->map))
-		map_free(extents->map);
+		map_free(extents->map, defer);
 	kfree(extents);
-}
-
-/* Give up the mappings that others keep; returns whether those were all */
-static bool give_up_shared(struct fuse_extents_map *map)
-{
-	struct extent_file *file;
-	unsigned int i, kept = 0;
-
-	unuse_files(map);
-	for (i = 0; i < map->nr_files; i++) {
-		file = &map->files[i];
-		fuse_backing_count_extents(file->fb, -(long)file->extents,
-					   -(s64)file->bytes);
-		file->extents = 0;
-		file->bytes = 0;
-		if (!refcount_dec_not_one(&file->fb->count))
-			map->files[kept++] = *file;
-	}
-	map->nr_files = kept;
-	return !kept;
-}
-
-/**
- * fuse_extents_put_deferred - drop a reference where closing is no option
- * @extents: the extents
- *
- * What the thread has to free is the last to have some mapping: there are no more of
- * those than the table has files, however long the thread is kept waiting.
- *
- * Context: process context without spinlocks.
- */
-void fuse_extents_put_deferred(struct fuse_extents *extents)
-{
-	struct fuse_extents_map *map = extents->map;
-
-	if (!refcount_dec_and_test(&extents->count))
-		return;
-	kfree(extents);
-	if (!map_put(map))
-		return;
-	if (give_up_shared(map))
-		map_free(map);
-	else
-		fuse_backing_reap_map(map->table, &map->dead);
 }
 
 /**
@@ -762,7 +703,7 @@ void fuse_extents_range_get(const struct fuse_range *range)
  */
 void fuse_extents_range_put(struct fuse_range *range)
 {
-	map_put_deferred(range->map);
+	end_use(range->map);
 }
 
 /**
@@ -798,7 +739,7 @@ loff_t fuse_extents_next_data(struct fuse_extents *extents, loff_t pos,
 			break;
 		pos = min(extent->end, good);
 	}
-	map_put_deferred(map);
+	end_use(map);
 	return min(pos, end);
 }
 
@@ -822,7 +763,7 @@ bool fuse_extents_cover(struct fuse_extents *extents, loff_t pos, loff_t end)
 			break;
 		pos = map->extent[i].end;
 	}
-	map_put_deferred(map);
+	end_use(map);
 	return min(pos, good) >= end;
 }
 
@@ -844,7 +785,7 @@ bool fuse_extents_any_file(struct fuse_extents *extents,
 
 	for (i = 0; !found && i < map->nr_files; i++)
 		found = test(map->files[i].fb->file);
-	map_put_deferred(map);
+	end_use(map);
 	return found;
 }
 
@@ -898,7 +839,7 @@ int fuse_extents_fsync(struct fuse_extents *extents, loff_t start, loff_t end,
 		err = err ?: ret;
 		cond_resched();
 	}
-	map_put_deferred(map);
+	end_use(map);
 	return err;
 }
 
@@ -929,6 +870,6 @@ int fuse_extents_flush(struct fuse_extents *extents, fl_owner_t id)
 		err = err ?: ret;
 		cond_resched();
 	}
-	map_put_deferred(map);
+	end_use(map);
 	return err;
 }

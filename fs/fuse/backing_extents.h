@@ -2,9 +2,6 @@
 /*
  * FUSE backing files: extents, the ranges of backing files that are the bytes of
  * a FUSE inode.
- *
- * backing_extents.c owns them, backing_extents_io.c reads and writes them,
- * backing_extents_pages.c is for mmap(2).
  */
 
 #ifndef _FS_FUSE_BACKING_EXTENTS_H
@@ -12,6 +9,9 @@
 
 #include <linux/types.h>
 
+#include "backing_types.h"
+
+struct fuse_backing_extents;
 struct fuse_extents;
 struct fuse_extents_map;
 
@@ -47,7 +47,6 @@ struct fuse_range {
 	loff_t pos;
 };
 
-/* backing_extents.c */
 struct fuse_extents_map *
 fuse_extents_map_read(struct fuse_conn *fc,
 		      const struct fuse_backing_extents *args);
@@ -55,13 +54,11 @@ void fuse_extents_map_abandon(struct fuse_extents_map *map);
 struct fuse_extents *fuse_extents_create(struct fuse_conn *fc,
 					 struct fuse_extents_map *map);
 struct fuse_extents *fuse_extents_get(struct fuse_extents *extents);
-void fuse_extents_put(struct fuse_extents *extents);
-void fuse_extents_put_deferred(struct fuse_extents *extents);
+void fuse_extents_put(struct fuse_extents *extents, bool defer);
 void fuse_extents_swap(struct fuse_extents *extents, struct fuse_extents *other,
 		       enum fuse_backing_use_kind kind);
 int fuse_extents_retire(struct fuse_extents *extents);
 void fuse_extents_cut(struct fuse_extents *extents, loff_t end);
-void fuse_extents_map_reap(struct kthread_files_work *dead);
 
 void fuse_extents_use(struct fuse_extents *extents,
 		      enum fuse_backing_use_kind kind);
@@ -80,11 +77,5 @@ bool fuse_extents_any_file(struct fuse_extents *extents,
 int fuse_extents_fsync(struct fuse_extents *extents, loff_t start, loff_t end,
 		       int datasync);
 int fuse_extents_flush(struct fuse_extents *extents, fl_owner_t id);
-
-/* backing_extents_io.c */
-ssize_t fuse_extents_read(struct kiocb *iocb, struct iov_iter *iter);
-
-/* backing_extents_pages.c */
-bool fuse_extents_has_pages(const struct file *backing);
 
 #endif /* _FS_FUSE_BACKING_EXTENTS_H */

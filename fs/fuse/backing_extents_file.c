@@ -8,7 +8,12 @@
  */
 
 #include "fuse_i.h"
+#include "backing_access.h"
 #include "backing_extents.h"
+#include "backing_extents_file.h"
+#include "backing_extents_io.h"
+#include "backing_handle.h"
+#include "backing_inode.h"
 #include "backing_io.h"
 #include "backing_reject.h"
 #include "backing_trace.h"
@@ -76,17 +81,6 @@ bool fuse_extents_exclude(struct fuse_inode *fi, struct fuse_file *ff)
 	ff->open_flags |= FOPEN_DIRECT_IO;
 	fuse_extents_note_server(&fi->inode);
 	return false;
-}
-
-/**
- * fuse_extents_note_server - something is written to the server, by whatever file
- * @inode: an inode with extents
- *
- * Context: any.
- */
-void fuse_extents_note_server(struct inode *inode)
-{
-	WRITE_ONCE(get_fuse_inode(inode)->backing.remote_data, true);
 }
 
 static int fsync_server(struct file *file, loff_t start, loff_t end,

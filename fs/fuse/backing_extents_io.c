@@ -26,9 +26,13 @@
 
 #include "fuse_i.h"
 #include "backing_extents.h"
+#include "backing_extents_io.h"
+#include "backing_handle.h"
 #include "backing_io.h"
+#include "backing_privs.h"
 #include "backing_reject.h"
 #include "backing_trace.h"
+#include "backing_usage.h"
 
 #include <linux/pagemap.h>
 #include <linux/sizes.h>
@@ -102,6 +106,38 @@ static void init_kiocb(struct kiocb *kiocb, const struct kiocb *orig,
 		.ki_flags = orig->ki_flags & passed,
 		.ki_ioprio = orig->ki_ioprio,
 	};
+}
+
+/**
+ * fuse_extents_has_pages - can the pages of a backing file be copied
+ * @backing: the backing file
+ *
+ * As those of any file on a device.  Reading it may take the inode's lock, and who
+ * holds that may wait for the page that is to be filled.  Other filesystems have it
+ * no other way; NFS, 9p, CIFS and Ceph do take the lock, and so may what is below an
+ * overlayfs.  There, who writes to the backing file by its own path from a page that
+ * is filled from it waits for itself until killed, as with a server that reads it.
+ *
+ * Context: any.
+ * Return: whether they can, and no lock is needed to fill a page.
+ */
+bool fuse_extents_has_pages(const struct file *backing)
+{
+	const struct inode *inode = file_inode(backing);
+
+	return (inode->i_sb->s_type->fs_flags & FS_REQUIRES_DEV) &&
+	       backing->f_mapping->a_ops->read_folio && !IS_DAX(inode);
+}
+
+/**
+ * fuse_extents_note_server - something is written to the server, by whatever file
+ * @inode: an inode with extents
+ *
+ * Context: any.
+ */
+void fuse_extents_note_server(struct inode *inode)
+{
+	WRITE_ONCE(get_fuse_inode(inode)->backing.remote_data, true);
 }
 
 /* Can the backing file do what the flags ask for? */

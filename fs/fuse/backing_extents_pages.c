@@ -10,9 +10,13 @@
  */
 
 #include "fuse_i.h"
+#include "backing_access.h"
 #include "backing_extents.h"
+#include "backing_extents_io.h"
+#include "backing_handle.h"
 #include "backing_io.h"
 #include "backing_reject.h"
+#include "backing_revoke.h"
 #include "backing_trace.h"
 
 #include <linux/bvec.h>
@@ -22,36 +26,20 @@
 #include <linux/pagemap.h>
 #include <linux/uio.h>
 
-static int check_mmap(struct file *file, struct vm_area_struct *vma)
-{
-	struct fuse_file *ff = file->private_data;
-	struct fuse_conn *fc = ff->fm->fc;
-
-	if ((vma->vm_flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE))
-		return fuse_backing_reject(fc, 0, -ENODEV,
-					   FUSE_BACKING_SHARED_MMAP);
-	/* nor by mprotect(2) */
-	if (vma->vm_flags & VM_SHARED)
-		vm_flags_clear(vma, VM_MAYWRITE);
-
-	if (fuse_extents_any_file(ff->extents, fuse_backing_is_noexec)) {
-		if (vma->vm_flags & VM_EXEC)
-			return fuse_backing_reject(fc, 0, -EPERM,
-						   FUSE_BACKING_NOEXEC);
-		vm_flags_clear(vma, VM_MAYEXEC);
-	}
-	return 0;
-}
-
 /*
  * What is mapped is found by the inode when the extents are to be taken away; if that is
  * between here and there, pages are the server's.  Returns 1 if they just were.
  */
 static int map_pages(struct file *file, struct vm_area_struct *vma)
 {
-	if (fuse_backing_is_revoked(file->private_data))
+	struct fuse_file *ff = file->private_data;
+	bool noexec;
+
+	if (fuse_backing_is_revoked(ff))
 		return 1;
-	return check_mmap(file, vma) ?: generic_file_mmap(file, vma);
+	noexec = fuse_extents_any_file(ff->extents, fuse_backing_is_noexec);
+	return fuse_backing_may_mmap_pages(ff->fm->fc, vma, noexec) ?:
+	       generic_file_mmap(file, vma);
 }
 
 /**
@@ -76,27 +64,6 @@ int fuse_extents_mmap(struct file *file, struct vm_area_struct *vma)
 		fuse_backing_io_end(file);
 	}
 	return err > 0 ? fuse_backing_revoked_mmap(file, vma) : err;
-}
-
-/**
- * fuse_extents_has_pages - can the pages of a backing file be copied
- * @backing: the backing file
- *
- * As those of any file on a device.  Reading it may take the inode's lock, and who
- * holds that may wait for the page that is to be filled.  Other filesystems have it
- * no other way; NFS, 9p, CIFS and Ceph do take the lock, and so may what is below an
- * overlayfs.  There, who writes to the backing file by its own path from a page that
- * is filled from it waits for itself until killed, as with a server that reads it.
- *
- * Context: any.
- * Return: whether they can, and no lock is needed to fill a page.
- */
-bool fuse_extents_has_pages(const struct file *backing)
-{
-	const struct inode *inode = file_inode(backing);
-
-	return (inode->i_sb->s_type->fs_flags & FS_REQUIRES_DEV) &&
-	       backing->f_mapping->a_ops->read_folio && !IS_DAX(inode);
 }
 
 /* A page of the backing file, with a reference */

@@ -1,14 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * FUSE backing files: which mappings an inode uses.
+ * FUSE backing files: the state of an inode, and who is open on it.
  *
  * All files of a FUSE inode that are open in passthrough mode have the same
  * backing inode, whatever their backing ids, so that they see the same data.
+ *
+ * Each FUSE file counts what it has in flight.  The count is negative once the
+ * backing file is taken away, so that one atomic operation both counts and asks.
+ *
+ * A file that was being opened meanwhile is noticed by its age: fuse_file::kh is
+ * given before the server is asked and before an attachment is looked at, from
+ * the counter that a revocation takes its own time from.
+ *
+ * Locking: fuse_inode::lock protects all of struct fuse_inode_backing.  No other is
+ * taken inside of it but those of extents and of a mapping's users.
  */
 
 #include "fuse_i.h"
+#include "backing_attachment.h"
 #include "backing_extents.h"
+#include "backing_inode.h"
 #include "backing_io.h"
+#include "backing_mapping.h"
+#include "backing_mmap.h"
+#include "backing_trace.h"
+#include "backing_usage.h"
+
+#include <linux/file.h>
+#include <linux/wait_bit.h>
 
 /**
  * fuse_inode_backing_init - a FUSE inode without backing files
@@ -43,7 +62,7 @@ void fuse_inode_backing_made(struct inode *inode)
 /* Those of an attachment, or what open files have kept of one: never of two */
 static struct fuse_extents *find_extents(struct fuse_inode *fi)
 {
-	struct fuse_extents *extents = fuse_backing_attached_extents(fi);
+	struct fuse_extents *extents = fuse_inode_attached_extents(fi);
 	struct fuse_file *ff;
 
 	if (extents)
@@ -124,22 +143,14 @@ void fuse_inode_backing_resized(struct inode *inode, struct inode *backing)
 	fuse_backing_invalidate(inode, FUSE_STATX_MODSIZE);
 }
 
-/**
- * fuse_inode_backing_start - a file of @fi is being opened in passthrough mode
- * @fi: the FUSE inode
- * @backing: inode of the backing file just opened
- * @extents: what the file was given instead, or %NULL
- *
- * Context: fi->lock is held.
- * Return: 0, and the caller must call fuse_inode_backing_end() before the
- *	backing file is put; -EBUSY if files of another backing inode are open, or
- *	@extents are not the inode's any more.
+/*
+ * A file of @fi is being opened in passthrough mode: on @backing, which the open file
+ * keeps alive, or else on @extents.  Returns -EBUSY if files of another backing inode
+ * are open, or if @extents are not the inode's any more.
  */
-int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing,
-			     const struct fuse_extents *extents)
+static int start_locked(struct fuse_inode *fi, struct inode *backing,
+			const struct fuse_extents *extents)
 {
-	lockdep_assert_held(&fi->lock);
-
 	if (fi->backing.files && fi->backing.inode != backing)
 		return -EBUSY;
 	/* detached since they were taken: no change of the size has cut them */
@@ -153,18 +164,189 @@ int fuse_inode_backing_start(struct fuse_inode *fi, struct inode *backing,
 	return 0;
 }
 
-/**
- * fuse_inode_backing_end - a file of @fi leaves passthrough mode
- * @fi: the FUSE inode
- *
- * Context: fi->lock is held.
- */
-void fuse_inode_backing_end(struct fuse_inode *fi)
+/* The counterpart of start_locked(), before the backing file is put */
+static void end_locked(struct fuse_inode *fi)
 {
-	lockdep_assert_held(&fi->lock);
-
 	if (!--fi->backing.files)
 		WRITE_ONCE(fi->backing.inode, NULL);
+}
+
+/**
+ * fuse_backing_io_idle - a file that lost its backing file has done its last I/O
+ * @file: the FUSE file
+ *
+ * Context: any; may be an interrupt.
+ */
+void fuse_backing_io_idle(struct file *file)
+{
+	wake_up_var(&get_fuse_inode(file_inode(file))->backing);
+}
+
+/* What an open FUSE file had */
+struct taken {
+	struct fuse_extents *extents;
+	struct file *file;
+	struct fuse_backing *fb;
+};
+
+/*
+ * Take the backing file, or the extents, from an open FUSE file;
+ * fuse_inode::lock is held.  The caller gets the references.
+ */
+static void take_file_locked(struct fuse_inode *fi, struct fuse_file *ff,
+			     struct taken *taken)
+{
+	*taken = (struct taken) {
+		.extents = ff->extents,
+		.file = ff->passthrough,
+		.fb = ff->fb,
+	};
+	if (!taken->extents)
+		fuse_backing_unmap(ff);
+	WRITE_ONCE(ff->extents, NULL);
+	ff->passthrough = FUSE_BACKING_NO_FILE;
+	ff->fb = NULL;
+	list_del_init(&ff->backing_link);
+	if (!taken->extents)
+		fuse_backing_unuse(taken->fb, &ff->backing_use);
+	if (ff->iomode == IOM_UNCACHED)
+		end_locked(fi);
+}
+
+/* The inode may be cached again if this was the last file to forbid it */
+static void end_uncached_locked(struct fuse_inode *fi, struct fuse_file *ff)
+{
+	if (ff->iomode != IOM_UNCACHED)
+		return;
+	ff->iomode = IOM_NONE;
+	if (!++fi->iocachectr && wq_has_sleeper(&fi->direct_io_waitq))
+		wake_up(&fi->direct_io_waitq);
+}
+
+/* @asked: the server is to hear of it */
+static void put_taken(struct fuse_inode *fi, const struct taken *taken,
+		      bool asked)
+{
+	fuse_backing_trace(fuse_passthrough_release, &fi->inode,
+			   taken->fb ? taken->fb->id : 0, asked);
+	if (taken->extents) {
+		fuse_extents_put(taken->extents, false);
+		return;
+	}
+	fuse_backing_close_file(taken->fb, taken->file);
+}
+
+static struct fuse_file *find_idle_locked(struct fuse_inode *fi)
+{
+	struct fuse_file *ff;
+
+	list_for_each_entry(ff, &fi->backing.open, backing_link)
+		if (fuse_backing_is_idle(ff))
+			return ff;
+	return NULL;
+}
+
+/**
+ * fuse_inode_backing_retire - one file that lost its backing file lets go of it
+ * @fi: the FUSE inode
+ *
+ * If nothing of it is in flight any more.
+ *
+ * Context: process context without locks; may sleep.
+ * Return: false if there was no such file.
+ */
+bool fuse_inode_backing_retire(struct fuse_inode *fi)
+{
+	struct fuse_file *ff;
+	struct taken taken;
+
+	spin_lock(&fi->lock);
+	ff = find_idle_locked(fi);
+	if (ff) {
+		take_file_locked(fi, ff, &taken);
+		end_uncached_locked(fi, ff);
+	}
+	spin_unlock(&fi->lock);
+
+	if (ff)
+		put_taken(fi, &taken, false);
+	return ff;
+}
+
+static void enter_locked(struct fuse_file *ff, struct fuse_inode *fi)
+{
+	WARN_ON(ff->iomode != IOM_NONE);
+	ff->iomode = IOM_UNCACHED;
+	fi->iocachectr--;
+	list_add(&ff->backing_link, &fi->backing.open);
+	if (ff->kh < fi->backing.revoked_at)
+		atomic_add(FUSE_BACKING_REVOKED, &ff->backing_io);
+}
+
+/**
+ * fuse_backing_enter - a file with backing file or extents enters passthrough mode
+ * @ff: file data of the FUSE file
+ * @fi: its inode
+ *
+ * The counterpart of fuse_backing_leave(), which is needed even if this fails.
+ *
+ * Context: process context; may sleep.
+ * Return: 0; -ETXTBSY if the inode is open in cached mode, -EBUSY if files of
+ *	another backing inode are, or the extents were detached meanwhile.
+ */
+int fuse_backing_enter(struct fuse_file *ff, struct fuse_inode *fi)
+{
+	/* what has extents is its own backing inode */
+	struct inode *backing = ff->extents ? &fi->inode :
+					      file_inode(ff->passthrough);
+	int err = -ETXTBSY;
+
+	spin_lock(&fi->lock);
+	if (fi->iocachectr <= 0)
+		err = start_locked(fi, backing, ff->extents);
+	if (!err)
+		enter_locked(ff, fi);
+	spin_unlock(&fi->lock);
+
+	/* the backing file was taken away while it was opened */
+	if (!err && unlikely(fuse_backing_is_revoked(ff)))
+		while (fuse_inode_backing_retire(fi))
+			;
+	return err;
+}
+
+/**
+ * fuse_backing_leave - a FUSE file gives up its backing file
+ * @ff: file data of the FUSE file, which nobody else uses
+ * @fi: its inode
+ *
+ * The backing file is closed before the mapping is given up, both before this
+ * returns, unless the caller is killed.  A file that the server knows of leaves
+ * the inode's I/O mode when the last request for it has ended, and one that it
+ * doesn't know of now.
+ *
+ * Context: process context; may sleep.
+ */
+void fuse_backing_leave(struct fuse_file *ff, struct fuse_inode *fi)
+{
+	struct taken taken;
+	bool has;
+
+	spin_lock(&fi->lock);
+	has = ff->extents || ff->passthrough != FUSE_BACKING_NO_FILE;
+	if (has)
+		take_file_locked(fi, ff, &taken);
+	if (!ff->args)
+		end_uncached_locked(fi, ff);
+	spin_unlock(&fi->lock);
+	ff->passthrough = NULL;
+	if (!has)
+		return;
+
+	put_taken(fi, &taken, ff->args && !ff->fm->fc->no_open);
+	/* it may be the last that somebody waits for */
+	if (unlikely(fuse_backing_is_revoked(ff)))
+		wake_up_var(&fi->backing);
 }
 
 /**
@@ -229,16 +411,4 @@ u32 fuse_inode_backing_inval_mask(struct fuse_inode *fi)
 	if (unlikely(READ_ONCE(fi->backing.stored_to)))
 		check_stores(fi);
 	return READ_ONCE(fi->inval_mask);
-}
-
-/**
- * fuse_inode_backing_evict - give up the mappings of an inode
- * @fi: the FUSE inode, which nobody else uses
- *
- * Context: may be memory reclaim: backing files are closed by the thread.
- */
-void fuse_inode_backing_evict(struct fuse_inode *fi)
-{
-	fuse_backing_evict_attached(fi);
-	fuse_inode_backing_evict_mapped(fi);
 }

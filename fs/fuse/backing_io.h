@@ -15,6 +15,9 @@
 #include <linux/rwsem.h>
 #include <linux/sched.h>
 
+#include "backing_privs.h"
+#include "backing_types.h"
+
 /* Added to fuse_file::backing_io when the backing file is taken away */
 #define FUSE_BACKING_REVOKED	INT_MIN
 
@@ -33,6 +36,18 @@ int fuse_backing_init_completions(struct super_block *sb);
 static inline bool fuse_backing_is_revoked(const struct fuse_file *ff)
 {
 	return atomic_read(&ff->backing_io) < 0;
+}
+
+/**
+ * fuse_backing_is_idle - has a file that lost its backing file done its last I/O
+ * @ff: file data of a FUSE file in passthrough mode
+ *
+ * Context: any.
+ * Return: whether the backing file was taken away, and nothing is in flight.
+ */
+static inline bool fuse_backing_is_idle(const struct fuse_file *ff)
+{
+	return atomic_read(&ff->backing_io) == FUSE_BACKING_REVOKED;
 }
 
 /**

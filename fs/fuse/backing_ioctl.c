@@ -6,7 +6,10 @@
  */
 
 #include "fuse_i.h"
+#include "backing_attach.h"
+#include "backing_list.h"
 
+#include <linux/fuse_backing.h>
 #include <linux/uaccess.h>
 
 static int ioctl_attach(struct fuse_conn *fc,
@@ -16,7 +19,7 @@ static int ioctl_attach(struct fuse_conn *fc,
 
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
-	return fuse_backing_attach(fc, &args);
+	return fuse_backing_ioctl_attach(fc, &args);
 }
 
 static int ioctl_detach(struct fuse_conn *fc,
@@ -26,7 +29,7 @@ static int ioctl_detach(struct fuse_conn *fc,
 
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
-	return fuse_backing_detach(fc, &args);
+	return fuse_backing_ioctl_detach(fc, &args);
 }
 
 static int ioctl_extents(struct fuse_conn *fc,
@@ -36,7 +39,7 @@ static int ioctl_extents(struct fuse_conn *fc,
 
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
-	return fuse_backing_set_extents(fc, &args);
+	return fuse_backing_ioctl_extents(fc, &args);
 }
 
 static int ioctl_list(struct fuse_conn *fc,
@@ -47,7 +50,7 @@ static int ioctl_list(struct fuse_conn *fc,
 
 	if (copy_from_user(&list, argp, sizeof(list)))
 		return -EFAULT;
-	err = fuse_backing_list(fc, &list);
+	err = fuse_backing_ioctl_list(fc, &list);
 	if (!err && copy_to_user(argp, &list, sizeof(list)))
 		err = -EFAULT;
 	return err;
@@ -60,7 +63,7 @@ static int ioctl_close_all(struct fuse_conn *fc,
 
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
-	return fuse_backing_close_all(fc, &args);
+	return fuse_backing_ioctl_close_all(fc, &args);
 }
 
 /**

@@ -8,7 +8,13 @@
  */
 
 #include "fuse_i.h"
+#include "backing_access.h"
+#include "backing_conn.h"
+#include "backing_list.h"
+#include "backing_mapping.h"
 #include "backing_reject.h"
+#include "backing_table.h"
+#include "backing_usage.h"
 
 #include <linux/fs.h>
 #include <linux/uaccess.h>
@@ -143,14 +149,14 @@ static int list_table(struct fuse_conn *fc, struct fuse_backing_list *list)
 }
 
 /**
- * fuse_backing_list - FUSE_DEV_IOC_BACKING_LIST: list mappings
+ * fuse_backing_ioctl_list - FUSE_DEV_IOC_BACKING_LIST: list mappings
  * @fc: the connection
  * @list: where to start and where to; says afterwards where to go on
  *
  * Context: process context without locks; may sleep.
  * Return: 0; -EPERM as for fuse_backing_open(), -EINVAL, -EFAULT.
  */
-int fuse_backing_list(struct fuse_conn *fc, struct fuse_backing_list *list)
+int fuse_backing_ioctl_list(struct fuse_conn *fc, struct fuse_backing_list *list)
 {
 	int err;
 
@@ -164,7 +170,7 @@ int fuse_backing_list(struct fuse_conn *fc, struct fuse_backing_list *list)
 }
 
 /**
- * fuse_backing_close_all - FUSE_DEV_IOC_BACKING_CLOSE_ALL: close all ids
+ * fuse_backing_ioctl_close_all - FUSE_DEV_IOC_BACKING_CLOSE_ALL: close all ids
  * @fc: the connection
  * @args: flags and padding must be 0
  *
@@ -172,8 +178,8 @@ int fuse_backing_list(struct fuse_conn *fc, struct fuse_backing_list *list)
  * Return: 0; -EPERM as for fuse_backing_open(), -EINVAL; -EINTR, and what is left can
  *	be closed by another call.
  */
-int fuse_backing_close_all(struct fuse_conn *fc,
-			   const struct fuse_backing_close_all *args)
+int fuse_backing_ioctl_close_all(struct fuse_conn *fc,
+				 const struct fuse_backing_close_all *args)
 {
 	struct fuse_backing_table *table;
 	int err;

@@ -3,48 +3,26 @@
  * FUSE backing files: FUSE files that the server doesn't know of.
  *
  * The kernel opens a file on its own where the inode has a backing file attached
- * that is good for it.  Such a file has no handle of the server's, so no request
- * that carries one may be sent for it.  The backing file does what it can; for
- * the rest the server is asked to open the file after all, once, and to release
- * it in the end.
+ * that is good for it.  The backing file does what it can, and for the rest the
+ * server is asked to open the file after all: see backing_handle.c.
  */
 
 #include "fuse_i.h"
+#include "backing_access.h"
+#include "backing_attachment.h"
 #include "backing_extents.h"
+#include "backing_extents_file.h"
+#include "backing_handle.h"
+#include "backing_inode.h"
 #include "backing_io.h"
-#include "backing_reject.h"
+#include "backing_privs.h"
+#include "backing_revoke.h"
 
 #include <linux/cred.h>
 #include <linux/fadvise.h>
 #include <linux/falloc.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
-#include <linux/wait_bit.h>
-
-/*
- * Bits of fuse_file::local, which is 0 for files that the server opened.
- *
- * LOCAL_OPENED: the kernel opened the file on its own
- * LOCAL_ASKING: a lock, held by who asks the server to open the file
- * LOCAL_HAS_HANDLE: fuse_file::fh and ::args are valid; set once
- */
-enum {
-	LOCAL_OPENED,
-	LOCAL_ASKING,
-	LOCAL_HAS_HANDLE,
-};
-
-static struct fuse_file *local_alloc(struct fuse_mount *fm, u64 nodeid)
-{
-	struct fuse_file *ff = fuse_file_alloc(fm, false);
-
-	if (!ff)
-		return NULL;
-	ff->local = BIT(LOCAL_OPENED);
-	ff->nodeid = nodeid;
-	ff->open_flags = FOPEN_PASSTHROUGH | FOPEN_NOFLUSH;
-	return ff;
-}
 
 /*
  * Open a FUSE file on the mapping that it has got.
@@ -113,11 +91,11 @@ bool fuse_backing_open_attached(struct inode *inode, struct file *file,
 		return false;
 
 	*err = -ENOMEM;
-	ff = local_alloc(get_fuse_mount(inode), get_node_id(inode));
+	ff = fuse_backing_alloc_local(get_fuse_mount(inode), get_node_id(inode));
 	if (!ff)
 		return true;
 	/* as if a reply had claimed it; the file has its age by now */
-	if (!fuse_backing_take_attached(fi, modes_of(file), ff))
+	if (!fuse_inode_use_attached(fi, modes_of(file), ff))
 		goto out_ask;
 	first = !READ_ONCE(fi->backing.files);
 	file->private_data = ff;
@@ -141,95 +119,6 @@ out_ask:
 	fuse_file_free(ff);
 	file->private_data = NULL;
 	return false;
-}
-
-static bool has_no_handle(const struct fuse_file *ff)
-{
-	/* pairs with smp_mb__before_atomic() in get_handle_locked() */
-	unsigned long local = smp_load_acquire(&ff->local);
-
-	return local && !(local & BIT(LOCAL_HAS_HANDLE));
-}
-
-/**
- * fuse_backing_handle_file - a file whose handle may be sent along
- * @file: an open FUSE file or directory, or %NULL
- *
- * Context: any.
- * Return: @file; %NULL if the server gave no handle for it.
- */
-struct file *fuse_backing_handle_file(struct file *file)
-{
-	return file && has_no_handle(file->private_data) ? NULL : file;
-}
-
-static int get_handle_locked(struct file *file)
-{
-	struct fuse_file *ff = file->private_data;
-	/* what created or emptied the file is done */
-	unsigned int flags = file->f_flags & ~(O_CREAT | O_EXCL | O_NOCTTY |
-					       O_TRUNC);
-	const struct cred *old_cred;
-	struct fuse_file *opened;
-
-	/* whoever needs the handle now, the file is whose it was */
-	old_cred = override_creds(file->f_cred);
-	opened = fuse_file_open(ff->fm, ff->nodeid, flags, false);
-	revert_creds(old_cred);
-	if (IS_ERR(opened))
-		return PTR_ERR(opened);
-
-	ff->fh = opened->fh;
-	ff->args = opened->args;
-	/* whatever the server says, the file stays as it is */
-	ff->open_flags = FOPEN_PASSTHROUGH |
-			 (opened->open_flags & FOPEN_NOFLUSH);
-	opened->args = NULL;
-	fuse_file_free(opened);
-	/* pairs with smp_load_acquire() in has_no_handle() */
-	smp_mb__before_atomic();
-	set_bit(LOCAL_HAS_HANDLE, &ff->local);
-	return 0;
-}
-
-/**
- * fuse_backing_need_handle - a request needs the server's handle
- * @file: an open FUSE file or directory
- *
- * The server sees an OPEN, and in the end FLUSH and RELEASE.
- *
- * Context: process context without locks; may sleep, killable.
- * Return: 0, -EINTR, or what the server answers to OPEN.
- */
-int fuse_backing_need_handle(struct file *file)
-{
-	struct fuse_file *ff = file->private_data;
-	int err = 0;
-
-	if (!has_no_handle(ff))
-		return 0;
-	if (wait_on_bit_lock(&ff->local, LOCAL_ASKING, TASK_KILLABLE))
-		return -EINTR;
-	if (has_no_handle(ff))
-		err = get_handle_locked(file);
-	clear_and_wake_up_bit(LOCAL_ASKING, &ff->local);
-	return err;
-}
-
-/**
- * fuse_backing_need_lock - a lock is set, or taken back, at the server
- * @file: an open FUSE file
- *
- * A process's POSIX locks go when it closes any file of the inode, so from now
- * on the server has to hear of that.
- *
- * Context: process context without locks; may sleep, killable.
- * Return: as fuse_backing_need_handle().
- */
-int fuse_backing_need_lock(struct file *file)
-{
-	WRITE_ONCE(get_fuse_inode(file_inode(file))->backing.remote_locks, true);
-	return fuse_backing_need_handle(file);
 }
 
 static int flush_file(const struct fuse_file *ff, fl_owner_t id)
@@ -272,7 +161,7 @@ static int flush_server(struct file *file, fl_owner_t id)
 	struct inode *inode = file_inode(file);
 	int err;
 
-	if (has_no_handle(file->private_data)) {
+	if (fuse_backing_has_no_handle(file->private_data)) {
 		if (!READ_ONCE(get_fuse_inode(inode)->backing.remote_locks))
 			return 0;
 		err = fuse_backing_need_handle(file);
@@ -317,7 +206,7 @@ int fuse_backing_release(struct inode *inode, struct file *file)
 {
 	struct fuse_file *ff = file->private_data;
 
-	if (!has_no_handle(ff))
+	if (!fuse_backing_has_no_handle(ff))
 		return fuse_release(inode, file);
 	/* no request was ever made that would keep it, or come with it */
 	fuse_passthrough_release(ff, get_fuse_inode(inode));

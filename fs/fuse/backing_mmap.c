@@ -17,6 +17,9 @@
 
 #include "fuse_i.h"
 #include "backing_io.h"
+#include "backing_mapping.h"
+#include "backing_mmap.h"
+#include "backing_usage.h"
 
 #include <linux/backing-file-owner.h>
 #include <linux/file.h>

@@ -13,6 +13,7 @@
 
 #include "fuse_i.h"
 #include "backing_io.h"
+#include "backing_privs.h"
 
 #include <linux/capability.h>
 #include <linux/fs.h>

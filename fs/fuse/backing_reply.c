@@ -9,6 +9,7 @@
 
 #include "fuse_i.h"
 #include "backing_extents.h"
+#include "backing_mapping.h"
 
 /**
  * fuse_backing_reply - a reply to OPEN, CREATE or TMPFILE was delivered
@@ -43,6 +44,6 @@ void fuse_backing_file_end(struct fuse_file *ff)
 		fuse_backing_put(ff->fb);
 	ff->fb = NULL;
 	if (ff->extents)
-		fuse_extents_put(ff->extents);
+		fuse_extents_put(ff->extents, false);
 	ff->extents = NULL;
 }

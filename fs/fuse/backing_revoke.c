@@ -6,34 +6,16 @@
  * and from every file that is open on it.  What is in flight is waited for;
  * whatever follows goes to the server, which is asked to open the file if the
  * kernel opened it by itself, and is direct I/O.
- *
- * Each FUSE file counts what it has in flight.  The count is negative once the
- * backing file is taken away, so that one atomic operation both counts and asks.
- *
- * A file that was being opened meanwhile is noticed by its age: fuse_file::kh is
- * given before the server is asked and before an attachment is looked at, from
- * the counter that a revocation takes its own time from.
  */
 
 #include "fuse_i.h"
-#include "backing_extents.h"
+#include "backing_inode.h"
 #include "backing_io.h"
-#include "backing_trace.h"
+#include "backing_mmap.h"
+#include "backing_revoke.h"
 
-#include <linux/file.h>
 #include <linux/pagemap.h>
 #include <linux/wait_bit.h>
-
-/**
- * fuse_backing_io_idle - a file that lost its backing file has done its last I/O
- * @file: the FUSE file
- *
- * Context: any; may be an interrupt.
- */
-void fuse_backing_io_idle(struct file *file)
-{
-	wake_up_var(&get_fuse_inode(file_inode(file))->backing);
-}
 
 /**
  * fuse_backing_failover - have the server do what the backing file can't
@@ -171,171 +153,6 @@ int fuse_backing_revoked_mmap(struct file *file, struct vm_area_struct *vma)
 	return generic_file_mmap(file, vma);
 }
 
-/* What an open FUSE file had */
-struct taken {
-	struct fuse_extents *extents;
-	struct file *file;
-	struct fuse_backing *fb;
-};
-
-/*
- * Take the backing file, or the extents, from an open FUSE file;
- * fuse_inode::lock is held.  The caller gets the references.
- */
-static void take_file_locked(struct fuse_inode *fi, struct fuse_file *ff,
-			     struct taken *taken)
-{
-	*taken = (struct taken) {
-		.extents = ff->extents,
-		.file = ff->passthrough,
-		.fb = ff->fb,
-	};
-	if (!taken->extents)
-		fuse_backing_unmap(ff);
-	WRITE_ONCE(ff->extents, NULL);
-	ff->passthrough = FUSE_BACKING_NO_FILE;
-	ff->fb = NULL;
-	list_del_init(&ff->backing_link);
-	if (!taken->extents)
-		fuse_backing_unuse(taken->fb, &ff->backing_use);
-	if (ff->iomode == IOM_UNCACHED)
-		fuse_inode_backing_end(fi);
-}
-
-/* The inode may be cached again if this was the last file to forbid it */
-static void end_uncached_locked(struct fuse_inode *fi, struct fuse_file *ff)
-{
-	if (ff->iomode != IOM_UNCACHED)
-		return;
-	ff->iomode = IOM_NONE;
-	if (!++fi->iocachectr && wq_has_sleeper(&fi->direct_io_waitq))
-		wake_up(&fi->direct_io_waitq);
-}
-
-/* @asked: the server is to hear of it */
-static void put_taken(struct fuse_inode *fi, const struct taken *taken,
-		      bool asked)
-{
-	fuse_backing_trace(fuse_passthrough_release, &fi->inode,
-			   taken->fb ? taken->fb->id : 0, asked);
-	if (taken->extents) {
-		fuse_extents_put(taken->extents);
-		return;
-	}
-	fuse_backing_close_file(taken->fb, taken->file);
-}
-
-/* Revoked, and nothing in flight */
-static bool is_idle(const struct fuse_file *ff)
-{
-	return atomic_read(&ff->backing_io) == FUSE_BACKING_REVOKED;
-}
-
-static struct fuse_file *find_idle_locked(struct fuse_inode *fi)
-{
-	struct fuse_file *ff;
-
-	list_for_each_entry(ff, &fi->backing.open, backing_link)
-		if (is_idle(ff))
-			return ff;
-	return NULL;
-}
-
-/* One file leaves passthrough mode; returns false if none is to (any more) */
-static bool retire_one(struct fuse_inode *fi)
-{
-	struct fuse_file *ff;
-	struct taken taken;
-
-	spin_lock(&fi->lock);
-	ff = find_idle_locked(fi);
-	if (ff) {
-		take_file_locked(fi, ff, &taken);
-		end_uncached_locked(fi, ff);
-	}
-	spin_unlock(&fi->lock);
-
-	if (ff)
-		put_taken(fi, &taken, false);
-	return ff;
-}
-
-static void enter_locked(struct fuse_file *ff, struct fuse_inode *fi)
-{
-	WARN_ON(ff->iomode != IOM_NONE);
-	ff->iomode = IOM_UNCACHED;
-	fi->iocachectr--;
-	list_add(&ff->backing_link, &fi->backing.open);
-	if (ff->kh < fi->backing.revoked_at)
-		atomic_add(FUSE_BACKING_REVOKED, &ff->backing_io);
-}
-
-/**
- * fuse_backing_enter - a file with backing file or extents enters passthrough mode
- * @ff: file data of the FUSE file
- * @fi: its inode
- *
- * The counterpart of fuse_backing_leave(), which is needed even if this fails.
- *
- * Context: process context; may sleep.
- * Return: 0; -ETXTBSY if the inode is open in cached mode, -EBUSY if files of
- *	another backing inode are, or the extents were detached meanwhile.
- */
-int fuse_backing_enter(struct fuse_file *ff, struct fuse_inode *fi)
-{
-	/* what has extents is its own backing inode */
-	struct inode *backing = ff->extents ? &fi->inode :
-					      file_inode(ff->passthrough);
-	int err = -ETXTBSY;
-
-	spin_lock(&fi->lock);
-	if (fi->iocachectr <= 0)
-		err = fuse_inode_backing_start(fi, backing, ff->extents);
-	if (!err)
-		enter_locked(ff, fi);
-	spin_unlock(&fi->lock);
-
-	/* the backing file was taken away while it was opened */
-	if (!err && unlikely(fuse_backing_is_revoked(ff)))
-		while (retire_one(fi))
-			;
-	return err;
-}
-
-/**
- * fuse_backing_leave - a FUSE file gives up its backing file
- * @ff: file data of the FUSE file, which nobody else uses
- * @fi: its inode
- *
- * The backing file is closed before the mapping is given up, both before this
- * returns, unless the caller is killed.  A file that the server knows of leaves
- * the inode's I/O mode when the last request for it has ended, and one that it
- * doesn't know of now.
- *
- * Context: process context; may sleep.
- */
-void fuse_backing_leave(struct fuse_file *ff, struct fuse_inode *fi)
-{
-	struct taken taken;
-	bool has;
-
-	spin_lock(&fi->lock);
-	has = ff->extents || ff->passthrough != FUSE_BACKING_NO_FILE;
-	if (has)
-		take_file_locked(fi, ff, &taken);
-	if (!ff->args)
-		end_uncached_locked(fi, ff);
-	spin_unlock(&fi->lock);
-	ff->passthrough = NULL;
-	if (!has)
-		return;
-
-	put_taken(fi, &taken, ff->args && !ff->fm->fc->no_open);
-	/* it may be the last that somebody waits for */
-	if (unlikely(fuse_backing_is_revoked(ff)))
-		wake_up_var(&fi->backing);
-}
-
 /**
  * fuse_backing_revoke_start - take the backing file away from all open files
  * @fi: the FUSE inode
@@ -371,7 +188,7 @@ static bool is_busy(struct fuse_inode *fi)
 
 	spin_lock(&fi->lock);
 	list_for_each_entry(ff, &fi->backing.open, backing_link)
-		if (fuse_backing_is_revoked(ff) && !is_idle(ff))
+		if (fuse_backing_is_revoked(ff) && !fuse_backing_is_idle(ff))
 			busy = true;
 	spin_unlock(&fi->lock);
 	return busy;
@@ -392,7 +209,7 @@ int fuse_backing_revoke_finish(struct fuse_inode *fi)
 	do {
 		if (wait_var_event_interruptible(&fi->backing, !is_busy(fi)))
 			return -EINTR;
-		while (retire_one(fi))
+		while (fuse_inode_backing_retire(fi))
 			cond_resched();
 		/* who comes too late for I/O counts for a moment, too */
 	} while (is_busy(fi));

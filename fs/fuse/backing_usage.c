@@ -16,6 +16,7 @@
  */
 
 #include "fuse_i.h"
+#include "backing_usage.h"
 
 #include <linux/percpu.h>
 

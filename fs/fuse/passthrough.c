@@ -12,9 +12,16 @@
  */
 
 #include "fuse_i.h"
+#include "backing_access.h"
+#include "backing_inode.h"
 #include "backing_io.h"
+#include "backing_mapping.h"
+#include "backing_mmap.h"
+#include "backing_privs.h"
 #include "backing_reject.h"
+#include "backing_revoke.h"
 #include "backing_trace.h"
+#include "backing_usage.h"
 
 #include <linux/backing-file.h>
 #include <linux/slab.h>
@@ -153,7 +160,7 @@ static int open_id(struct file *file, int backing_id)
 		return fuse_backing_reject(fc, backing_id, -ENOENT,
 					   FUSE_BACKING_UNKNOWN_ID);
 
-	err = fuse_backing_may_reopen(fb) ?: fuse_backing_usage_start(fb);
+	err = fuse_backing_may_reopen(fb) ?: fuse_backing_start_use(fb);
 	if (err)
 		goto out_put;
 

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * FUSE backing files: what may be done with them.
+ */
+
+#ifndef _FS_FUSE_BACKING_ACCESS_H
+#define _FS_FUSE_BACKING_ACCESS_H
+
+#include "backing_types.h"
+#include "backing_reject.h"
+
+struct file;
+struct fuse_conn;
+struct fuse_file;
+struct inode;
+struct vm_area_struct;
+
+int fuse_backing_may_call(struct fuse_conn *fc, int backing_id);
+int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file);
+bool fuse_backing_is_brokered(struct fuse_conn *fc);
+bool fuse_backing_is_noexec(const struct file *file);
+int fuse_backing_may_open(struct fuse_backing *fb, struct file *file);
+int fuse_backing_open_flags(const struct fuse_backing *fb, int flags);
+int fuse_backing_may_write(struct fuse_file *ff, bool append);
+int fuse_backing_may_mmap(struct fuse_file *ff, struct vm_area_struct *vma);
+int fuse_backing_check_extent(const struct file *file, bool write,
+			      enum fuse_backing_reason *reason);
+int fuse_backing_may_attach(struct fuse_conn *fc, int id, u32 flags);
+int fuse_backing_may_attach_to(struct fuse_conn *fc, const struct inode *inode,
+			       int id);
+int fuse_backing_may_mmap_pages(struct fuse_conn *fc, struct vm_area_struct *vma,
+				bool noexec);
+
+#endif /* _FS_FUSE_BACKING_ACCESS_H */

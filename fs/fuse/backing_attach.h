@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * FUSE backing files: attached to inodes.
+ */
+
+#ifndef _FS_FUSE_BACKING_ATTACH_H
+#define _FS_FUSE_BACKING_ATTACH_H
+
+#include "backing_types.h"
+
+struct fuse_backing_attach;
+struct fuse_backing_detach;
+struct fuse_backing_extents;
+struct fuse_conn;
+
+void fuse_backing_nodes_init(struct fuse_backing_nodes *nodes,
+			     const struct fuse_conn *fc);
+int fuse_backing_ioctl_attach(struct fuse_conn *fc,
+			      const struct fuse_backing_attach *args);
+int fuse_backing_ioctl_detach(struct fuse_conn *fc,
+			      const struct fuse_backing_detach *args);
+int fuse_backing_ioctl_extents(struct fuse_conn *fc,
+			       const struct fuse_backing_extents *args);
+void fuse_backing_close_nodes(struct fuse_backing_nodes *nodes);
+int fuse_backing_drop_pending(struct fuse_backing_nodes *nodes,
+			      struct fuse_backing *fb);
+int fuse_backing_detach_all(struct fuse_backing_nodes *nodes);
+
+#endif /* _FS_FUSE_BACKING_ATTACH_H */

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: what is attached to an inode, a file or extents.
+ *
+ * Whoever attaches and detaches need not know which of the two it is.
+ *
+ * Locking: see backing_attach.c; what changes an attachment, or asks for its ids, is
+ * called with fuse_backing_nodes::lock held, unless nobody else knows it.
+ */
+
+#include "fuse_i.h"
+#include "backing_attachment.h"
+#include "backing_extents.h"
+#include "backing_mapping.h"
+#include "backing_usage.h"
+
+#include <linux/slab.h>
+
+/**
+ * fuse_attachment_of_file - have a file attached
+ * @fb: its mapping; if this succeeds, the reference is taken over
+ * @args: where to, and what for
+ *
+ * Context: process context; may sleep.
+ * Return: what can be attached, %NULL if there is no memory for it.
+ */
+struct fuse_backing_attachment *
+fuse_attachment_of_file(struct fuse_backing *fb,
+			const struct fuse_backing_attach *args)
+{
+	struct fuse_backing_attachment *att;
+
+	if (fuse_backing_start_use(fb))
+		return NULL;
+	att = kmalloc(sizeof(*att), GFP_KERNEL_ACCOUNT);
+	if (!att)
+		return NULL;
+
+	att->extents = NULL;
+	att->fb = fb;
+	att->nodeid = args->nodeid;
+	att->generation = args->generation;
+	att->use.generation = args->generation;
+	att->modes = args->flags & ATTACH_MODES;
+	return att;
+}
+
+/**
+ * fuse_attachment_of_extents - have extents attached
+ * @fc: the connection
+ * @args: where to, and what for
+ * @map: from fuse_extents_map_read(), which is taken over in any case
+ *
+ * Context: process context without locks; may sleep.
+ * Return: what can be attached, or an ERR_PTR() as fuse_extents_create().
+ */
+struct fuse_backing_attachment *
+fuse_attachment_of_extents(struct fuse_conn *fc,
+			   const struct fuse_backing_extents *args,
+			   struct fuse_extents_map *map)
+{
+	struct fuse_backing_attachment *att;
+
+	att = kmalloc(sizeof(*att), GFP_KERNEL_ACCOUNT);
+	if (!att) {
+		fuse_extents_map_abandon(map);
+		return ERR_PTR(-ENOMEM);
+	}
+	*att = (struct fuse_backing_attachment) {
+		.extents = fuse_extents_create(fc, map),
+		.nodeid = args->nodeid,
+		.generation = args->generation,
+		.modes = args->flags & ATTACH_MODES,
+	};
+	if (IS_ERR(att->extents)) {
+		void *err = att->extents;
+
+		kfree(att);
+		return err;
+	}
+	return att;
+}
+
+/**
+ * fuse_attachment_free - free what nobody else knows
+ * @att: the attachment
+ * @defer: backing files are to be closed by the thread
+ *
+ * Context: process context without locks; may sleep unless @defer.
+ */
+void fuse_attachment_free(struct fuse_backing_attachment *att, bool defer)
+{
+	if (att->extents)
+		fuse_extents_put(att->extents, defer);
+	else if (defer)
+		fuse_backing_put_deferred(att->fb);
+	else
+		fuse_backing_put(att->fb);
+	kfree(att);
+}
+
+/**
+ * fuse_attachment_id - an id of what is attached
+ * @att: the attachment
+ *
+ * Context: any.
+ * Return: one of several, to tell why it is refused; 0 for holes.
+ */
+int fuse_attachment_id(const struct fuse_backing_attachment *att)
+{
+	return att->extents ? fuse_extents_id(att->extents) : att->fb->id;
+}
+
+/**
+ * fuse_attachment_reported_id - the id that an attachment is reported with
+ * @att: the attachment
+ *
+ * Context: any.
+ * Return: the id; 0 for extents, which may be in many and aren't known by any.
+ */
+int fuse_attachment_reported_id(const struct fuse_backing_attachment *att)
+{
+	return att->extents ? 0 : att->fb->id;
+}
+
+/**
+ * fuse_attachment_backing - what open files of the inode may be on
+ * @att: the attachment
+ *
+ * Context: any.
+ * Return: the backing inode; %NULL for extents, because open files with extents that
+ *	were detached would share their pages.
+ */
+const struct inode *
+fuse_attachment_backing(const struct fuse_backing_attachment *att)
+{
+	return att->extents ? NULL : file_inode(att->fb->file);
+}
+
+/**
+ * fuse_attachment_is_closed - was an id closed since it was looked up
+ * @att: the attachment
+ *
+ * Context: process context with fuse_backing_nodes::lock held.
+ * Return: whether it was, of one at least.
+ */
+bool fuse_attachment_is_closed(const struct fuse_backing_attachment *att)
+{
+	if (att->extents)
+		return fuse_extents_are_closed(att->extents);
+	return !att->fb->per_open && READ_ONCE(att->fb->closed);
+}
+
+/**
+ * fuse_attachment_may_replace - can one take the place of another
+ * @att: the one
+ * @there: the other, or %NULL
+ *
+ * Context: any.
+ * Return: whether both are extents.
+ */
+bool fuse_attachment_may_replace(const struct fuse_backing_attachment *att,
+				 const struct fuse_backing_attachment *there)
+{
+	return there && there->extents && att->extents;
+}
+
+/**
+ * fuse_attachment_replace - have an attachment take the extents of another
+ * @there: the one
+ * @att: the other, which nobody else knows, and which gets what there was
+ * @kind: what uses the mappings
+ *
+ * Context: process context with fuse_backing_nodes::lock held, and where @there is an
+ *	inode's, fuse_inode::lock.
+ */
+void fuse_attachment_replace(struct fuse_backing_attachment *there,
+			     struct fuse_backing_attachment *att,
+			     enum fuse_backing_use_kind kind)
+{
+	fuse_extents_swap(there->extents, att->extents, kind);
+	swap(there->modes, att->modes);
+}
+
+/**
+ * fuse_attachment_retire - wait until nothing uses what was replaced
+ * @att: from fuse_attachment_replace()
+ *
+ * Context: as fuse_extents_retire().
+ * Return: 0 or -EINTR.
+ */
+int fuse_attachment_retire(struct fuse_backing_attachment *att)
+{
+	return fuse_extents_retire(att->extents);
+}
+
+/**
+ * fuse_attachment_use - an attachment waits, or is an inode's
+ * @att: the attachment, which was neither
+ * @kind: which of the two
+ *
+ * Context: process context with fuse_backing_nodes::lock held.
+ */
+void fuse_attachment_use(struct fuse_backing_attachment *att,
+			 enum fuse_backing_use_kind kind)
+{
+	if (att->extents)
+		fuse_extents_use(att->extents, kind);
+	else
+		fuse_backing_use(att->fb, &att->use, kind, att->nodeid);
+}
+
+/**
+ * fuse_attachment_unuse - an attachment is nobody's any more
+ * @att: the attachment
+ *
+ * Open files that keep extents are what uses them from now on.
+ *
+ * Context: process context with fuse_backing_nodes::lock held.
+ */
+void fuse_attachment_unuse(struct fuse_backing_attachment *att)
+{
+	if (att->extents)
+		fuse_extents_use(att->extents, FUSE_BACKING_FILE);
+	else
+		fuse_backing_unuse(att->fb, &att->use);
+}
+
+/**
+ * fuse_inode_attached_extents - the extents that are attached to an inode
+ * @fi: the FUSE inode
+ *
+ * Context: fi->lock is held.
+ * Return: the extents, or %NULL.
+ */
+struct fuse_extents *fuse_inode_attached_extents(const struct fuse_inode *fi)
+{
+	return fi->backing.attached ? fi->backing.attached->extents : NULL;
+}
+
+/**
+ * fuse_inode_use_attached - have a file opened on what is attached
+ * @fi: the FUSE inode
+ * @modes: FUSE_BACKING_READ and _WRITE, what it has to be good for
+ * @ff: file data of the FUSE file, which gets a reference on the mapping, or on
+ *	the extents
+ *
+ * Context: any but interrupts.
+ * Return: false if nothing like that is attached.
+ */
+bool fuse_inode_use_attached(struct fuse_inode *fi, u32 modes,
+			     struct fuse_file *ff)
+{
+	const struct fuse_backing_attachment *att;
+	bool found;
+
+	spin_lock(&fi->lock);
+	att = fi->backing.attached;
+	found = att && !(modes & ~att->modes);
+	if (found && att->extents) {
+		ff->extents = fuse_extents_get(att->extents);
+	} else if (found) {
+		ff->fb = att->fb;
+		refcount_inc(&ff->fb->count);
+	}
+	spin_unlock(&fi->lock);
+
+	return found;
+}

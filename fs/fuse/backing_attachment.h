@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * FUSE backing files: what is attached to an inode, a file or extents.
+ */
+
+#ifndef _FS_FUSE_BACKING_ATTACHMENT_H
+#define _FS_FUSE_BACKING_ATTACHMENT_H
+
+#include <linux/fuse_backing.h>
+
+#include "backing.h"
+#include "backing_types.h"
+
+struct fuse_extents;
+struct fuse_extents_map;
+
+#define ATTACH_MODES	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
+
+/**
+ * struct fuse_backing_attachment - what is attached to an inode, or waits for it
+ * @extents: where the inode's bytes are, with a reference; %NULL if a whole file is
+ *	attached
+ * @fb: the mapping of that file, with a reference
+ * @use: as a user of it
+ * @backing: its inode, to compare with
+ * @node: where it waits
+ * @fi: or the inode it is attached to, which takes it along when it goes
+ * @link: among those that wait, or the attached, the latest last
+ * @serial: given when it was put there; no other ever has the same
+ * @nodeid: of the FUSE inode
+ * @generation: of the FUSE inode
+ * @modes: FUSE_BACKING_READ and _WRITE, what it is good for
+ */
+struct fuse_backing_attachment {
+	struct fuse_extents *extents;
+	struct fuse_backing *fb;
+	struct fuse_backing_use use;
+	const struct inode *backing;
+	union {
+		struct rb_node node;
+		struct fuse_inode *fi;
+	};
+	struct list_head link;
+	u64 serial;
+	u64 nodeid;
+	u32 generation;
+	u32 modes;
+};
+
+struct fuse_backing_attachment *
+fuse_attachment_of_file(struct fuse_backing *fb,
+			const struct fuse_backing_attach *args);
+struct fuse_backing_attachment *
+fuse_attachment_of_extents(struct fuse_conn *fc,
+			   const struct fuse_backing_extents *args,
+			   struct fuse_extents_map *map);
+void fuse_attachment_free(struct fuse_backing_attachment *att, bool defer);
+
+int fuse_attachment_id(const struct fuse_backing_attachment *att);
+int fuse_attachment_reported_id(const struct fuse_backing_attachment *att);
+const struct inode *
+fuse_attachment_backing(const struct fuse_backing_attachment *att);
+bool fuse_attachment_is_closed(const struct fuse_backing_attachment *att);
+bool fuse_attachment_may_replace(const struct fuse_backing_attachment *att,
+				 const struct fuse_backing_attachment *there);
+void fuse_attachment_replace(struct fuse_backing_attachment *there,
+			     struct fuse_backing_attachment *att,
+			     enum fuse_backing_use_kind kind);
+int fuse_attachment_retire(struct fuse_backing_attachment *att);
+void fuse_attachment_use(struct fuse_backing_attachment *att,
+			 enum fuse_backing_use_kind kind);
+void fuse_attachment_unuse(struct fuse_backing_attachment *att);
+
+struct fuse_extents *
+fuse_inode_attached_extents(const struct fuse_inode *fi);
+bool fuse_inode_use_attached(struct fuse_inode *fi, u32 modes,
+			     struct fuse_file *ff);
+
+#endif /* _FS_FUSE_BACKING_ATTACHMENT_H */

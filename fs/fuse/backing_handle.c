@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: who has a handle of the server's.
+ *
+ * A FUSE file that the kernel opened on its own has none, so no request that carries
+ * one may be sent for it.  Where one is needed, the server is asked to open the file
+ * after all, once, and to release it in the end.
+ */
+
+#include "fuse_i.h"
+#include "backing_handle.h"
+
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/wait_bit.h>
+
+/*
+ * Bits of fuse_file::local, which is 0 for files that the server opened.
+ *
+ * LOCAL_OPENED: the kernel opened the file on its own
+ * LOCAL_ASKING: a lock, held by who asks the server to open the file
+ * LOCAL_HAS_HANDLE: fuse_file::fh and ::args are valid; set once
+ */
+enum {
+	LOCAL_OPENED,
+	LOCAL_ASKING,
+	LOCAL_HAS_HANDLE,
+};
+
+/**
+ * fuse_backing_alloc_local - make a FUSE file that the server doesn't know of
+ * @fm: the mount
+ * @nodeid: of the FUSE inode
+ *
+ * Context: process context; may sleep.
+ * Return: the file data, to be freed with fuse_file_free(); %NULL without memory.
+ */
+struct fuse_file *fuse_backing_alloc_local(struct fuse_mount *fm, u64 nodeid)
+{
+	struct fuse_file *ff = fuse_file_alloc(fm, false);
+
+	if (!ff)
+		return NULL;
+	ff->local = BIT(LOCAL_OPENED);
+	ff->nodeid = nodeid;
+	ff->open_flags = FOPEN_PASSTHROUGH | FOPEN_NOFLUSH;
+	return ff;
+}
+
+/**
+ * fuse_backing_has_no_handle - did the server give no handle for a file
+ * @ff: file data of an open FUSE file
+ *
+ * Context: any.
+ * Return: whether it is so, for now.
+ */
+bool fuse_backing_has_no_handle(const struct fuse_file *ff)
+{
+	/* pairs with smp_mb__before_atomic() in get_handle_locked() */
+	unsigned long local = smp_load_acquire(&ff->local);
+
+	return local && !(local & BIT(LOCAL_HAS_HANDLE));
+}
+
+/**
+ * fuse_backing_handle_file - a file whose handle may be sent along
+ * @file: an open FUSE file or directory, or %NULL
+ *
+ * Context: any.
+ * Return: @file; %NULL if the server gave no handle for it.
+ */
+struct file *fuse_backing_handle_file(struct file *file)
+{
+	if (file && fuse_backing_has_no_handle(file->private_data))
+		return NULL;
+	return file;
+}
+
+static int get_handle_locked(struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+	/* what created or emptied the file is done */
+	unsigned int flags = file->f_flags & ~(O_CREAT | O_EXCL | O_NOCTTY |
+					       O_TRUNC);
+	const struct cred *old_cred;
+	struct fuse_file *opened;
+
+	/* whoever needs the handle now, the file is whose it was */
+	old_cred = override_creds(file->f_cred);
+	opened = fuse_file_open(ff->fm, ff->nodeid, flags, false);
+	revert_creds(old_cred);
+	if (IS_ERR(opened))
+		return PTR_ERR(opened);
+
+	ff->fh = opened->fh;
+	ff->args = opened->args;
+	/* whatever the server says, the file stays as it is */
+	ff->open_flags = FOPEN_PASSTHROUGH |
+			 (opened->open_flags & FOPEN_NOFLUSH);
+	opened->args = NULL;
+	fuse_file_free(opened);
+	/* pairs with smp_load_acquire() in fuse_backing_has_no_handle() */
+	smp_mb__before_atomic();
+	set_bit(LOCAL_HAS_HANDLE, &ff->local);
+	return 0;
+}
+
+/**
+ * fuse_backing_need_handle - a request needs the server's handle
+ * @file: an open FUSE file or directory
+ *
+ * The server sees an OPEN, and in the end FLUSH and RELEASE.
+ *
+ * Context: process context without locks; may sleep, killable.
+ * Return: 0, -EINTR, or what the server answers to OPEN.
+ */
+int fuse_backing_need_handle(struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+	int err = 0;
+
+	if (!fuse_backing_has_no_handle(ff))
+		return 0;
+	if (wait_on_bit_lock(&ff->local, LOCAL_ASKING, TASK_KILLABLE))
+		return -EINTR;
+	if (fuse_backing_has_no_handle(ff))
+		err = get_handle_locked(file);
+	clear_and_wake_up_bit(LOCAL_ASKING, &ff->local);
+	return err;
+}
+
+/**
+ * fuse_backing_need_lock - a lock is set, or taken back, at the server
+ * @file: an open FUSE file
+ *
+ * A process's POSIX locks go when it closes any file of the inode, so from now
+ * on the server has to hear of that.
+ *
+ * Context: process context without locks; may sleep, killable.
+ * Return: as fuse_backing_need_handle().
+ */
+int fuse_backing_need_lock(struct file *file)
+{
+	WRITE_ONCE(get_fuse_inode(file_inode(file))->backing.remote_locks, true);
+	return fuse_backing_need_handle(file);
+}

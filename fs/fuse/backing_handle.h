@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * FUSE backing files: who has a handle of the server's.
+ */
+
+#ifndef _FS_FUSE_BACKING_HANDLE_H
+#define _FS_FUSE_BACKING_HANDLE_H
+
+#include <linux/types.h>
+
+struct fuse_file;
+struct fuse_mount;
+
+struct fuse_file *fuse_backing_alloc_local(struct fuse_mount *fm, u64 nodeid);
+bool fuse_backing_has_no_handle(const struct fuse_file *ff);
+
+#endif /* _FS_FUSE_BACKING_HANDLE_H */

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * FUSE backing files: the table of a connection, and its thread.
+ */
+
+#ifndef _FS_FUSE_BACKING_TABLE_H
+#define _FS_FUSE_BACKING_TABLE_H
+
+#include <linux/completion.h>
+
+#include "backing_types.h"
+
+struct fuse_conn;
+
+struct fuse_backing_table {
+	/* there as long as the table */
+	struct fuse_conn *fc;
+	/* backing id -> file and struct fuse_backing */
+	struct kthread_files *files;
+	/* what is attached to inodes */
+	struct fuse_backing_nodes nodes;
+	/* protects the two of them */
+	spinlock_t lock;
+	/* credentials of a registration, and what get_write_cred() made of them */
+	const struct cred *cred;
+	const struct cred *write_cred;
+	refcount_t users;
+	struct completion unused;
+	/* set by the last user, and by who doesn't wait for it: the second acts */
+	atomic_t left;
+	struct kthread_files_work end_work;
+	/* the connection was aborted: everything is to be closed, once */
+	atomic_t aborted;
+	struct kthread_files_work empty_work;
+	/* backing files of FUSE files that the thread is yet to close */
+	atomic_t closing;
+};
+
+struct fuse_backing_table *fuse_backing_table_get(struct fuse_conn *fc);
+void fuse_backing_table_put(struct fuse_backing_table *table);
+void fuse_backing_table_destroy(struct fuse_backing_table *table);
+void fuse_backing_table_defer(struct fuse_backing_table *table,
+			      struct kthread_files_work *work,
+			      void (*func)(struct kthread_files_work *work));
+
+/**
+ * fuse_backing_table_find - the table that backing ids are looked up in
+ * @fc: connection of a mounted superblock, which keeps the table
+ *
+ * Context: any.
+ * Return: the table, without a reference; %NULL if there is none.
+ */
+static inline struct fuse_backing_table *
+fuse_backing_table_find(struct fuse_conn *fc)
+{
+	/* pairs with smp_store_release() in table_publish() */
+	return smp_load_acquire(&fc->backing_table);
+}
+
+#endif /* _FS_FUSE_BACKING_TABLE_H */

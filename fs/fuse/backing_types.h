@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * FUSE backing files: what our own files share.
+ *
+ * A verb means one thing everywhere:
+ *
+ * lookup: find a mapping by its id, and get a reference
+ * claim: the same for an id that belongs to one open, and close it
+ * use, unuse: a mapping has a user more, or less, for all to see
+ * attach, detach: an inode gets, or loses, what it is opened on without the server
+ * enter, leave: an open FUSE file begins, or ceases, to be passed through
+ * take: get out of a list, a tree or an inode what then is the caller's to free
+ * retire: let go of what nobody is to use any more, once nobody does
+ * revoke: take the backing file away from open FUSE files
+ * put: drop a reference; the last one frees
+ */
+
+#ifndef _FS_FUSE_BACKING_TYPES_H
+#define _FS_FUSE_BACKING_TYPES_H
+
+#include <linux/kthread_files.h>
+#include <linux/list.h>
+#include <linux/rbtree_types.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "backing.h"
+
+struct cred;
+struct file;
+struct fuse_backing_table;
+struct fuse_backing_usage;
+struct fuse_conn;
+
+/**
+ * struct fuse_backing - a mapping: a backing file under its id
+ * @count: one for the id until it is closed, one for each open FUSE file, one
+ *	for each file of those that was mmapped and may still be, one for each
+ *	attachment
+ * @id: backing id, also the number of the file in the table of the thread
+ * @closed: the id is not to be used for new opens; protected by the lock of
+ *	the thread's table
+ * @brokered: good for what the registered descriptor was opened for only, because who
+ *	registered it has more power than the owner of the connection
+ * @as_opened: the same, because the server says so
+ * @per_open: the id belongs to the first reply that names it
+ * @per_inode: it is, or was, attached to an inode
+ * @block: extents of inodes are, or were, in it
+ * @by_thread: closing files of it may wait for somebody's server: the thread does
+ * @copies: pages of the file are not to be spliced, but copied
+ * @file: the registered file; the thread's table holds the reference, for as
+ *	long as the mapping has one
+ * @cred: credentials of the registration
+ * @write_cred: the same without CAP_FSETID, for clients that lack it
+ * @table: where the file is; the mapping holds a reference
+ * @usage: who uses it, %NULL if it was never used
+ * @dead: without references: for the thread to free
+ */
+struct fuse_backing {
+	refcount_t count;
+	int id;
+	bool closed;
+	bool brokered;
+	bool as_opened;
+	bool per_open;
+	bool per_inode;
+	bool block;
+	bool by_thread;
+	bool copies;
+	struct file *file;
+	const struct cred *cred;
+	const struct cred *write_cred;
+	struct fuse_backing_table *table;
+	struct fuse_backing_usage *usage;
+	struct kthread_files_work dead;
+};
+
+/**
+ * enum fuse_backing_closed_by - what closed an id
+ * @FUSE_BACKING_CLOSED_BY_ID: FUSE_DEV_IOC_BACKING_CLOSE
+ * @FUSE_BACKING_CLOSED_BY_CLAIM: the one open, or the attachment, it was for
+ * @FUSE_BACKING_CLOSED_WITH_ALL: FUSE_DEV_IOC_BACKING_CLOSE_ALL, or the end of
+ *	the server
+ */
+enum fuse_backing_closed_by {
+	FUSE_BACKING_CLOSED_BY_ID,
+	FUSE_BACKING_CLOSED_BY_CLAIM,
+	FUSE_BACKING_CLOSED_WITH_ALL,
+};
+
+/**
+ * struct fuse_backing_users - the users of a mapping in numbers
+ * @count: how many of each kind
+ * @read: bytes read through the mapping, those of mmap excepted
+ * @written: bytes written through it, the same
+ * @extents: extents of FUSE inodes that are in it
+ * @extent_bytes: bytes in those
+ * @nr_nodes: number of node ids in @node
+ * @more_nodes: there may be more than those
+ * @node: node ids of FUSE inodes that use the mapping
+ */
+struct fuse_backing_users {
+	unsigned int count[FUSE_BACKING_USES];
+	u64 read;
+	u64 written;
+	u64 extents;
+	u64 extent_bytes;
+	unsigned int nr_nodes;
+	bool more_nodes;
+	u64 node[16];
+};
+
+/**
+ * struct fuse_backing_nodes - what is attached to inodes through a table
+ * @fc: the connection, which is there as long as the table
+ * @lock: protects all below
+ * @pending: attachments that wait for their inode, by node id and generation
+ * @pending_list: the same, the latest last
+ * @nr_pending: how many those are
+ * @serial: number of the latest of all of these
+ * @attached: attachments of inodes
+ * @closed: the connection was aborted
+ */
+struct fuse_backing_nodes {
+	const struct fuse_conn *fc;
+	/* protects all below */
+	spinlock_t lock;
+	struct rb_root pending;
+	struct list_head pending_list;
+	atomic_t nr_pending;
+	u64 serial;
+	struct list_head attached;
+	bool closed;
+};
+
+#endif /* _FS_FUSE_BACKING_TYPES_H */
