@@ -111,9 +111,14 @@ void fuse_backing_show_fdinfo(struct seq_file *m, struct file *file);
 bool fuse_backing_ctl_add(struct dentry *parent, struct fuse_conn *fc);
 long fuse_backing_ioctl(struct file *file, unsigned int cmd, void __user *argp);
 
-/* backing_reply.c */
+/* backing_open.c */
 void fuse_backing_reply(struct fuse_file *ff, bool isdir);
 void fuse_backing_file_end(struct fuse_file *ff);
+int fuse_passthrough_bad_flags(struct fuse_file *ff);
+void fuse_passthrough_open_failed(struct fuse_file *ff, struct fuse_inode *fi,
+				  int err);
+int fuse_passthrough_open_error(const struct fuse_file *ff, int err);
+bool fuse_passthrough_is_uncached(const struct fuse_file *ff);
 
 /* backing_attach.c */
 void fuse_backing_inode_made(struct inode *inode);
@@ -174,16 +179,9 @@ extern const struct file_operations fuse_extents_file_operations;
 /* In place of the backing file of an open FUSE file: there is none to use */
 #define FUSE_BACKING_NO_FILE	((struct file *)ERR_PTR(-ESTALE))
 
-/* passthrough.c: dispatch */
+/* passthrough.c */
 int fuse_passthrough_open(struct file *file, int backing_id);
-int fuse_passthrough_bad_flags(struct fuse_file *ff);
-void fuse_passthrough_open_failed(struct fuse_file *ff, struct fuse_inode *fi,
-				  int err);
-int fuse_passthrough_open_error(const struct fuse_file *ff, int err);
-bool fuse_passthrough_is_uncached(const struct fuse_file *ff);
 void fuse_passthrough_release(struct fuse_file *ff, struct fuse_inode *fi);
-int fuse_passthrough_fallocate(struct file *file, int mode, loff_t offset,
-			       loff_t len);
 
 #else
 
@@ -376,6 +374,6 @@ ssize_t fuse_passthrough_splice_read(struct file *in, loff_t *ppos,
 ssize_t fuse_passthrough_splice_write(struct pipe_inode_info *pipe,
 				      struct file *out, loff_t *ppos,
 				      size_t len, unsigned int flags);
-int fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma);
+ssize_t fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma);
 
 #endif /* _FS_FUSE_BACKING_H */

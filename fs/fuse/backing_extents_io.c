@@ -31,6 +31,7 @@
 #include "backing_io.h"
 #include "backing_privs.h"
 #include "backing_reject.h"
+#include "backing_rw.h"
 #include "backing_trace.h"
 #include "backing_usage.h"
 
@@ -38,12 +39,6 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
-#include <linux/workqueue.h>
-
-/* What a client asks of one read or write; where it appends is not for below */
-#define PASSED_IOCB_FLAGS	(IOCB_HIPRI | IOCB_DSYNC | IOCB_SYNC | \
-				 IOCB_NOWAIT | IOCB_DIRECT | IOCB_NOIO | \
-				 IOCB_WRITE)
 
 /* A write copies that much of the client's memory before it takes any lock */
 #define COPIED_AT_ONCE	SZ_64K
@@ -57,25 +52,6 @@ enum write_lock {
 	WRITE_SHARED,
 	WRITE_ALONE,
 	WRITE_SERVER,
-};
-
-/* A read or write that the backing filesystem may complete later */
-struct extents_aio {
-	/* ours, on the backing file */
-	struct kiocb iocb;
-	/* the submitter's, on the FUSE file, which it keeps until completion */
-	struct kiocb *orig;
-	/* what is in flight keeps the file's extents */
-	struct file *file;
-	struct fuse_range range;
-	/* one of the submission, one of the completion */
-	refcount_t count;
-	/* how much was asked for */
-	size_t len;
-	/* the client may leave suid and sgid bits where they are */
-	bool keeps_privs;
-	long res;
-	struct work_struct work;
 };
 
 static struct fuse_extents *extents_of(const struct file *file)
@@ -92,20 +68,6 @@ static int reject(const struct file *file, const struct fuse_range *range,
 
 	return fuse_backing_reject(ff->fm->fc, range->fb ? range->fb->id : 0,
 				   err, reason);
-}
-
-/* The kiocb on the backing file; @direct says whether @orig's O_DIRECT counts */
-static void init_kiocb(struct kiocb *kiocb, const struct kiocb *orig,
-		       const struct fuse_range *range, bool direct)
-{
-	int passed = PASSED_IOCB_FLAGS & ~(direct ? 0 : IOCB_DIRECT);
-
-	*kiocb = (struct kiocb) {
-		.ki_filp = range->file,
-		.ki_pos = range->pos,
-		.ki_flags = orig->ki_flags & passed,
-		.ki_ioprio = orig->ki_ioprio,
-	};
 }
 
 /**
@@ -152,50 +114,6 @@ static int check_flags(const struct kiocb *iocb, const struct file *backing)
 	return 0;
 }
 
-static bool is_async(struct kiocb *iocb)
-{
-	return (iocb->ki_flags & IOCB_DIRECT) && !is_sync_kiocb(iocb);
-}
-
-static struct extents_aio *alloc_aio(struct kiocb *iocb,
-				     const struct iov_iter *iter,
-				     const struct fuse_range *range)
-{
-	struct extents_aio *aio;
-
-	aio = kmalloc(sizeof(*aio),
-		      iocb->ki_flags & IOCB_NOWAIT ? GFP_NOWAIT : GFP_KERNEL);
-	if (!aio)
-		return NULL;
-	init_kiocb(&aio->iocb, iocb, range, true);
-	/* nobody is going to poll for it */
-	aio->iocb.ki_flags &= ~IOCB_HIPRI;
-	aio->orig = iocb;
-	aio->file = iocb->ki_filp;
-	aio->range = *range;
-	aio->len = iov_iter_count(iter);
-	fuse_backing_io_get(aio->file);
-	fuse_extents_range_get(range);
-	refcount_set(&aio->count, 2);
-	return aio;
-}
-
-static int no_memory(const struct kiocb *iocb)
-{
-	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN : -ENOMEM;
-}
-
-static void put_aio(struct extents_aio *aio)
-{
-	struct file *file = aio->file;
-
-	if (!refcount_dec_and_test(&aio->count))
-		return;
-	fuse_extents_range_put(&aio->range);
-	kfree(aio);
-	fuse_backing_io_end(file);
-}
-
 /* The backing file has become shorter than its extent */
 static ssize_t end_of_file(const struct file *file,
 			   const struct fuse_range *range)
@@ -203,87 +121,51 @@ static ssize_t end_of_file(const struct file *file,
 	return reject(file, range, -EIO, FUSE_BACKING_SHORT_FILE);
 }
 
-static ssize_t end_read_aio(struct extents_aio *aio, ssize_t res)
+/* What is done with a range of a backing file; at most @iter */
+static void init_rw(struct fuse_backing_rw *rw, const struct iov_iter *iter,
+		    const struct fuse_range *range)
+{
+	*rw = (struct fuse_backing_rw) {
+		.fb = range->fb,
+		.file = range->file,
+		.cred = range->fb->write_cred,
+		.range = range,
+		.pos = range->pos,
+		.len = iov_iter_count(iter),
+		.end_sleeps = true,
+	};
+}
+
+/* The kiocb on the backing file; @direct says whether the client's O_DIRECT counts */
+static void init_kiocb(struct kiocb *kiocb, const struct kiocb *orig,
+		       const struct fuse_backing_rw *rw, bool direct)
+{
+	fuse_backing_init_kiocb(kiocb, orig, rw->file, rw->pos,
+				FUSE_BACKING_IOCB_FLAGS &
+				~(direct ? 0 : IOCB_DIRECT));
+}
+
+/* Every read from an extent ends here; may be an interrupt */
+static ssize_t end_read(struct kiocb *iocb, const struct fuse_backing_rw *rw,
+			loff_t pos, ssize_t res)
 {
 	if (!res)
-		res = end_of_file(aio->file, &aio->range);
+		res = end_of_file(iocb->ki_filp, rw->range);
 	if (res > 0)
-		aio->orig->ki_pos += res;
-	fuse_backing_count_read(aio->range.fb, res);
+		iocb->ki_pos += res;
+	fuse_backing_count_read(rw->fb, res);
 	return res;
 }
 
-/* Called by the backing filesystem, maybe in an interrupt */
-static void complete_read(struct kiocb *iocb, long res)
-{
-	struct extents_aio *aio = container_of(iocb, struct extents_aio, iocb);
-	struct inode *inode = file_inode(aio->file);
-	struct kiocb *orig = aio->orig;
-
-	fuse_backing_trace(fuse_passthrough_backing_exit, inode,
-			   aio->range.fb->id, orig, res);
-	res = end_read_aio(aio, res);
-	fuse_backing_trace(fuse_passthrough_read_exit, inode,
-			   aio->range.fb->id, orig, res);
-	put_aio(aio);
-	orig->ki_complete(orig, res);
-}
-
-/* Call the backing filesystem on behalf of @orig */
-static ssize_t call_read(const struct kiocb *orig, struct kiocb *iocb,
-			 struct iov_iter *iter, const struct fuse_range *range)
-{
-	struct inode *inode = file_inode(orig->ki_filp);
-	const struct cred *old_cred;
-	ssize_t ret;
-
-	fuse_backing_trace(fuse_passthrough_backing_enter, inode,
-			   range->fb->id, orig, iocb->ki_pos,
-			   iov_iter_count(iter));
-	old_cred = fuse_backing_override_creds(range->fb->cred);
-	ret = vfs_iocb_iter_read(range->file, iocb, iter);
-	fuse_backing_revert_creds(old_cred);
-	fuse_backing_trace(fuse_passthrough_backing_exit, inode,
-			   range->fb->id, orig, ret);
-	return ret;
-}
-
-static ssize_t read_async(struct kiocb *iocb, struct iov_iter *iter,
-			  const struct fuse_range *range)
-{
-	struct extents_aio *aio = alloc_aio(iocb, iter, range);
-	ssize_t ret;
-
-	if (!aio)
-		return no_memory(iocb);
-	aio->iocb.ki_complete = complete_read;
-
-	ret = call_read(iocb, &aio->iocb, iter, range);
-	if (ret != -EIOCBQUEUED) {
-		ret = end_read_aio(aio, ret);
-		put_aio(aio);
-	} else {
-		fuse_backing_trace(fuse_passthrough_queued,
-				   file_inode(iocb->ki_filp), range->fb->id,
-				   iocb);
-	}
-	put_aio(aio);
-	return ret;
-}
-
 static ssize_t read_sync(struct kiocb *iocb, struct iov_iter *iter,
-			 const struct fuse_range *range, bool direct)
+			 const struct fuse_backing_rw *rw, bool direct)
 {
 	struct kiocb kiocb;
 	ssize_t ret;
 
-	init_kiocb(&kiocb, iocb, range, direct);
-	ret = call_read(iocb, &kiocb, iter, range);
-
-	if (ret > 0)
-		iocb->ki_pos += ret;
-	fuse_backing_count_read(range->fb, ret);
-	return ret ?: end_of_file(iocb->ki_filp, range);
+	init_kiocb(&kiocb, iocb, rw, direct);
+	ret = fuse_backing_call_read(iocb, &kiocb, iter, rw->fb);
+	return end_read(iocb, rw, kiocb.ki_pos, ret);
 }
 
 /* The server is going to be asked; without locks */
@@ -320,12 +202,15 @@ static ssize_t read_file(struct kiocb *iocb, struct iov_iter *iter,
 			 const struct fuse_range *range, bool whole)
 {
 	int err = check_flags(iocb, range->file);
+	struct fuse_backing_rw rw;
 
 	if (err)
 		return err;
-	if (whole && is_async(iocb))
-		return read_async(iocb, iter, range);
-	return read_sync(iocb, iter, range, whole);
+	init_rw(&rw, iter, range);
+	rw.end = end_read;
+	if (whole && fuse_backing_is_async(iocb))
+		return fuse_backing_read_async(iocb, iter, &rw);
+	return read_sync(iocb, iter, &rw, whole);
 }
 
 /* What is where @iocb is, at most what @iter has room for */
@@ -435,135 +320,54 @@ static void forget_pages(struct inode *inode, loff_t pos, loff_t end)
 					      (end - 1) >> PAGE_SHIFT);
 }
 
-/* A write of @len bytes to an extent ends here; may sleep */
-static void end_write(struct file *file, const struct fuse_range *range,
-		      loff_t pos, size_t len, bool keeps_privs, ssize_t res)
+/* Every write to an extent ends here; may sleep */
+static ssize_t end_write(struct kiocb *iocb, const struct fuse_backing_rw *rw,
+			 loff_t pos, ssize_t res)
 {
-	struct inode *inode = file_inode(file);
+	struct inode *inode = file_inode(iocb->ki_filp);
 	struct fuse_inode *fi = get_fuse_inode(inode);
 
 	/* it was not even tried */
 	if (res == -EAGAIN)
-		return;
-	fuse_backing_count_written(range->fb, res);
+		return res;
+	fuse_backing_count_written(rw->fb, res);
 	/* who fails may have written something nevertheless */
-	forget_pages(inode, pos, pos + len);
+	forget_pages(inode, iocb->ki_pos, iocb->ki_pos + rw->len);
 	if (unlikely(is_sxid(inode->i_mode)))
-		fuse_backing_end_privs(inode, keeps_privs);
+		fuse_backing_end_privs(inode, rw->keeps_privs);
 	spin_lock(&fi->lock);
 	/* attributes that were asked for before are not to be believed */
 	fi->attr_version =
 		atomic64_inc_return(&get_fuse_conn(inode)->attr_version);
 	spin_unlock(&fi->lock);
 	fuse_backing_invalidate(inode, FUSE_STATX_MODIFY);
-}
-
-static void end_write_aio(struct extents_aio *aio, ssize_t res)
-{
-	end_write(aio->file, &aio->range, aio->orig->ki_pos, aio->len,
-		  aio->keeps_privs, res);
 	if (res > 0)
-		aio->orig->ki_pos += res;
-	put_aio(aio);
-}
-
-static void finish_write_work(struct work_struct *work)
-{
-	struct extents_aio *aio = container_of(work, struct extents_aio, work);
-	struct inode *inode = file_inode(aio->file);
-	struct kiocb *orig = aio->orig;
-	int id = aio->range.fb->id;
-	long res = aio->res;
-
-	kiocb_end_write(&aio->iocb);
-	fuse_backing_trace(fuse_passthrough_write_exit, inode, id, orig, res);
-	end_write_aio(aio, res);
-	orig->ki_complete(orig, res);
-}
-
-/* Called by the backing filesystem, maybe in an interrupt */
-static void complete_write(struct kiocb *iocb, long res)
-{
-	struct extents_aio *aio = container_of(iocb, struct extents_aio, iocb);
-
-	fuse_backing_trace(fuse_passthrough_backing_exit, file_inode(aio->file),
-			   aio->range.fb->id, aio->orig, res);
-	aio->res = res;
-	INIT_WORK(&aio->work, finish_write_work);
-	queue_work(file_inode(aio->file)->i_sb->s_dio_done_wq, &aio->work);
-}
-
-/* The workqueue for completions; made once for each FUSE superblock */
-static int init_workqueue(const struct kiocb *iocb)
-{
-	struct super_block *sb = file_inode(iocb->ki_filp)->i_sb;
-
-	if (sb->s_dio_done_wq)
-		return 0;
-	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN :
-					      fuse_backing_init_completions(sb);
-}
-
-/* Call the backing filesystem on behalf of @orig */
-static ssize_t call_write(const struct kiocb *orig, struct kiocb *iocb,
-			  struct iov_iter *iter, const struct fuse_range *range)
-{
-	struct inode *inode = file_inode(orig->ki_filp);
-	const struct cred *old_cred;
-	ssize_t ret;
-
-	fuse_backing_trace(fuse_passthrough_backing_enter, inode,
-			   range->fb->id, orig, iocb->ki_pos,
-			   iov_iter_count(iter));
-	old_cred = fuse_backing_override_creds(range->fb->write_cred);
-	ret = vfs_iocb_iter_write(range->file, iocb, iter);
-	fuse_backing_revert_creds(old_cred);
-	fuse_backing_trace(fuse_passthrough_backing_exit, inode,
-			   range->fb->id, orig, ret);
-	return ret;
-}
-
-static ssize_t write_async(struct kiocb *iocb, struct iov_iter *iter,
-			   const struct fuse_range *range)
-{
-	struct extents_aio *aio;
-	ssize_t ret;
-
-	ret = init_workqueue(iocb);
-	if (ret)
-		return ret;
-	aio = alloc_aio(iocb, iter, range);
-	if (!aio)
-		return no_memory(iocb);
-	aio->iocb.ki_complete = complete_write;
-	aio->keeps_privs = fuse_backing_keeps_privs();
-
-	ret = call_write(iocb, &aio->iocb, iter, range);
-	if (ret != -EIOCBQUEUED)
-		end_write_aio(aio, ret);
-	else
-		fuse_backing_trace(fuse_passthrough_queued,
-				   file_inode(iocb->ki_filp), range->fb->id,
-				   iocb);
-	put_aio(aio);
-	return ret;
+		iocb->ki_pos += res;
+	return res;
 }
 
 static ssize_t write_sync(struct kiocb *iocb, struct iov_iter *iter,
 			  const struct fuse_range *range, bool direct)
 {
-	size_t len = iov_iter_count(iter);
+	struct fuse_backing_rw rw;
 	struct kiocb kiocb;
 	ssize_t ret;
 
-	init_kiocb(&kiocb, iocb, range, direct);
-	ret = call_write(iocb, &kiocb, iter, range);
+	init_rw(&rw, iter, range);
+	rw.keeps_privs = fuse_backing_keeps_privs();
+	init_kiocb(&kiocb, iocb, &rw, direct);
+	ret = fuse_backing_call_write(iocb, &kiocb, iter, rw.fb, rw.cred);
+	return end_write(iocb, &rw, kiocb.ki_pos, ret);
+}
 
-	end_write(iocb->ki_filp, range, iocb->ki_pos, len,
-		  fuse_backing_keeps_privs(), ret);
-	if (ret > 0)
-		iocb->ki_pos += ret;
-	return ret;
+static ssize_t write_async(struct kiocb *iocb, struct iov_iter *iter,
+			   const struct fuse_range *range)
+{
+	struct fuse_backing_rw rw;
+
+	init_rw(&rw, iter, range);
+	rw.end = end_write;
+	return fuse_backing_write_async(iocb, iter, &rw);
 }
 
 /* Write what the client has, as far as it can be copied at once */
@@ -623,7 +427,7 @@ static ssize_t write_file(struct kiocb *iocb, struct iov_iter *iter,
 		return -EAGAIN;
 
 	hidden = fuse_backing_hide_superblock(sb, range->file);
-	if (direct && is_async(iocb))
+	if (direct && fuse_backing_is_async(iocb))
 		ret = write_async(iocb, iter, range);
 	else if (direct)
 		ret = write_sync(iocb, iter, range, true);

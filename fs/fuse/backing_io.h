@@ -23,9 +23,6 @@
 
 void fuse_backing_io_idle(struct file *file);
 
-/* backing_completion.c */
-int fuse_backing_init_completions(struct super_block *sb);
-
 /**
  * fuse_backing_is_revoked - was a file's backing file taken away
  * @ff: file data of a FUSE file in passthrough mode

@@ -307,6 +307,43 @@ bool fuse_backing_lseek(struct file *file, loff_t offset, int whence,
 	return true;
 }
 
+static int allocate(struct file *file, int mode, loff_t offset, loff_t len)
+{
+	struct fuse_file *ff = file->private_data;
+	const struct cred *cred, *old_cred;
+	int err;
+
+	cred = fuse_backing_start_write(file, 0, true);
+	if (IS_ERR(cred))
+		return PTR_ERR(cred);
+
+	old_cred = fuse_backing_override_creds(cred);
+	err = vfs_fallocate(ff->passthrough, mode, offset, len);
+	fuse_backing_revert_creds(old_cred);
+	fuse_backing_end_write(file, cred);
+	return err;
+}
+
+/* The FUSE inode is locked exclusively */
+static int allocate_backing(struct file *file, int mode, loff_t offset,
+			    loff_t len)
+{
+	struct fuse_file *ff = file->private_data;
+	struct inode *inode = file_inode(file);
+	bool hidden;
+	int err;
+
+	hidden = fuse_backing_hide_superblock(inode->i_sb, ff->passthrough);
+	err = allocate(file, mode, offset, len);
+	fuse_backing_show_superblock(inode->i_sb, hidden);
+	if (unlikely(is_sxid(inode->i_mode)))
+		fuse_backing_end_privs(inode, fuse_backing_keeps_privs());
+
+	fuse_inode_backing_resized(inode, err ? NULL :
+					  file_inode(ff->passthrough));
+	return err;
+}
+
 /**
  * fuse_backing_fallocate - fallocate(2) by the backing file
  * @file: an open FUSE file
@@ -337,7 +374,7 @@ bool fuse_backing_fallocate(struct file *file, int mode, loff_t offset,
 	/* reserving space changes nothing that is there */
 	*err = fuse_backing_may_write(ff, !(mode & ~FALLOC_FL_KEEP_SIZE));
 	if (!*err)
-		*err = fuse_passthrough_fallocate(file, mode, offset, len);
+		*err = allocate_backing(file, mode, offset, len);
 	fuse_backing_io_end(file);
 	fuse_backing_unlock(inode, true);
 	return true;

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: opened for a FUSE file.
+ *
+ * A FUSE file that is open in passthrough mode has a backing file of its own,
+ * reopened through the mapping that the server named in its reply.  It is never
+ * in a file table: there is one for each FUSE file, which the opener's own
+ * limit counts.
+ *
+ * Where the id belongs to one open, whoever waits for the reply claims it as soon as
+ * there is one, whatever becomes of the open.  From then on fuse_file::fb keeps the
+ * mapping: with the backing file once that is open, without it before and when that
+ * fails.
+ *
+ * References: fuse_file::passthrough is the backing file, fuse_file::fb keeps
+ * the mapping.  Both go with fuse_passthrough_release().
+ */
+
+#include "fuse_i.h"
+#include "backing_access.h"
+#include "backing_extents.h"
+#include "backing_inode.h"
+#include "backing_io.h"
+#include "backing_mapping.h"
+#include "backing_open.h"
+#include "backing_reject.h"
+#include "backing_usage.h"
+
+#include <linux/backing-file.h>
+
+/**
+ * fuse_backing_reply - a reply to OPEN, CREATE or TMPFILE was delivered
+ * @ff: file data of the FUSE file, with the reply
+ * @isdir: the reply is to OPENDIR, which has no backing file
+ *
+ * Context: process context; doesn't sleep.
+ */
+void fuse_backing_reply(struct fuse_file *ff, bool isdir)
+{
+	const struct fuse_open_out *reply;
+
+	if (isdir)
+		return;
+	reply = &ff->args->open_outarg;
+	if (reply->open_flags & FOPEN_PASSTHROUGH)
+		ff->fb = fuse_backing_claim(ff->fm->fc, reply->backing_id);
+}
+
+/**
+ * fuse_backing_file_end - give up what a reply claimed, if nothing opened it
+ * @ff: file data that is given up, without a backing file (any more)
+ *
+ * What was attached, too.
+ *
+ * Context: process context; may sleep, because the last reference closes the
+ *	backing file.
+ */
+void fuse_backing_file_end(struct fuse_file *ff)
+{
+	if (ff->fb)
+		fuse_backing_put(ff->fb);
+	ff->fb = NULL;
+	if (ff->extents)
+		fuse_extents_put(ff->extents, false);
+	ff->extents = NULL;
+}
+
+/* Returns the backing file; to be called with the mapping's credentials */
+static struct file *reopen_file(struct file *file, struct fuse_backing *fb)
+{
+	struct fuse_file *ff = file->private_data;
+	struct file *backing;
+	int flags, err;
+
+	err = fuse_backing_may_open(fb, file);
+	if (err)
+		return ERR_PTR(err);
+
+	flags = fuse_backing_open_flags(fb, file->f_flags);
+	backing = backing_file_open(file, flags, &fb->file->f_path, fb->cred);
+	if (IS_ERR(backing))
+		fuse_backing_reject(ff->fm->fc, fb->id, PTR_ERR(backing),
+				    FUSE_BACKING_REOPEN);
+	return backing;
+}
+
+/* Open what @fb maps as @file was opened, as whoever registered it */
+static struct file *reopen(struct file *file, struct fuse_backing *fb)
+{
+	const struct cred *old_cred;
+	struct file *backing;
+
+	old_cred = fuse_backing_override_creds(fb->cred);
+	backing = reopen_file(file, fb);
+	fuse_backing_revert_creds(old_cred);
+
+	return backing;
+}
+
+/**
+ * fuse_backing_open_file - open the backing file of a FUSE file
+ * @file: the FUSE file
+ * @backing_id: of a mapping, which is looked up unless the file has one already
+ *
+ * Context: process context; may sleep.
+ * Return: as fuse_passthrough_open(); on failure, the file has no mapping any more.
+ */
+int fuse_backing_open_file(struct file *file, int backing_id)
+{
+	struct fuse_file *ff = file->private_data;
+	struct fuse_conn *fc = ff->fm->fc;
+	struct fuse_backing *fb;
+	struct file *backing;
+	int err;
+
+	if (backing_id <= 0)
+		return fuse_backing_reject(fc, backing_id, -EINVAL,
+					   FUSE_BACKING_BAD_ARGUMENT);
+
+	fb = ff->fb ?: fuse_backing_lookup(fc, backing_id);
+	if (!fb)
+		return fuse_backing_reject(fc, backing_id, -ENOENT,
+					   FUSE_BACKING_UNKNOWN_ID);
+
+	err = fuse_backing_may_reopen(fb) ?: fuse_backing_start_use(fb);
+	if (err)
+		goto out_put;
+
+	backing = reopen(file, fb);
+	err = PTR_ERR_OR_ZERO(backing);
+	if (err)
+		goto out_put;
+
+	/* else the server does I/O, and only mmap(2) is passed through */
+	if (!(ff->open_flags & FOPEN_DIRECT_IO)) {
+		file->f_op = &fuse_passthrough_file_operations;
+		file->f_mode |= backing->f_mode & FMODE_NOWAIT;
+	}
+	ff->passthrough = backing;
+	ff->fb = fb;
+	INIT_LIST_HEAD(&ff->backing_link);
+	fuse_backing_use(fb, &ff->backing_use, FUSE_BACKING_FILE, ff->nodeid);
+	return 0;
+
+out_put:
+	ff->fb = NULL;
+	fuse_backing_put(fb);
+	return err;
+}
+
+/**
+ * fuse_passthrough_bad_flags - refuse a reply whose flags don't go together
+ * @ff: file data of the FUSE file
+ *
+ * Context: any.
+ * Return: -EINVAL.
+ */
+int fuse_passthrough_bad_flags(struct fuse_file *ff)
+{
+	struct fuse_conn *fc = ff->fm->fc;
+
+	return fuse_backing_reject(fc, ff->args->open_outarg.backing_id, -EINVAL,
+				   fc->passthrough ? FUSE_BACKING_OPEN_FLAGS :
+						     FUSE_BACKING_NOT_NEGOTIATED);
+}
+
+/**
+ * fuse_passthrough_open_failed - the FUSE inode doesn't take another such file
+ * @ff: file data of the FUSE file, opened with fuse_passthrough_open()
+ * @fi: its inode
+ * @err: -EBUSY or -ETXTBSY, see the I/O modes of an inode
+ *
+ * Context: process context; may sleep.
+ */
+void fuse_passthrough_open_failed(struct fuse_file *ff, struct fuse_inode *fi,
+				  int err)
+{
+	fuse_backing_reject(ff->fm->fc, ff->fb->id, err,
+			    err == -EBUSY ? FUSE_BACKING_OTHER_INODE :
+					    FUSE_BACKING_CACHED_OPEN);
+	fuse_backing_leave(ff, fi);
+}
+
+/**
+ * fuse_passthrough_open_error - what open(2) says of a file that has no I/O mode
+ * @ff: file data of the FUSE file
+ * @err: why
+ *
+ * A server that asks for passthrough gets the reason to its clients' side, so
+ * that it can be found.  To all others the reason is a mistake of the server's
+ * that has always been -EIO.  So is -ENOSYS of a backing filesystem: callers
+ * would take it for the server's, which doesn't implement the operation.
+ *
+ * Context: any.
+ * Return: a negative errno.
+ */
+int fuse_passthrough_open_error(const struct fuse_file *ff, int err)
+{
+	if (ff->fm->fc->passthrough && !(ff->open_flags & FOPEN_PASSTHROUGH))
+		fuse_backing_reject(ff->fm->fc, 0, -EIO,
+				    FUSE_BACKING_MIXED_OPEN);
+	if (err == -ENOSYS || !ff->fm->fc->passthrough ||
+	    !(ff->open_flags & FOPEN_PASSTHROUGH))
+		return -EIO;
+	return err;
+}
+
+/**
+ * fuse_passthrough_is_uncached - has a file's inode no pages that are to be written
+ * @ff: file data of an open FUSE file
+ *
+ * Then closing the file has nothing to wait for, and must not: whoever writes through
+ * another file of the inode holds the inode's lock for as long as that takes.
+ *
+ * Context: any.
+ * Return: whether it is so.
+ */
+bool fuse_passthrough_is_uncached(const struct fuse_file *ff)
+{
+	return ff->iomode == IOM_UNCACHED;
+}
