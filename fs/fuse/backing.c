@@ -82,19 +82,15 @@ static bool is_for_thread(const struct fuse_backing *fb)
 }
 
 /**
- * fuse_backing_put - drop a reference on a mapping
+ * fuse_backing_unreferenced - a mapping has no references left
  * @fb: the mapping
  *
- * Context: process context without locks; may sleep, because the last reference
- *	closes the backing file.  Where that can take for ever, the caller can be
- *	killed, and the file is closed later.
+ * Context: as fuse_backing_put().
  */
-void fuse_backing_put(struct fuse_backing *fb)
+void fuse_backing_unreferenced(struct fuse_backing *fb)
 {
 	struct fuse_backing_table *table = fb->table;
 
-	if (!refcount_dec_and_test(&fb->count))
-		return;
 	if (!is_for_thread(fb)) {
 		free_mapping(fb);
 		return;
@@ -304,7 +300,14 @@ int fuse_backing_install(struct fuse_backing_table *table, struct file *file,
 	return id == -ESHUTDOWN ? -ENOTCONN : id;
 }
 
-static bool get_to_close(void *data)
+/**
+ * fuse_backing_get_to_close - get the reference that an id holds
+ * @data: a mapping
+ *
+ * Context: the lock of the thread's table is held.
+ * Return: false if the id is closed.
+ */
+bool fuse_backing_get_to_close(void *data)
 {
 	struct fuse_backing *fb = data;
 
@@ -315,34 +318,12 @@ static bool get_to_close(void *data)
 	return true;
 }
 
-/* As get_to_close(), if the id is for one open only */
+/* If the id is for one open only */
 static bool get_to_claim(void *data)
 {
 	struct fuse_backing *fb = data;
 
-	return fb->per_open && get_to_close(fb);
-}
-
-/**
- * fuse_backing_close_id - close an id
- * @table: a table that the caller holds a reference on
- * @id: any number
- * @by: what closes it, for the tracepoint
- *
- * Context: process context; doesn't sleep.
- * Return: the mapping with the reference that the id held; %NULL if it is closed or
- *	unknown.
- */
-struct fuse_backing *fuse_backing_close_id(struct fuse_backing_table *table,
-					   int id,
-					   enum fuse_backing_closed_by by)
-{
-	struct fuse_backing *fb;
-
-	fb = kthread_files_find(table->files, id, get_to_close);
-	if (fb)
-		trace_fuse_backing_close(table->fc, id, by);
-	return fb;
+	return fb->per_open && fuse_backing_get_to_close(fb);
 }
 
 static bool get_to_open(void *data)

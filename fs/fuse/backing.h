@@ -12,14 +12,12 @@
 struct dentry;
 struct file;
 struct folio;
-struct fuse_backing;
-struct fuse_backing_attachment;
+struct fuse_attachment;
 struct fuse_backing_map;
-struct fuse_backing_mapped;
 struct fuse_conn;
-struct fuse_extents;
 struct fuse_file;
 struct fuse_inode;
+struct fuse_passthrough;
 struct iattr;
 struct inode;
 struct kiocb;
@@ -28,41 +26,6 @@ struct pipe_inode_info;
 struct readahead_control;
 struct seq_file;
 struct vm_area_struct;
-
-/**
- * enum fuse_backing_use_kind - what uses a mapping
- * @FUSE_BACKING_FILE: an open FUSE file
- * @FUSE_BACKING_MMAP: a backing file that was mmapped, and that somebody still has
- * @FUSE_BACKING_ATTACH: an inode that it is attached to
- * @FUSE_BACKING_PENDING: an attachment that waits for its inode
- * @FUSE_BACKING_USES: how many kinds there are
- */
-enum fuse_backing_use_kind {
-	FUSE_BACKING_FILE,
-	FUSE_BACKING_MMAP,
-	FUSE_BACKING_ATTACH,
-	FUSE_BACKING_PENDING,
-	FUSE_BACKING_USES,
-};
-
-/**
- * struct fuse_backing_use - a user of a mapping, one for each reference
- * @link: in one of the mapping's lists of users
- * @nodeid: of the FUSE inode
- * @generation: of the FUSE inode, if it is an attachment; set by its owner
- * @kind: what it is
- * @stored_to: it was mmapped to be written to, and may be so once more
- * @mapped: of an open FUSE file that was mmapped, where the backing file itself is
- *	what the vma got; set once
- */
-struct fuse_backing_use {
-	struct list_head link;
-	u64 nodeid;
-	u32 generation;
-	enum fuse_backing_use_kind kind;
-	bool stored_to;
-	struct fuse_backing_mapped *mapped;
-};
 
 /**
  * struct fuse_inode_backing - the backing side of a FUSE inode
@@ -76,7 +39,7 @@ struct fuse_backing_use {
  * @remote_data: the server may have data of a file with extents that isn't on its
  *	disk yet; set once
  * @revoked_at: files that are older lost their backing file
- * @open: files that are open in passthrough mode, fuse_file::backing_link
+ * @open: files that are open in passthrough mode, &fuse_passthrough.link
  * @mapped: backing files that were mmapped, and that somebody still has
  * @nr_mapped: how many those are
  * @untold: one of them is a file that nobody will say is gone; set once
@@ -86,7 +49,7 @@ struct fuse_backing_use {
 struct fuse_inode_backing {
 	struct inode *inode;
 	unsigned int files;
-	struct fuse_backing_attachment *attached;
+	struct fuse_attachment *attached;
 	bool was_attached;
 	bool stored_to;
 	bool remote_locks;
@@ -175,9 +138,6 @@ bool fuse_extents_exclude(struct fuse_inode *fi, struct fuse_file *ff);
 /* file.c */
 extern const struct file_operations fuse_passthrough_file_operations;
 extern const struct file_operations fuse_extents_file_operations;
-
-/* In place of the backing file of an open FUSE file: there is none to use */
-#define FUSE_BACKING_NO_FILE	((struct file *)ERR_PTR(-ESTALE))
 
 /* passthrough.c */
 int fuse_passthrough_open(struct file *file, int backing_id);

@@ -357,7 +357,7 @@ int fuse_backing_may_open(struct fuse_backing *fb, struct file *file)
 		err = check_open(fb, file, &append_only, &reason);
 	if (err)
 		return fuse_backing_reject(ff->fm->fc, fb->id, err, reason);
-	ff->append_only = append_only;
+	ff->passthrough->append_only = append_only;
 	return 0;
 }
 
@@ -397,11 +397,13 @@ int fuse_backing_open_flags(const struct fuse_backing *fb, int flags)
  */
 int fuse_backing_may_write(struct fuse_file *ff, bool append)
 {
+	struct fuse_passthrough *pt = ff->passthrough;
+
 	if (append)
 		return 0;
-	if (!ff->append_only && !IS_APPEND(file_inode(ff->passthrough)))
+	if (!pt->append_only && !IS_APPEND(file_inode(pt->file)))
 		return 0;
-	return fuse_backing_reject(ff->fm->fc, ff->fb->id, -EPERM, FUSE_BACKING_APPEND_ONLY);
+	return fuse_backing_reject(ff->fm->fc, pt->fb->id, -EPERM, FUSE_BACKING_APPEND_ONLY);
 }
 
 /**
@@ -417,6 +419,7 @@ int fuse_backing_may_write(struct fuse_file *ff, bool append)
  */
 int fuse_backing_may_mmap(struct fuse_file *ff, struct vm_area_struct *vma)
 {
+	struct fuse_passthrough *pt = ff->passthrough;
 	struct fuse_conn *fc = ff->fm->fc;
 
 	/*
@@ -424,12 +427,12 @@ int fuse_backing_may_mmap(struct fuse_file *ff, struct vm_area_struct *vma)
 	 * mapping that is only read can be made writable by mprotect(2).
 	 */
 	if ((vma->vm_flags & VM_SHARED) &&
-	    (ff->append_only || IS_APPEND(file_inode(ff->passthrough))))
-		return fuse_backing_reject(fc, ff->fb->id, -EACCES, FUSE_BACKING_APPEND_ONLY);
+	    (pt->append_only || IS_APPEND(file_inode(pt->file))))
+		return fuse_backing_reject(fc, pt->fb->id, -EACCES, FUSE_BACKING_APPEND_ONLY);
 
-	if (is_noexec(&ff->passthrough->f_path)) {
+	if (is_noexec(&pt->file->f_path)) {
 		if (vma->vm_flags & VM_EXEC)
-			return fuse_backing_reject(fc, ff->fb->id, -EPERM,
+			return fuse_backing_reject(fc, pt->fb->id, -EPERM,
 				      FUSE_BACKING_NOEXEC);
 		vm_flags_clear(vma, VM_MAYEXEC);
 	}

@@ -7,7 +7,7 @@
  * that is evicted or detached.  Files that are open keep what they were opened
  * with; an attachment is only for those to come.
  *
- * Locking: fuse_backing_nodes::lock protects tree and lists, and which users of a
+ * Locking: fuse_attachments::lock protects tree and lists, and which users of a
  * mapping wait; fuse_inode::lock is taken inside of it and protects
  * fuse_inode_backing::attached.  A server may have as many wait as the thread may
  * have files: whatever is done with the lock held takes no longer for that, but for
@@ -50,57 +50,57 @@ struct node_key {
 };
 
 /**
- * fuse_backing_nodes_init - attachments of a table
- * @nodes: of the table
+ * fuse_attachments_init - attachments of a table
+ * @all: of the table
  * @fc: the connection
  *
  * Context: any.
  */
-void fuse_backing_nodes_init(struct fuse_backing_nodes *nodes,
-			     const struct fuse_conn *fc)
+void fuse_attachments_init(struct fuse_attachments *all,
+			   const struct fuse_conn *fc)
 {
-	nodes->fc = fc;
-	spin_lock_init(&nodes->lock);
-	nodes->pending = RB_ROOT;
-	INIT_LIST_HEAD(&nodes->pending_list);
-	atomic_set(&nodes->nr_pending, 0);
-	nodes->serial = 0;
-	INIT_LIST_HEAD(&nodes->attached);
-	nodes->closed = false;
+	all->fc = fc;
+	spin_lock_init(&all->lock);
+	all->pending = RB_ROOT;
+	INIT_LIST_HEAD(&all->pending_list);
+	atomic_set(&all->nr_pending, 0);
+	all->serial = 0;
+	INIT_LIST_HEAD(&all->attached);
+	all->closed = false;
 }
 
-static void report_attach(const struct fuse_backing_nodes *nodes,
-			  const struct fuse_backing_attachment *att,
+static void report_attach(const struct fuse_attachments *all,
+			  const struct fuse_attachment *att,
 			  unsigned int pending)
 {
-	fuse_backing_trace(fuse_backing_attach, nodes->fc, att->nodeid,
+	fuse_backing_trace(fuse_backing_attach, all->fc, att->nodeid,
 			   fuse_attachment_reported_id(att),
 			   att->modes | pending);
 }
 
-static void report_detach(const struct fuse_backing_nodes *nodes,
-			  const struct fuse_backing_attachment *att)
+static void report_detach(const struct fuse_attachments *all,
+			  const struct fuse_attachment *att)
 {
-	fuse_backing_trace(fuse_backing_detach, nodes->fc, att->nodeid,
+	fuse_backing_trace(fuse_backing_detach, all->fc, att->nodeid,
 			   fuse_attachment_reported_id(att), att->modes);
 }
 
 /* What was attached, or waited, is to go; @defer as fuse_attachment_free() */
-static void drop(const struct fuse_backing_nodes *nodes,
-		 struct fuse_backing_attachment *att, bool defer)
+static void drop(const struct fuse_attachments *all,
+		 struct fuse_attachment *att, bool defer)
 {
-	report_detach(nodes, att);
+	report_detach(all, att);
 	fuse_attachment_free(att, defer);
 }
 
-static struct fuse_backing_attachment *pending_of(const struct rb_node *node)
+static struct fuse_attachment *pending_of(const struct rb_node *node)
 {
-	return rb_entry(node, struct fuse_backing_attachment, node);
+	return rb_entry(node, struct fuse_attachment, node);
 }
 
 static int compare_key(const void *data, const struct rb_node *node)
 {
-	const struct fuse_backing_attachment *att = pending_of(node);
+	const struct fuse_attachment *att = pending_of(node);
 	const struct node_key *key = data;
 
 	if (key->nodeid != att->nodeid)
@@ -112,44 +112,44 @@ static int compare_key(const void *data, const struct rb_node *node)
 
 static bool is_less(struct rb_node *node, const struct rb_node *other)
 {
-	const struct fuse_backing_attachment *att = pending_of(node);
+	const struct fuse_attachment *att = pending_of(node);
 	const struct node_key key = { att->nodeid, att->generation };
 
 	return compare_key(&key, other) < 0;
 }
 
-static struct fuse_backing_attachment *
-find_pending_locked(struct fuse_backing_nodes *nodes, u64 nodeid,
+static struct fuse_attachment *
+find_pending_locked(struct fuse_attachments *all, u64 nodeid,
 		    u32 generation)
 {
 	const struct node_key key = { nodeid, generation };
-	struct rb_node *node = rb_find(&key, &nodes->pending, compare_key);
+	struct rb_node *node = rb_find(&key, &all->pending, compare_key);
 
 	return node ? pending_of(node) : NULL;
 }
 
-static void insert_pending_locked(struct fuse_backing_nodes *nodes,
-				  struct fuse_backing_attachment *att)
+static void insert_pending_locked(struct fuse_attachments *all,
+				  struct fuse_attachment *att)
 {
-	att->serial = ++nodes->serial;
-	rb_add(&att->node, &nodes->pending, is_less);
-	list_add_tail(&att->link, &nodes->pending_list);
-	atomic_inc(&nodes->nr_pending);
+	att->serial = ++all->serial;
+	rb_add(&att->node, &all->pending, is_less);
+	list_add_tail(&att->link, &all->pending_list);
+	atomic_inc(&all->nr_pending);
 	fuse_attachment_use(att, FUSE_BACKING_PENDING);
 }
 
-static void remove_pending_locked(struct fuse_backing_nodes *nodes,
-				  struct fuse_backing_attachment *att)
+static void remove_pending_locked(struct fuse_attachments *all,
+				  struct fuse_attachment *att)
 {
-	rb_erase(&att->node, &nodes->pending);
+	rb_erase(&att->node, &all->pending);
 	list_del(&att->link);
-	atomic_dec(&nodes->nr_pending);
+	atomic_dec(&all->nr_pending);
 	fuse_attachment_unuse(att);
 }
 
 /* May @att be the attachment of @fi?  Returns an errno, and why in @reason */
 static int check_inode(const struct fuse_inode *fi,
-		       const struct fuse_backing_attachment *att,
+		       const struct fuse_attachment *att,
 		       enum fuse_backing_reason *reason)
 {
 	const struct inode *backing = fuse_attachment_backing(att);
@@ -167,12 +167,12 @@ static int check_inode(const struct fuse_inode *fi,
 }
 
 /* Is there still something to attach? */
-static int check_mapping(const struct fuse_backing_nodes *nodes,
-			 const struct fuse_backing_attachment *att,
+static int check_mapping(const struct fuse_attachments *all,
+			 const struct fuse_attachment *att,
 			 enum fuse_backing_reason *reason)
 {
 	*reason = FUSE_BACKING_TABLE;
-	if (nodes->closed)
+	if (all->closed)
 		return -ENOTCONN;
 	*reason = FUSE_BACKING_UNKNOWN_ID;
 	return fuse_attachment_is_closed(att) ? -ENOENT : 0;
@@ -189,14 +189,14 @@ static void stack_pages(struct inode *inode)
 }
 
 /* Takes over @att if it succeeds */
-static int attach_locked(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
+static int attach_locked(struct fuse_conn *fc, struct fuse_attachments *all,
 			 struct fuse_inode *fi,
-			 struct fuse_backing_attachment *att)
+			 struct fuse_attachment *att)
 {
 	enum fuse_backing_reason reason;
 	int err;
 
-	err = check_mapping(nodes, att, &reason);
+	err = check_mapping(all, att, &reason);
 	if (!err) {
 		spin_lock(&fi->lock);
 		err = check_inode(fi, att, &reason);
@@ -212,21 +212,21 @@ static int attach_locked(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 
 	stack_pages(&fi->inode);
 	att->fi = fi;
-	att->serial = ++nodes->serial;
-	list_add_tail(&att->link, &nodes->attached);
+	att->serial = ++all->serial;
+	list_add_tail(&att->link, &all->attached);
 	fuse_attachment_use(att, FUSE_BACKING_ATTACH);
-	report_attach(nodes, att, 0);
+	report_attach(all, att, 0);
 	return 0;
 }
 
 /* Have @there, which is attached or waits, take what @att has, and the other way round */
-static void replace(const struct fuse_backing_nodes *nodes,
-		    struct fuse_backing_attachment *there,
-		    struct fuse_backing_attachment *att,
+static void replace(const struct fuse_attachments *all,
+		    struct fuse_attachment *there,
+		    struct fuse_attachment *att,
 		    enum fuse_backing_use_kind kind)
 {
 	fuse_attachment_replace(there, att, kind);
-	report_attach(nodes, there, kind == FUSE_BACKING_PENDING ?
+	report_attach(all, there, kind == FUSE_BACKING_PENDING ?
 				    FUSE_BACKING_ATTACH_PENDING : 0);
 }
 
@@ -234,19 +234,19 @@ static void replace(const struct fuse_backing_nodes *nodes,
  * Replace what is attached to an inode.  Returns whether that was done; what can't be
  * is refused later.
  */
-static bool replace_attached(struct fuse_backing_nodes *nodes,
+static bool replace_attached(struct fuse_attachments *all,
 			     struct fuse_inode *fi,
-			     struct fuse_backing_attachment *att)
+			     struct fuse_attachment *att)
 {
 	enum fuse_backing_reason reason;
 	bool may;
 
-	if (check_mapping(nodes, att, &reason))
+	if (check_mapping(all, att, &reason))
 		return false;
 	spin_lock(&fi->lock);
 	may = fuse_attachment_may_replace(att, fi->backing.attached);
 	if (may)
-		replace(nodes, fi->backing.attached, att, FUSE_BACKING_ATTACH);
+		replace(all, fi->backing.attached, att, FUSE_BACKING_ATTACH);
 	spin_unlock(&fi->lock);
 	return may;
 }
@@ -267,16 +267,16 @@ static int forget_cache(struct fuse_conn *fc, struct inode *inode, int id)
  * Replace extents by others.  Returns -EINTR if who used them may not have ended;
  * @replaced says whether there were any.
  */
-static int replace_extents(struct fuse_backing_nodes *nodes,
+static int replace_extents(struct fuse_attachments *all,
 			   struct inode *inode,
-			   struct fuse_backing_attachment *att, bool *replaced)
+			   struct fuse_attachment *att, bool *replaced)
 {
 	*replaced = false;
 	if (!att->extents)
 		return 0;
-	spin_lock(&nodes->lock);
-	*replaced = replace_attached(nodes, get_fuse_inode(inode), att);
-	spin_unlock(&nodes->lock);
+	spin_lock(&all->lock);
+	*replaced = replace_attached(all, get_fuse_inode(inode), att);
+	spin_unlock(&all->lock);
 	if (!*replaced)
 		return 0;
 
@@ -286,14 +286,14 @@ static int replace_extents(struct fuse_backing_nodes *nodes,
 }
 
 /* attach_node() for an inode that is there */
-static int attach_inode(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
+static int attach_inode(struct fuse_conn *fc, struct fuse_attachments *all,
 			struct inode *inode,
-			struct fuse_backing_attachment **att)
+			struct fuse_attachment **att)
 {
 	int err, id = fuse_attachment_id(*att);
 	bool replaced;
 
-	err = replace_extents(nodes, inode, *att, &replaced);
+	err = replace_extents(all, inode, *att, &replaced);
 	if (err || replaced)
 		return err;
 	err = fuse_backing_may_attach_to(fc, inode, id);
@@ -303,9 +303,9 @@ static int attach_inode(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 	if (err)
 		return err;
 
-	spin_lock(&nodes->lock);
-	err = attach_locked(fc, nodes, get_fuse_inode(inode), *att);
-	spin_unlock(&nodes->lock);
+	spin_lock(&all->lock);
+	err = attach_locked(fc, all, get_fuse_inode(inode), *att);
+	spin_unlock(&all->lock);
 	if (!err)
 		*att = NULL;
 	return err;
@@ -316,34 +316,34 @@ static int attach_inode(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
  * extents is left to who has it wait, and then for what uses them.
  */
 static bool is_to_be_taken(const struct fuse_inode *fi,
-			   const struct fuse_backing_attachment *att)
+			   const struct fuse_attachment *att)
 {
 	return !fuse_attachment_may_replace(att,
 					    READ_ONCE(fi->backing.attached));
 }
 
 /* Attach what waits for @inode */
-static void take_pending(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
+static void take_pending(struct fuse_conn *fc, struct fuse_attachments *all,
 			 struct inode *inode)
 {
-	struct fuse_backing_attachment *att;
+	struct fuse_attachment *att;
 	int err = 0;
 
-	spin_lock(&nodes->lock);
-	att = find_pending_locked(nodes, get_node_id(inode),
+	spin_lock(&all->lock);
+	att = find_pending_locked(all, get_node_id(inode),
 				  inode->i_generation);
 	if (att && is_to_be_taken(get_fuse_inode(inode), att)) {
-		remove_pending_locked(nodes, att);
+		remove_pending_locked(all, att);
 		err = fuse_backing_may_attach_to(fc, inode,
 						 fuse_attachment_id(att));
 		if (!err)
-			err = attach_locked(fc, nodes, get_fuse_inode(inode),
+			err = attach_locked(fc, all, get_fuse_inode(inode),
 					    att);
 	}
-	spin_unlock(&nodes->lock);
+	spin_unlock(&all->lock);
 
 	if (err)
-		drop(nodes, att, true);
+		drop(all, att, true);
 }
 
 /**
@@ -356,7 +356,7 @@ void fuse_backing_inode_made(struct inode *inode)
 {
 	struct fuse_conn *fc = get_fuse_conn(inode);
 	struct fuse_backing_table *table;
-	struct fuse_backing_nodes *nodes;
+	struct fuse_attachments *all;
 
 	if (!fc->passthrough)
 		return;
@@ -365,27 +365,27 @@ void fuse_backing_inode_made(struct inode *inode)
 	table = fuse_backing_table_find(fc);
 	if (!table)
 		return;
-	nodes = &table->nodes;
-	if (atomic_read(&nodes->nr_pending))
-		take_pending(fc, nodes, inode);
+	all = &table->attachments;
+	if (atomic_read(&all->nr_pending))
+		take_pending(fc, all, inode);
 }
 
 /* How many attachments may wait: as many as the thread may have files */
-static int pending_limit(struct fuse_backing_nodes *nodes)
+static int pending_limit(struct fuse_attachments *all)
 {
 	struct fuse_backing_table *table =
-		container_of(nodes, struct fuse_backing_table, nodes);
+		container_of(all, struct fuse_backing_table, attachments);
 
 	return min_t(unsigned int, kthread_files_limit(table->files), INT_MAX);
 }
 
 /* Is there room for @att among those that wait, but for @there which it would replace? */
-static int check_pending(struct fuse_backing_nodes *nodes,
-			 const struct fuse_backing_attachment *att,
-			 const struct fuse_backing_attachment *there,
+static int check_pending(struct fuse_attachments *all,
+			 const struct fuse_attachment *att,
+			 const struct fuse_attachment *there,
 			 enum fuse_backing_reason *reason)
 {
-	int err = check_mapping(nodes, att, reason);
+	int err = check_mapping(all, att, reason);
 
 	if (err)
 		return err;
@@ -393,7 +393,7 @@ static int check_pending(struct fuse_backing_nodes *nodes,
 	if (there)
 		return fuse_attachment_may_replace(att, there) ? 0 : -EEXIST;
 	*reason = FUSE_BACKING_TABLE;
-	return atomic_read(&nodes->nr_pending) < pending_limit(nodes) ? 0 :
+	return atomic_read(&all->nr_pending) < pending_limit(all) ? 0 :
 									-EMFILE;
 }
 
@@ -401,25 +401,25 @@ static int check_pending(struct fuse_backing_nodes *nodes,
  * Leave @att to wait, with @serial; or if it takes the place of another one, which
  * the caller gets, with @serial 0.
  */
-static int add_pending(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
-		       struct fuse_backing_attachment *att, u64 *serial)
+static int add_pending(struct fuse_conn *fc, struct fuse_attachments *all,
+		       struct fuse_attachment *att, u64 *serial)
 {
 	int err, id = fuse_attachment_id(att);
-	struct fuse_backing_attachment *there;
+	struct fuse_attachment *there;
 	enum fuse_backing_reason reason;
 
 	*serial = 0;
-	spin_lock(&nodes->lock);
-	there = find_pending_locked(nodes, att->nodeid, att->generation);
-	err = check_pending(nodes, att, there, &reason);
+	spin_lock(&all->lock);
+	there = find_pending_locked(all, att->nodeid, att->generation);
+	err = check_pending(all, att, there, &reason);
 	if (!err && there) {
-		replace(nodes, there, att, FUSE_BACKING_PENDING);
+		replace(all, there, att, FUSE_BACKING_PENDING);
 	} else if (!err) {
-		insert_pending_locked(nodes, att);
+		insert_pending_locked(all, att);
 		*serial = att->serial;
-		report_attach(nodes, att, FUSE_BACKING_ATTACH_PENDING);
+		report_attach(all, att, FUSE_BACKING_ATTACH_PENDING);
 	}
-	spin_unlock(&nodes->lock);
+	spin_unlock(&all->lock);
 
 	if (err)
 		return fuse_backing_reject(fc, id, err, reason);
@@ -443,32 +443,32 @@ static struct inode *find_inode(struct fuse_conn *fc, u64 nodeid,
 }
 
 /* Take what has @serial from those that wait, if it still does */
-static struct fuse_backing_attachment *
-take_serial(struct fuse_backing_nodes *nodes, u64 nodeid, u32 generation,
+static struct fuse_attachment *
+take_serial(struct fuse_attachments *all, u64 nodeid, u32 generation,
 	    u64 serial)
 {
-	struct fuse_backing_attachment *att;
+	struct fuse_attachment *att;
 
-	spin_lock(&nodes->lock);
-	att = find_pending_locked(nodes, nodeid, generation);
+	spin_lock(&all->lock);
+	att = find_pending_locked(all, nodeid, generation);
 	if (att && att->serial != serial)
 		att = NULL;
 	if (att)
-		remove_pending_locked(nodes, att);
-	spin_unlock(&nodes->lock);
+		remove_pending_locked(all, att);
+	spin_unlock(&all->lock);
 	return att;
 }
 
 /* attach_node() for an inode that isn't there yet */
-static int attach_later(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
-			struct fuse_backing_attachment **att)
+static int attach_later(struct fuse_conn *fc, struct fuse_attachments *all,
+			struct fuse_attachment **att)
 {
 	u32 generation = (*att)->generation;
 	u64 serial, nodeid = (*att)->nodeid;
 	struct inode *inode;
 	int err;
 
-	err = add_pending(fc, nodes, *att, &serial);
+	err = add_pending(fc, all, *att, &serial);
 	if (err || !serial)
 		return err;
 	*att = NULL;
@@ -477,9 +477,9 @@ static int attach_later(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 	inode = find_inode(fc, nodeid, generation);
 	if (!inode)
 		return 0;
-	*att = take_serial(nodes, nodeid, generation, serial);
+	*att = take_serial(all, nodeid, generation, serial);
 	if (*att)
-		err = attach_inode(fc, nodes, inode, att);
+		err = attach_inode(fc, all, inode, att);
 	iput(inode);
 	return err;
 }
@@ -489,33 +489,33 @@ static int attach_later(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
  * there what the caller is to free: what it took the place of, or what could not be
  * attached.
  */
-static int attach_node(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
-		       struct fuse_backing_attachment **att, bool pending)
+static int attach_node(struct fuse_conn *fc, struct fuse_attachments *all,
+		       struct fuse_attachment **att, bool pending)
 {
 	struct inode *inode;
 	int err;
 
 	inode = find_inode(fc, (*att)->nodeid, (*att)->generation);
 	if (inode) {
-		err = attach_inode(fc, nodes, inode, att);
+		err = attach_inode(fc, all, inode, att);
 		iput(inode);
 		return err;
 	}
 	if (!pending)
 		return fuse_backing_reject(fc, fuse_attachment_id(*att), -ENOENT,
 					   FUSE_BACKING_NO_INODE);
-	return attach_later(fc, nodes, att);
+	return attach_later(fc, all, att);
 }
 
 /* Takes over @att */
-static int attach(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
-		  struct fuse_backing_attachment *att, bool pending)
+static int attach(struct fuse_conn *fc, struct fuse_attachments *all,
+		  struct fuse_attachment *att, bool pending)
 {
 	int err;
 
 	err = down_read_killable(&fc->killsb);
 	if (!err) {
-		err = attach_node(fc, nodes, &att, pending);
+		err = attach_node(fc, all, &att, pending);
 		up_read(&fc->killsb);
 	}
 	if (att)
@@ -523,10 +523,10 @@ static int attach(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 	return err;
 }
 
-static int attach_id(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
+static int attach_id(struct fuse_conn *fc, struct fuse_attachments *all,
 		     const struct fuse_backing_attach *args)
 {
-	struct fuse_backing_attachment *att;
+	struct fuse_attachment *att;
 	struct fuse_backing *fb;
 
 	fb = fuse_backing_claim(fc, args->backing_id) ?:
@@ -540,7 +540,7 @@ static int attach_id(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
 		return -ENOMEM;
 	}
 	WRITE_ONCE(fb->per_inode, true);
-	return attach(fc, nodes, att, args->flags & FUSE_BACKING_ATTACH_PENDING);
+	return attach(fc, all, att, args->flags & FUSE_BACKING_ATTACH_PENDING);
 }
 
 /* The table that ids are looked up in */
@@ -548,7 +548,7 @@ static struct fuse_backing_table *get_table(struct fuse_conn *fc, int id)
 {
 	struct fuse_backing_table *table;
 
-	/* the nodes' lock makes sure; this is for who finds no id any more */
+	/* the attachments' lock makes sure; this is for who finds no id any more */
 	if (!READ_ONCE(fc->connected)) {
 		fuse_backing_reject(fc, id, -ENOTCONN, FUSE_BACKING_TABLE);
 		return ERR_PTR(-ENOTCONN);
@@ -600,21 +600,21 @@ int fuse_backing_ioctl_attach(struct fuse_conn *fc,
 	table = get_table(fc, args->backing_id);
 	if (IS_ERR(table))
 		return PTR_ERR(table);
-	err = attach_id(fc, &table->nodes, args);
+	err = attach_id(fc, &table->attachments, args);
 	fuse_backing_table_put(table);
 	return err;
 }
 
-static int set_extents(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
+static int set_extents(struct fuse_conn *fc, struct fuse_attachments *all,
 		       const struct fuse_backing_extents *args,
 		       struct fuse_extents_map *map)
 {
-	struct fuse_backing_attachment *att;
+	struct fuse_attachment *att;
 
 	att = fuse_attachment_of_extents(fc, args, map);
 	if (IS_ERR(att))
 		return PTR_ERR(att);
-	return attach(fc, nodes, att, args->flags & FUSE_BACKING_ATTACH_PENDING);
+	return attach(fc, all, att, args->flags & FUSE_BACKING_ATTACH_PENDING);
 }
 
 static int check_extents(struct fuse_conn *fc,
@@ -664,16 +664,16 @@ int fuse_backing_ioctl_extents(struct fuse_conn *fc,
 		fuse_extents_map_abandon(map);
 		return PTR_ERR(table);
 	}
-	err = set_extents(fc, &table->nodes, args, map);
+	err = set_extents(fc, &table->attachments, args, map);
 	fuse_backing_table_put(table);
 	return err;
 }
 
 /* Take its attachment from an inode */
-static struct fuse_backing_attachment *
+static struct fuse_attachment *
 take_attached_locked(struct fuse_inode *fi)
 {
-	struct fuse_backing_attachment *att;
+	struct fuse_attachment *att;
 
 	spin_lock(&fi->lock);
 	att = fi->backing.attached;
@@ -686,27 +686,27 @@ take_attached_locked(struct fuse_inode *fi)
 	return att;
 }
 
-static struct fuse_backing_attachment *
-take_attached(struct fuse_backing_nodes *nodes, struct fuse_inode *fi)
+static struct fuse_attachment *
+take_attached(struct fuse_attachments *all, struct fuse_inode *fi)
 {
-	struct fuse_backing_attachment *att;
+	struct fuse_attachment *att;
 
-	spin_lock(&nodes->lock);
+	spin_lock(&all->lock);
 	att = take_attached_locked(fi);
-	spin_unlock(&nodes->lock);
+	spin_unlock(&all->lock);
 	return att;
 }
 
-static struct fuse_backing_attachment *
-cancel_pending(struct fuse_backing_nodes *nodes, u64 nodeid, u32 generation)
+static struct fuse_attachment *
+cancel_pending(struct fuse_attachments *all, u64 nodeid, u32 generation)
 {
-	struct fuse_backing_attachment *att;
+	struct fuse_attachment *att;
 
-	spin_lock(&nodes->lock);
-	att = find_pending_locked(nodes, nodeid, generation);
+	spin_lock(&all->lock);
+	att = find_pending_locked(all, nodeid, generation);
 	if (att)
-		remove_pending_locked(nodes, att);
-	spin_unlock(&nodes->lock);
+		remove_pending_locked(all, att);
+	spin_unlock(&all->lock);
 	return att;
 }
 
@@ -714,16 +714,16 @@ cancel_pending(struct fuse_backing_nodes *nodes, u64 nodeid, u32 generation)
  * Take its attachment from an inode, and start to take the backing file from open
  * files.  Returns how many those are, or -EBUSY and nothing is done.
  */
-static int revoke_attached(struct fuse_backing_nodes *nodes,
+static int revoke_attached(struct fuse_attachments *all,
 			   struct fuse_inode *fi,
-			   struct fuse_backing_attachment **att)
+			   struct fuse_attachment **att)
 {
 	struct address_space *pages = fi->inode.i_mapping;
 	int files;
 
 	/* a vma that is being changed is still one */
 	i_mmap_lock_read(pages);
-	spin_lock(&nodes->lock);
+	spin_lock(&all->lock);
 	spin_lock(&fi->lock);
 	files = fuse_backing_revoke_start(fi);
 	/* at once: who still gets the attachment is old enough to lose it */
@@ -736,7 +736,7 @@ static int revoke_attached(struct fuse_backing_nodes *nodes,
 		list_del(&(*att)->link);
 		fuse_attachment_unuse(*att);
 	}
-	spin_unlock(&nodes->lock);
+	spin_unlock(&all->lock);
 	i_mmap_unlock_read(pages);
 	return files;
 }
@@ -745,57 +745,57 @@ static int revoke_attached(struct fuse_backing_nodes *nodes,
  * Take what is attached to an inode.  Returns how many files lost their backing
  * file, or an errno.
  */
-static int detach_inode(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
+static int detach_inode(struct fuse_conn *fc, struct fuse_attachments *all,
 			struct fuse_inode *fi, bool revoke,
-			struct fuse_backing_attachment **att)
+			struct fuse_attachment **att)
 {
 	int files, err;
 
 	if (!revoke) {
-		*att = take_attached(nodes, fi);
+		*att = take_attached(all, fi);
 		return 0;
 	}
-	files = revoke_attached(nodes, fi, att);
+	files = revoke_attached(all, fi, att);
 	if (files < 0)
 		return fuse_backing_reject(fc, 0, files, FUSE_BACKING_MMAPPED);
 	err = fuse_backing_revoke_finish(fi);
 	return err ?: files;
 }
 
-/* The same for a node; killsb is held */
-static int detach_node(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
+/* Take what is attached to a node; killsb is held */
+static int detach_node(struct fuse_conn *fc, struct fuse_attachments *all,
 		       const struct fuse_backing_detach *args,
-		       struct fuse_backing_attachment **att)
+		       struct fuse_attachment **att)
 {
 	struct inode *inode = find_inode(fc, args->nodeid, args->generation);
 	int files;
 
 	if (!inode)
 		return 0;
-	files = detach_inode(fc, nodes, get_fuse_inode(inode),
+	files = detach_inode(fc, all, get_fuse_inode(inode),
 			     args->flags & FUSE_BACKING_DETACH_REVOKE, att);
 	iput(inode);
 	return files;
 }
 
-static int detach(struct fuse_conn *fc, struct fuse_backing_nodes *nodes,
+static int detach(struct fuse_conn *fc, struct fuse_attachments *all,
 		  const struct fuse_backing_detach *args)
 {
-	struct fuse_backing_attachment *pending, *attached = NULL;
+	struct fuse_attachment *pending, *attached = NULL;
 	int err, files;
 
 	err = down_read_killable(&fc->killsb);
 	if (err)
 		return err;
 	/* one that waits goes first: it can't be attached behind our back then */
-	pending = cancel_pending(nodes, args->nodeid, args->generation);
-	files = detach_node(fc, nodes, args, &attached);
+	pending = cancel_pending(all, args->nodeid, args->generation);
+	files = detach_node(fc, all, args, &attached);
 	up_read(&fc->killsb);
 
 	if (pending)
-		drop(nodes, pending, false);
+		drop(all, pending, false);
 	if (attached)
-		drop(nodes, attached, false);
+		drop(all, attached, false);
 	if (files < 0)
 		return files;
 	return pending || attached || files ? 0 : -ENOENT;
@@ -831,7 +831,7 @@ int fuse_backing_ioctl_detach(struct fuse_conn *fc,
 	err = -ENOENT;
 	table = fuse_backing_table_get(fc);
 	if (table) {
-		err = detach(fc, &table->nodes, args);
+		err = detach(fc, &table->attachments, args);
 		fuse_backing_table_put(table);
 	}
 	if (err == -ENOENT)
@@ -840,89 +840,89 @@ int fuse_backing_ioctl_detach(struct fuse_conn *fc,
 }
 
 /**
- * fuse_backing_close_nodes - nothing is attached any more
- * @nodes: of a table whose connection is aborted
+ * fuse_attachments_close - nothing is attached any more
+ * @all: of a table whose connection is aborted
  *
  * Context: process context; doesn't sleep.
  */
-void fuse_backing_close_nodes(struct fuse_backing_nodes *nodes)
+void fuse_attachments_close(struct fuse_attachments *all)
 {
-	spin_lock(&nodes->lock);
-	nodes->closed = true;
-	spin_unlock(&nodes->lock);
+	spin_lock(&all->lock);
+	all->closed = true;
+	spin_unlock(&all->lock);
 }
 
 /* One of those that wait, for @fb if it isn't %NULL */
-static struct fuse_backing_attachment *
-any_pending_locked(struct fuse_backing_nodes *nodes, struct fuse_backing *fb)
+static struct fuse_attachment *
+any_pending_locked(struct fuse_attachments *all, struct fuse_backing *fb)
 {
 	const struct fuse_backing_use *use;
 
 	if (!fb)
-		return list_first_entry_or_null(&nodes->pending_list,
-						struct fuse_backing_attachment,
+		return list_first_entry_or_null(&all->pending_list,
+						struct fuse_attachment,
 						link);
 	use = fuse_backing_any_pending(fb);
-	return use ? find_pending_locked(nodes, use->nodeid, use->generation) :
+	return use ? find_pending_locked(all, use->nodeid, use->generation) :
 		     NULL;
 }
 
 /* What comes later has a larger serial number */
-static u64 latest_serial(struct fuse_backing_nodes *nodes)
+static u64 latest_serial(struct fuse_attachments *all)
 {
 	u64 serial;
 
-	spin_lock(&nodes->lock);
-	serial = nodes->serial;
-	spin_unlock(&nodes->lock);
+	spin_lock(&all->lock);
+	serial = all->serial;
+	spin_unlock(&all->lock);
 	return serial;
 }
 
 /* Take some of those that wait, up to @latest; returns whether there may be more */
-static bool take_some_pending(struct fuse_backing_nodes *nodes,
+static bool take_some_pending(struct fuse_attachments *all,
 			      struct fuse_backing *fb, u64 latest,
 			      struct list_head *taken)
 {
-	struct fuse_backing_attachment *att;
+	struct fuse_attachment *att;
 	bool more = true;
 	unsigned int i;
 
-	spin_lock(&nodes->lock);
+	spin_lock(&all->lock);
 	for (i = 0; more && i < TAKEN_AT_ONCE; i++) {
-		att = any_pending_locked(nodes, fb);
+		att = any_pending_locked(all, fb);
 		more = att && att->serial <= latest;
 		if (more) {
-			remove_pending_locked(nodes, att);
+			remove_pending_locked(all, att);
 			list_add_tail(&att->link, taken);
 		}
 	}
-	spin_unlock(&nodes->lock);
+	spin_unlock(&all->lock);
 	return more;
 }
 
 /**
- * fuse_backing_drop_pending - drop attachments that wait
- * @nodes: of the table
+ * fuse_attachments_drop_pending - drop attachments that wait
+ * @all: of the table
  * @fb: the mapping whose id was closed; %NULL for all, but for those that are added
  *	meanwhile
  *
  * Context: process context without locks; may sleep.
  * Return: 0; -EINTR if @fb is %NULL and the caller was killed: some may be left.
  */
-int fuse_backing_drop_pending(struct fuse_backing_nodes *nodes,
-			      struct fuse_backing *fb)
+int fuse_attachments_drop_pending(struct fuse_attachments *all,
+				  struct fuse_backing *fb)
 {
-	struct fuse_backing_attachment *att, *next;
+	struct fuse_attachment *att, *next;
 	/* an id that is closed gets no more of them */
-	u64 latest = fb ? U64_MAX : latest_serial(nodes);
+	u64 latest = fb ? U64_MAX : latest_serial(all);
 	LIST_HEAD(taken);
 	bool more;
 
 	do {
-		more = take_some_pending(nodes, fb, latest, &taken);
+		more = take_some_pending(all, fb, latest, &taken);
 		list_for_each_entry_safe(att, next, &taken, link) {
 			list_del(&att->link);
-			drop(nodes, att, false);
+			drop(all, att, false);
 			cond_resched();
 		}
 		/* what waits for an id that is closed must go */
@@ -933,43 +933,43 @@ int fuse_backing_drop_pending(struct fuse_backing_nodes *nodes,
 }
 
 /* Take what has been attached for the longest time, unless it came after @latest */
-static struct fuse_backing_attachment *
-take_oldest_attached(struct fuse_backing_nodes *nodes, u64 latest)
+static struct fuse_attachment *
+take_oldest_attached(struct fuse_attachments *all, u64 latest)
 {
-	struct fuse_backing_attachment *att;
+	struct fuse_attachment *att;
 
-	spin_lock(&nodes->lock);
-	att = list_first_entry_or_null(&nodes->attached,
-				       struct fuse_backing_attachment, link);
+	spin_lock(&all->lock);
+	att = list_first_entry_or_null(&all->attached,
+				       struct fuse_attachment, link);
 	if (att && att->serial > latest)
 		att = NULL;
 	/* an inode that is evicted would have to get past the lock */
 	if (att)
 		take_attached_locked(att->fi);
-	spin_unlock(&nodes->lock);
+	spin_unlock(&all->lock);
 	return att;
 }
 
 /**
- * fuse_backing_detach_all - drop all attachments
- * @nodes: of a table that the caller holds a reference on
+ * fuse_attachments_detach_all - drop all attachments
+ * @all: of a table that the caller holds a reference on
  *
  * Those that somebody adds meanwhile stay, so that it ends.
  *
  * Context: process context without locks; may sleep.
  * Return: 0; -EINTR if the caller was killed: some may be left.
  */
-int fuse_backing_detach_all(struct fuse_backing_nodes *nodes)
+int fuse_attachments_detach_all(struct fuse_attachments *all)
 {
-	struct fuse_backing_attachment *att;
+	struct fuse_attachment *att;
 	u64 latest;
 	int err;
 
-	err = fuse_backing_drop_pending(nodes, NULL);
+	err = fuse_attachments_drop_pending(all, NULL);
 	/* from here on: those that waited may be attached by now */
-	latest = latest_serial(nodes);
-	while (!err && (att = take_oldest_attached(nodes, latest))) {
-		drop(nodes, att, false);
+	latest = latest_serial(all);
+	while (!err && (att = take_oldest_attached(all, latest))) {
+		drop(all, att, false);
 		if (fatal_signal_pending(current))
 			err = -EINTR;
 		cond_resched();
@@ -981,17 +981,17 @@ int fuse_backing_detach_all(struct fuse_backing_nodes *nodes)
 static void evict_attached(struct fuse_inode *fi)
 {
 	struct fuse_conn *fc = get_fuse_conn(&fi->inode);
-	struct fuse_backing_attachment *att;
-	struct fuse_backing_nodes *nodes;
+	struct fuse_attachment *att;
+	struct fuse_attachments *all;
 
 	/* the lock also waits for who detaches all */
 	if (!fi->backing.was_attached)
 		return;
 	/* the table ends after the inodes do */
-	nodes = &fc->backing_table->nodes;
-	att = take_attached(nodes, fi);
+	all = &fc->backing_table->attachments;
+	att = take_attached(all, fi);
 	if (att)
-		drop(nodes, att, true);
+		drop(all, att, true);
 }
 
 /**

@@ -13,17 +13,17 @@ struct fuse_backing_detach;
 struct fuse_backing_extents;
 struct fuse_conn;
 
-void fuse_backing_nodes_init(struct fuse_backing_nodes *nodes,
-			     const struct fuse_conn *fc);
+void fuse_attachments_init(struct fuse_attachments *all,
+			   const struct fuse_conn *fc);
 int fuse_backing_ioctl_attach(struct fuse_conn *fc,
 			      const struct fuse_backing_attach *args);
 int fuse_backing_ioctl_detach(struct fuse_conn *fc,
 			      const struct fuse_backing_detach *args);
 int fuse_backing_ioctl_extents(struct fuse_conn *fc,
 			       const struct fuse_backing_extents *args);
-void fuse_backing_close_nodes(struct fuse_backing_nodes *nodes);
-int fuse_backing_drop_pending(struct fuse_backing_nodes *nodes,
-			      struct fuse_backing *fb);
-int fuse_backing_detach_all(struct fuse_backing_nodes *nodes);
+void fuse_attachments_close(struct fuse_attachments *all);
+int fuse_attachments_drop_pending(struct fuse_attachments *all,
+				  struct fuse_backing *fb);
+int fuse_attachments_detach_all(struct fuse_attachments *all);
 
 #endif /* _FS_FUSE_BACKING_ATTACH_H */

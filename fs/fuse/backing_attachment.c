@@ -5,7 +5,7 @@
  * Whoever attaches and detaches need not know which of the two it is.
  *
  * Locking: see backing_attach.c; what changes an attachment, or asks for its ids, is
- * called with fuse_backing_nodes::lock held, unless nobody else knows it.
+ * called with fuse_attachments::lock held, unless nobody else knows it.
  */
 
 #include "fuse_i.h"
@@ -24,13 +24,13 @@
  * Context: process context; may sleep.
  * Return: what can be attached, %NULL if there is no memory for it.
  */
-struct fuse_backing_attachment *
+struct fuse_attachment *
 fuse_attachment_of_file(struct fuse_backing *fb,
 			const struct fuse_backing_attach *args)
 {
-	struct fuse_backing_attachment *att;
+	struct fuse_attachment *att;
 
-	if (fuse_backing_start_use(fb))
+	if (fuse_backing_start_use(fb, true))
 		return NULL;
 	att = kmalloc(sizeof(*att), GFP_KERNEL_ACCOUNT);
 	if (!att)
@@ -54,19 +54,19 @@ fuse_attachment_of_file(struct fuse_backing *fb,
  * Context: process context without locks; may sleep.
  * Return: what can be attached, or an ERR_PTR() as fuse_extents_create().
  */
-struct fuse_backing_attachment *
+struct fuse_attachment *
 fuse_attachment_of_extents(struct fuse_conn *fc,
 			   const struct fuse_backing_extents *args,
 			   struct fuse_extents_map *map)
 {
-	struct fuse_backing_attachment *att;
+	struct fuse_attachment *att;
 
 	att = kmalloc(sizeof(*att), GFP_KERNEL_ACCOUNT);
 	if (!att) {
 		fuse_extents_map_abandon(map);
 		return ERR_PTR(-ENOMEM);
 	}
-	*att = (struct fuse_backing_attachment) {
+	*att = (struct fuse_attachment) {
 		.extents = fuse_extents_create(fc, map),
 		.nodeid = args->nodeid,
 		.generation = args->generation,
@@ -88,7 +88,7 @@ fuse_attachment_of_extents(struct fuse_conn *fc,
  *
  * Context: process context without locks; may sleep unless @defer.
  */
-void fuse_attachment_free(struct fuse_backing_attachment *att, bool defer)
+void fuse_attachment_free(struct fuse_attachment *att, bool defer)
 {
 	if (att->extents)
 		fuse_extents_put(att->extents, defer);
@@ -106,7 +106,7 @@ void fuse_attachment_free(struct fuse_backing_attachment *att, bool defer)
  * Context: any.
  * Return: one of several, to tell why it is refused; 0 for holes.
  */
-int fuse_attachment_id(const struct fuse_backing_attachment *att)
+int fuse_attachment_id(const struct fuse_attachment *att)
 {
 	return att->extents ? fuse_extents_id(att->extents) : att->fb->id;
 }
@@ -118,7 +118,7 @@ int fuse_attachment_id(const struct fuse_backing_attachment *att)
  * Context: any.
  * Return: the id; 0 for extents, which may be in many and aren't known by any.
  */
-int fuse_attachment_reported_id(const struct fuse_backing_attachment *att)
+int fuse_attachment_reported_id(const struct fuse_attachment *att)
 {
 	return att->extents ? 0 : att->fb->id;
 }
@@ -132,7 +132,7 @@ int fuse_attachment_reported_id(const struct fuse_backing_attachment *att)
  *	were detached would share their pages.
  */
 const struct inode *
-fuse_attachment_backing(const struct fuse_backing_attachment *att)
+fuse_attachment_backing(const struct fuse_attachment *att)
 {
 	return att->extents ? NULL : file_inode(att->fb->file);
 }
@@ -141,10 +141,10 @@ fuse_attachment_backing(const struct fuse_backing_attachment *att)
  * fuse_attachment_is_closed - was an id closed since it was looked up
  * @att: the attachment
  *
- * Context: process context with fuse_backing_nodes::lock held.
+ * Context: process context with fuse_attachments::lock held.
  * Return: whether it was, of one at least.
  */
-bool fuse_attachment_is_closed(const struct fuse_backing_attachment *att)
+bool fuse_attachment_is_closed(const struct fuse_attachment *att)
 {
 	if (att->extents)
 		return fuse_extents_are_closed(att->extents);
@@ -159,8 +159,8 @@ bool fuse_attachment_is_closed(const struct fuse_backing_attachment *att)
  * Context: any.
  * Return: whether both are extents.
  */
-bool fuse_attachment_may_replace(const struct fuse_backing_attachment *att,
-				 const struct fuse_backing_attachment *there)
+bool fuse_attachment_may_replace(const struct fuse_attachment *att,
+				 const struct fuse_attachment *there)
 {
 	return there && there->extents && att->extents;
 }
@@ -171,11 +171,11 @@ bool fuse_attachment_may_replace(const struct fuse_backing_attachment *att,
  * @att: the other, which nobody else knows, and which gets what there was
  * @kind: what uses the mappings
  *
- * Context: process context with fuse_backing_nodes::lock held, and where @there is an
+ * Context: process context with fuse_attachments::lock held, and where @there is an
  *	inode's, fuse_inode::lock.
  */
-void fuse_attachment_replace(struct fuse_backing_attachment *there,
-			     struct fuse_backing_attachment *att,
+void fuse_attachment_replace(struct fuse_attachment *there,
+			     struct fuse_attachment *att,
 			     enum fuse_backing_use_kind kind)
 {
 	fuse_extents_swap(there->extents, att->extents, kind);
@@ -189,7 +189,7 @@ void fuse_attachment_replace(struct fuse_backing_attachment *there,
  * Context: as fuse_extents_retire().
  * Return: 0 or -EINTR.
  */
-int fuse_attachment_retire(struct fuse_backing_attachment *att)
+int fuse_attachment_retire(struct fuse_attachment *att)
 {
 	return fuse_extents_retire(att->extents);
 }
@@ -199,9 +199,9 @@ int fuse_attachment_retire(struct fuse_backing_attachment *att)
  * @att: the attachment, which was neither
  * @kind: which of the two
  *
- * Context: process context with fuse_backing_nodes::lock held.
+ * Context: process context with fuse_attachments::lock held.
  */
-void fuse_attachment_use(struct fuse_backing_attachment *att,
+void fuse_attachment_use(struct fuse_attachment *att,
 			 enum fuse_backing_use_kind kind)
 {
 	if (att->extents)
@@ -216,9 +216,9 @@ void fuse_attachment_use(struct fuse_backing_attachment *att,
  *
  * Open files that keep extents are what uses them from now on.
  *
- * Context: process context with fuse_backing_nodes::lock held.
+ * Context: process context with fuse_attachments::lock held.
  */
-void fuse_attachment_unuse(struct fuse_backing_attachment *att)
+void fuse_attachment_unuse(struct fuse_attachment *att)
 {
 	if (att->extents)
 		fuse_extents_use(att->extents, FUSE_BACKING_FILE);
@@ -242,26 +242,25 @@ struct fuse_extents *fuse_inode_attached_extents(const struct fuse_inode *fi)
  * fuse_inode_use_attached - have a file opened on what is attached
  * @fi: the FUSE inode
  * @modes: FUSE_BACKING_READ and _WRITE, what it has to be good for
- * @ff: file data of the FUSE file, which gets a reference on the mapping, or on
- *	the extents
+ * @pt: of the FUSE file, which gets a reference on the mapping, or on the extents
  *
  * Context: any but interrupts.
  * Return: false if nothing like that is attached.
  */
 bool fuse_inode_use_attached(struct fuse_inode *fi, u32 modes,
-			     struct fuse_file *ff)
+			     struct fuse_passthrough *pt)
 {
-	const struct fuse_backing_attachment *att;
+	const struct fuse_attachment *att;
 	bool found;
 
 	spin_lock(&fi->lock);
 	att = fi->backing.attached;
 	found = att && !(modes & ~att->modes);
 	if (found && att->extents) {
-		ff->extents = fuse_extents_get(att->extents);
+		pt->extents = fuse_extents_get(att->extents);
 	} else if (found) {
-		ff->fb = att->fb;
-		refcount_inc(&ff->fb->count);
+		pt->fb = att->fb;
+		refcount_inc(&pt->fb->count);
 	}
 	spin_unlock(&fi->lock);
 

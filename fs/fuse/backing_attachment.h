@@ -17,7 +17,7 @@ struct fuse_extents_map;
 #define ATTACH_MODES	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 
 /**
- * struct fuse_backing_attachment - what is attached to an inode, or waits for it
+ * struct fuse_attachment - what is attached to an inode, or waits for it
  * @extents: where the inode's bytes are, with a reference; %NULL if a whole file is
  *	attached
  * @fb: the mapping of that file, with a reference
@@ -31,7 +31,7 @@ struct fuse_extents_map;
  * @generation: of the FUSE inode
  * @modes: FUSE_BACKING_READ and _WRITE, what it is good for
  */
-struct fuse_backing_attachment {
+struct fuse_attachment {
 	struct fuse_extents *extents;
 	struct fuse_backing *fb;
 	struct fuse_backing_use use;
@@ -47,33 +47,33 @@ struct fuse_backing_attachment {
 	u32 modes;
 };
 
-struct fuse_backing_attachment *
+struct fuse_attachment *
 fuse_attachment_of_file(struct fuse_backing *fb,
 			const struct fuse_backing_attach *args);
-struct fuse_backing_attachment *
+struct fuse_attachment *
 fuse_attachment_of_extents(struct fuse_conn *fc,
 			   const struct fuse_backing_extents *args,
 			   struct fuse_extents_map *map);
-void fuse_attachment_free(struct fuse_backing_attachment *att, bool defer);
+void fuse_attachment_free(struct fuse_attachment *att, bool defer);
 
-int fuse_attachment_id(const struct fuse_backing_attachment *att);
-int fuse_attachment_reported_id(const struct fuse_backing_attachment *att);
+int fuse_attachment_id(const struct fuse_attachment *att);
+int fuse_attachment_reported_id(const struct fuse_attachment *att);
 const struct inode *
-fuse_attachment_backing(const struct fuse_backing_attachment *att);
-bool fuse_attachment_is_closed(const struct fuse_backing_attachment *att);
-bool fuse_attachment_may_replace(const struct fuse_backing_attachment *att,
-				 const struct fuse_backing_attachment *there);
-void fuse_attachment_replace(struct fuse_backing_attachment *there,
-			     struct fuse_backing_attachment *att,
+fuse_attachment_backing(const struct fuse_attachment *att);
+bool fuse_attachment_is_closed(const struct fuse_attachment *att);
+bool fuse_attachment_may_replace(const struct fuse_attachment *att,
+				 const struct fuse_attachment *there);
+void fuse_attachment_replace(struct fuse_attachment *there,
+			     struct fuse_attachment *att,
 			     enum fuse_backing_use_kind kind);
-int fuse_attachment_retire(struct fuse_backing_attachment *att);
-void fuse_attachment_use(struct fuse_backing_attachment *att,
+int fuse_attachment_retire(struct fuse_attachment *att);
+void fuse_attachment_use(struct fuse_attachment *att,
 			 enum fuse_backing_use_kind kind);
-void fuse_attachment_unuse(struct fuse_backing_attachment *att);
+void fuse_attachment_unuse(struct fuse_attachment *att);
 
 struct fuse_extents *
 fuse_inode_attached_extents(const struct fuse_inode *fi);
 bool fuse_inode_use_attached(struct fuse_inode *fi, u32 modes,
-			     struct fuse_file *ff);
+			     struct fuse_passthrough *pt);
 
 #endif /* _FS_FUSE_BACKING_ATTACHMENT_H */

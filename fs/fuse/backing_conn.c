@@ -47,7 +47,7 @@ static struct fuse_backing_table *table_create(struct fuse_conn *fc)
 
 	table->fc = fc;
 	spin_lock_init(&table->lock);
-	fuse_backing_nodes_init(&table->nodes, fc);
+	fuse_attachments_init(&table->attachments, fc);
 	refcount_set(&table->users, 1);
 	init_completion(&table->unused);
 	fuse_backing_trace(fuse_backing_thread_start, fc,
@@ -217,7 +217,7 @@ int fuse_backing_close(struct fuse_conn *fc, int backing_id)
 		fb = fuse_backing_close_id(table, backing_id,
 					   FUSE_BACKING_CLOSED_BY_ID);
 		if (fb) {
-			fuse_backing_drop_pending(&table->nodes, fb);
+			fuse_attachments_drop_pending(&table->attachments, fb);
 			fuse_backing_put(fb);
 		}
 		fuse_backing_table_put(table);
@@ -252,7 +252,7 @@ int fuse_backing_close_table(struct fuse_backing_table *table)
 	}
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	return fuse_backing_detach_all(&table->nodes);
+	return fuse_attachments_detach_all(&table->attachments);
 }
 
 /* Nothing is installed any more; holds a reference on the table */
@@ -283,7 +283,7 @@ void fuse_backing_abort(struct fuse_conn *fc)
 		return;
 
 	kthread_files_seal(table->files);
-	fuse_backing_close_nodes(&table->nodes);
+	fuse_attachments_close(&table->attachments);
 
 	/* the reference goes to the work */
 	if (!atomic_xchg(&table->aborted, 1))

@@ -21,7 +21,7 @@
  * then on: fuse_extents::end.
  *
  * Locking: fuse_extents::lock protects fuse_extents::map and ::end.  It is taken
- * inside of fuse_backing_nodes::lock and of fuse_inode::lock, and that of a mapping's
+ * inside of fuse_attachments::lock and of fuse_inode::lock, and that of a mapping's
  * users inside of it.
  */
 
@@ -262,7 +262,7 @@ static struct extent_file *add_file(struct fuse_conn *fc,
 		fuse_backing_reject(fc, id, -ENOENT, FUSE_BACKING_UNKNOWN_ID);
 		return ERR_PTR(-ENOENT);
 	}
-	if (fuse_backing_start_use(fb)) {
+	if (fuse_backing_start_use(fb, true)) {
 		fuse_backing_put(fb);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -504,7 +504,7 @@ void fuse_extents_put(struct fuse_extents *extents, bool defer)
  *
  * I/O may be using what they were until fuse_extents_retire() returns.
  *
- * Context: process context with fuse_backing_nodes::lock held.
+ * Context: process context with fuse_attachments::lock held.
  */
 void fuse_extents_swap(struct fuse_extents *extents, struct fuse_extents *other,
 		       enum fuse_backing_use_kind kind)
@@ -543,7 +543,7 @@ int fuse_extents_retire(struct fuse_extents *extents)
  * @extents: the extents
  * @kind: what it is from now on
  *
- * Context: process context with fuse_backing_nodes::lock held.
+ * Context: process context with fuse_attachments::lock held.
  */
 void fuse_extents_use(struct fuse_extents *extents,
 		      enum fuse_backing_use_kind kind)
@@ -555,7 +555,7 @@ void fuse_extents_use(struct fuse_extents *extents,
  * fuse_extents_id - the backing id of a mapping of extents
  * @extents: the extents
  *
- * Context: process context with fuse_backing_nodes::lock held.
+ * Context: process context with fuse_attachments::lock held.
  * Return: one of several, for the tracepoint; 0 if they are holes.
  */
 int fuse_extents_id(const struct fuse_extents *extents)
@@ -569,7 +569,7 @@ int fuse_extents_id(const struct fuse_extents *extents)
  * fuse_extents_are_closed - was the id of a mapping closed
  * @extents: the extents
  *
- * Context: process context with fuse_backing_nodes::lock held.
+ * Context: process context with fuse_attachments::lock held.
  * Return: whether it was, of one at least.
  */
 bool fuse_extents_are_closed(struct fuse_extents *extents)

@@ -44,13 +44,12 @@ int fuse_extents_open(struct file *file)
 	int err;
 
 	if ((file->f_flags & __FMODE_EXEC) &&
-	    fuse_extents_any_file(ff->extents, fuse_backing_is_noexec))
+	    fuse_extents_any_file(ff->passthrough->extents, fuse_backing_is_noexec))
 		return reject(file, -EACCES, FUSE_BACKING_NOEXEC);
 
 	err = fuse_backing_enter(ff, get_fuse_inode(file_inode(file)));
 	if (err)
 		return err;
-	ff->passthrough = FUSE_BACKING_NO_FILE;
 	file->f_op = &fuse_extents_file_operations;
 	/* each range knows whether its backing file can */
 	file->f_mode |= FMODE_NOWAIT;
@@ -119,7 +118,7 @@ static int fsync_server(struct file *file, loff_t start, loff_t end,
 int fuse_extents_fsync_file(struct file *file, loff_t start, loff_t end,
 			    int datasync)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	int err;
 
 	if (fuse_is_bad(file_inode(file)))
@@ -127,20 +126,20 @@ int fuse_extents_fsync_file(struct file *file, loff_t start, loff_t end,
 	if (!fuse_backing_io_start(file))
 		return fuse_passthrough_file_operations.fsync(file, start, end,
 							      datasync);
-	err = fuse_extents_fsync(ff->extents, start, end, datasync);
+	err = fuse_extents_fsync(pt->extents, start, end, datasync);
 	fuse_backing_io_end(file);
 	return err ?: fsync_server(file, start, end, datasync);
 }
 
 static loff_t seek(struct file *file, loff_t offset, bool hole)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	struct inode *inode = file_inode(file);
 	loff_t size = i_size_read(inode);
 
 	if (offset < 0 || offset >= size)
 		return -ENXIO;
-	offset = fuse_extents_next_data(ff->extents, offset, size, hole);
+	offset = fuse_extents_next_data(pt->extents, offset, size, hole);
 	if (offset == size && !hole)
 		return -ENXIO;
 	return vfs_setpos(file, offset, inode->i_sb->s_maxbytes);
@@ -189,13 +188,13 @@ long fuse_extents_fallocate(struct file *file, int mode, loff_t offset,
 /* Have the backing files take the advice for what is in [pos, end) */
 static int advise(struct file *file, loff_t pos, loff_t end, int advice)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	const struct cred *old_cred;
 	struct fuse_range range;
 	int err = 0;
 
 	while (!err && pos < end) {
-		fuse_extents_find(ff->extents, pos, &range);
+		fuse_extents_find(pt->extents, pos, &range);
 		range.len = min(range.len, end - pos);
 		if (range.kind == FUSE_RANGE_FILE) {
 			old_cred = override_creds(range.fb->cred);

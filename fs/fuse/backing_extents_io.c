@@ -56,9 +56,9 @@ enum write_lock {
 
 static struct fuse_extents *extents_of(const struct file *file)
 {
-	const struct fuse_file *ff = file->private_data;
+	const struct fuse_passthrough *pt = fuse_passthrough_of(file);
 
-	return ff->extents;
+	return pt->extents;
 }
 
 static int reject(const struct file *file, const struct fuse_range *range,

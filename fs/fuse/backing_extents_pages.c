@@ -26,19 +26,12 @@
 #include <linux/pagemap.h>
 #include <linux/uio.h>
 
-/*
- * What is mapped is found by the inode when the extents are to be taken away; if that is
- * between here and there, pages are the server's.  Returns 1 if they just were.
- */
 static int map_pages(struct file *file, struct vm_area_struct *vma)
 {
-	struct fuse_file *ff = file->private_data;
-	bool noexec;
+	const struct fuse_passthrough *pt = fuse_passthrough_of(file);
+	bool noexec = fuse_extents_any_file(pt->extents, fuse_backing_is_noexec);
 
-	if (fuse_backing_is_revoked(ff))
-		return 1;
-	noexec = fuse_extents_any_file(ff->extents, fuse_backing_is_noexec);
-	return fuse_backing_may_mmap_pages(ff->fm->fc, vma, noexec) ?:
+	return fuse_backing_may_mmap_pages(pt->ff->fm->fc, vma, noexec) ?:
 	       generic_file_mmap(file, vma);
 }
 
@@ -54,16 +47,24 @@ static int map_pages(struct file *file, struct vm_area_struct *vma)
  */
 int fuse_extents_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	int err = 1;
+	bool taken = true;
+	int err = 0;
 
 	if (fuse_backing_io_start(file)) {
-		err = map_pages(file, vma);
-		if (err <= 0)
+		/*
+		 * What is mapped is found by the inode when the extents are to be
+		 * taken away; if that is between here and there, pages are the
+		 * server's.
+		 */
+		taken = fuse_backing_is_revoked(fuse_passthrough_of(file));
+		if (!taken) {
+			err = map_pages(file, vma);
 			fuse_backing_trace(fuse_passthrough_mmap,
 					   file_inode(file), 0, vma, err);
+		}
 		fuse_backing_io_end(file);
 	}
-	return err > 0 ? fuse_backing_revoked_mmap(file, vma) : err;
+	return taken ? fuse_backing_revoked_mmap(file, vma) : err;
 }
 
 /* A page of the backing file, with a reference */
@@ -132,7 +133,7 @@ static ssize_t read_into(struct file *file, struct folio *folio, size_t offset,
 /* The next bytes of a folio; 0 at the end of the file */
 static ssize_t fill_some(struct file *file, struct folio *folio, size_t offset)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	loff_t pos = folio_pos(folio) + offset;
 	loff_t left = i_size_read(file_inode(file)) - pos;
 	struct fuse_range range;
@@ -141,7 +142,7 @@ static ssize_t fill_some(struct file *file, struct folio *folio, size_t offset)
 
 	if (left <= 0)
 		return 0;
-	fuse_extents_find(ff->extents, pos, &range);
+	fuse_extents_find(pt->extents, pos, &range);
 	len = min3((u64)folio_size(folio) - offset, (u64)left, (u64)range.len);
 	if (range.kind == FUSE_RANGE_FILE &&
 	    fuse_extents_has_pages(range.file)) {
@@ -173,15 +174,19 @@ static int fill(struct file *file, struct folio *folio)
 /* Is a page to be filled by extents?  Then fuse_backing_io_end() must be called */
 static bool start_fill(struct file *file)
 {
-	const struct fuse_file *ff = file ? file->private_data : NULL;
+	const struct fuse_passthrough *pt;
 
-	return ff && READ_ONCE(ff->extents) && fuse_backing_io_start(file);
+	pt = file ? fuse_passthrough_of(file) : NULL;
+	return pt && READ_ONCE(pt->extents) && fuse_backing_io_start(file);
 }
 
 /* The extents were taken away while the file was mapped; or else the page is an error */
 static void open_at_server(struct file *file)
 {
-	if (file && fuse_backing_is_revoked(file->private_data))
+	const struct fuse_passthrough *pt;
+
+	pt = file ? fuse_passthrough_of(file) : NULL;
+	if (pt && fuse_backing_is_revoked(pt))
 		fuse_backing_need_handle(file);
 }
 
@@ -210,9 +215,9 @@ bool fuse_extents_read_folio(struct file *file, struct folio *folio, int *err)
 /* Can a page be had without the server?  It is not to be asked in advance */
 static bool is_covered(const struct readahead_control *rac, loff_t pos)
 {
-	const struct fuse_file *ff = rac->file->private_data;
+	const struct fuse_passthrough *pt = fuse_passthrough_of(rac->file);
 
-	return fuse_extents_cover(ff->extents, pos,
+	return fuse_extents_cover(pt->extents, pos,
 				  min(pos + (loff_t)PAGE_SIZE,
 				      i_size_read(rac->mapping->host)));
 }

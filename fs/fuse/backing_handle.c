@@ -12,10 +12,11 @@
 
 #include <linux/cred.h>
 #include <linux/fs.h>
+#include <linux/slab.h>
 #include <linux/wait_bit.h>
 
 /*
- * Bits of fuse_file::local, which is 0 for files that the server opened.
+ * Bits of &fuse_passthrough.local, which is 0 for files that the server opened.
  *
  * LOCAL_OPENED: the kernel opened the file on its own
  * LOCAL_ASKING: a lock, held by who asks the server to open the file
@@ -26,6 +27,35 @@ enum {
 	LOCAL_ASKING,
 	LOCAL_HAS_HANDLE,
 };
+
+/**
+ * fuse_passthrough_alloc - make what a FUSE file in passthrough mode has
+ * @ff: the file's data
+ * @gfp: how to get memory
+ *
+ * Context: process context.
+ * Return: what ff->passthrough is to be, which fuse_backing_file_end() frees; %NULL
+ *	without memory.
+ */
+struct fuse_passthrough *fuse_passthrough_alloc(struct fuse_file *ff, gfp_t gfp)
+{
+	struct fuse_passthrough *pt = kmalloc(sizeof(*pt), gfp);
+
+	if (!pt)
+		return NULL;
+	/* nothing is as cheap as to say which: each open gets here */
+	pt->ff = ff;
+	pt->fb = NULL;
+	pt->file = NULL;
+	pt->extents = NULL;
+	INIT_LIST_HEAD(&pt->link);
+	pt->mapped = NULL;
+	pt->local = 0;
+	atomic_set(&pt->io, 0);
+	pt->append_only = false;
+	pt->stored_to = false;
+	return pt;
+}
 
 /**
  * fuse_backing_alloc_local - make a FUSE file that the server doesn't know of
@@ -41,10 +71,29 @@ struct fuse_file *fuse_backing_alloc_local(struct fuse_mount *fm, u64 nodeid)
 
 	if (!ff)
 		return NULL;
-	ff->local = BIT(LOCAL_OPENED);
+	ff->passthrough = fuse_passthrough_alloc(ff, GFP_KERNEL_ACCOUNT);
+	if (!ff->passthrough) {
+		fuse_file_free(ff);
+		return NULL;
+	}
+	ff->passthrough->local = BIT(LOCAL_OPENED);
 	ff->nodeid = nodeid;
 	ff->open_flags = FOPEN_PASSTHROUGH | FOPEN_NOFLUSH;
 	return ff;
+}
+
+/**
+ * fuse_backing_is_local - was a file opened without the server
+ * @file: an open FUSE file or directory
+ *
+ * Context: any.
+ * Return: whether it was, even if the server has opened it since.
+ */
+bool fuse_backing_is_local(const struct file *file)
+{
+	const struct fuse_file *ff = file->private_data;
+
+	return ff->passthrough && ff->passthrough->local;
 }
 
 /**
@@ -56,9 +105,12 @@ struct fuse_file *fuse_backing_alloc_local(struct fuse_mount *fm, u64 nodeid)
  */
 bool fuse_backing_has_no_handle(const struct fuse_file *ff)
 {
-	/* pairs with smp_mb__before_atomic() in get_handle_locked() */
-	unsigned long local = smp_load_acquire(&ff->local);
+	unsigned long local;
 
+	if (!ff->passthrough)
+		return false;
+	/* pairs with smp_mb__before_atomic() in get_handle_locked() */
+	local = smp_load_acquire(&ff->passthrough->local);
 	return local && !(local & BIT(LOCAL_HAS_HANDLE));
 }
 
@@ -101,7 +153,7 @@ static int get_handle_locked(struct file *file)
 	fuse_file_free(opened);
 	/* pairs with smp_load_acquire() in fuse_backing_has_no_handle() */
 	smp_mb__before_atomic();
-	set_bit(LOCAL_HAS_HANDLE, &ff->local);
+	set_bit(LOCAL_HAS_HANDLE, &ff->passthrough->local);
 	return 0;
 }
 
@@ -121,11 +173,11 @@ int fuse_backing_need_handle(struct file *file)
 
 	if (!fuse_backing_has_no_handle(ff))
 		return 0;
-	if (wait_on_bit_lock(&ff->local, LOCAL_ASKING, TASK_KILLABLE))
+	if (wait_on_bit_lock(&ff->passthrough->local, LOCAL_ASKING, TASK_KILLABLE))
 		return -EINTR;
 	if (fuse_backing_has_no_handle(ff))
 		err = get_handle_locked(file);
-	clear_and_wake_up_bit(LOCAL_ASKING, &ff->local);
+	clear_and_wake_up_bit(LOCAL_ASKING, &ff->passthrough->local);
 	return err;
 }
 

@@ -8,10 +8,15 @@
 
 #include <linux/types.h>
 
+#include "backing_types.h"
+
+struct file;
 struct fuse_file;
 struct fuse_mount;
 
+struct fuse_passthrough *fuse_passthrough_alloc(struct fuse_file *ff, gfp_t gfp);
 struct fuse_file *fuse_backing_alloc_local(struct fuse_mount *fm, u64 nodeid);
+bool fuse_backing_is_local(const struct file *file);
 bool fuse_backing_has_no_handle(const struct fuse_file *ff);
 
 #endif /* _FS_FUSE_BACKING_HANDLE_H */

@@ -63,13 +63,13 @@ void fuse_inode_backing_made(struct inode *inode)
 static struct fuse_extents *find_extents(struct fuse_inode *fi)
 {
 	struct fuse_extents *extents = fuse_inode_attached_extents(fi);
-	struct fuse_file *ff;
+	struct fuse_passthrough *pt;
 
 	if (extents)
 		return extents;
-	ff = list_first_entry_or_null(&fi->backing.open, struct fuse_file,
-				      backing_link);
-	return ff ? ff->extents : NULL;
+	pt = list_first_entry_or_null(&fi->backing.open,
+				      struct fuse_passthrough, link);
+	return pt ? pt->extents : NULL;
 }
 
 /**
@@ -193,23 +193,23 @@ struct taken {
  * Take the backing file, or the extents, from an open FUSE file;
  * fuse_inode::lock is held.  The caller gets the references.
  */
-static void take_file_locked(struct fuse_inode *fi, struct fuse_file *ff,
+static void take_file_locked(struct fuse_inode *fi, struct fuse_passthrough *pt,
 			     struct taken *taken)
 {
 	*taken = (struct taken) {
-		.extents = ff->extents,
-		.file = ff->passthrough,
-		.fb = ff->fb,
+		.extents = pt->extents,
+		.file = pt->file,
+		.fb = pt->fb,
 	};
-	if (!taken->extents)
-		fuse_backing_unmap(ff);
-	WRITE_ONCE(ff->extents, NULL);
-	ff->passthrough = FUSE_BACKING_NO_FILE;
-	ff->fb = NULL;
-	list_del_init(&ff->backing_link);
-	if (!taken->extents)
-		fuse_backing_unuse(taken->fb, &ff->backing_use);
-	if (ff->iomode == IOM_UNCACHED)
+	if (pt->file)
+		fuse_backing_unmap(pt);
+	WRITE_ONCE(pt->extents, NULL);
+	pt->file = NULL;
+	pt->fb = NULL;
+	list_del_init(&pt->link);
+	if (taken->file)
+		fuse_backing_unuse(taken->fb, &pt->use);
+	if (pt->ff->iomode == IOM_UNCACHED)
 		end_locked(fi);
 }
 
@@ -236,13 +236,13 @@ static void put_taken(struct fuse_inode *fi, const struct taken *taken,
 	fuse_backing_close_file(taken->fb, taken->file);
 }
 
-static struct fuse_file *find_idle_locked(struct fuse_inode *fi)
+static struct fuse_passthrough *find_idle_locked(struct fuse_inode *fi)
 {
-	struct fuse_file *ff;
+	struct fuse_passthrough *pt;
 
-	list_for_each_entry(ff, &fi->backing.open, backing_link)
-		if (fuse_backing_is_idle(ff))
-			return ff;
+	list_for_each_entry(pt, &fi->backing.open, link)
+		if (fuse_backing_is_idle(pt))
+			return pt;
 	return NULL;
 }
 
@@ -257,30 +257,32 @@ static struct fuse_file *find_idle_locked(struct fuse_inode *fi)
  */
 bool fuse_inode_backing_retire(struct fuse_inode *fi)
 {
-	struct fuse_file *ff;
+	struct fuse_passthrough *pt;
 	struct taken taken;
 
 	spin_lock(&fi->lock);
-	ff = find_idle_locked(fi);
-	if (ff) {
-		take_file_locked(fi, ff, &taken);
-		end_uncached_locked(fi, ff);
+	pt = find_idle_locked(fi);
+	if (pt) {
+		take_file_locked(fi, pt, &taken);
+		end_uncached_locked(fi, pt->ff);
 	}
 	spin_unlock(&fi->lock);
 
-	if (ff)
+	if (pt)
 		put_taken(fi, &taken, false);
-	return ff;
+	return pt;
 }
 
 static void enter_locked(struct fuse_file *ff, struct fuse_inode *fi)
 {
+	struct fuse_passthrough *pt = ff->passthrough;
+
 	WARN_ON(ff->iomode != IOM_NONE);
 	ff->iomode = IOM_UNCACHED;
 	fi->iocachectr--;
-	list_add(&ff->backing_link, &fi->backing.open);
+	list_add(&pt->link, &fi->backing.open);
 	if (ff->kh < fi->backing.revoked_at)
-		atomic_add(FUSE_BACKING_REVOKED, &ff->backing_io);
+		atomic_add(FUSE_BACKING_REVOKED, &pt->io);
 }
 
 /**
@@ -296,20 +298,21 @@ static void enter_locked(struct fuse_file *ff, struct fuse_inode *fi)
  */
 int fuse_backing_enter(struct fuse_file *ff, struct fuse_inode *fi)
 {
+	struct fuse_passthrough *pt = ff->passthrough;
 	/* what has extents is its own backing inode */
-	struct inode *backing = ff->extents ? &fi->inode :
-					      file_inode(ff->passthrough);
+	struct inode *backing = pt->extents ? &fi->inode :
+					      file_inode(pt->file);
 	int err = -ETXTBSY;
 
 	spin_lock(&fi->lock);
 	if (fi->iocachectr <= 0)
-		err = start_locked(fi, backing, ff->extents);
+		err = start_locked(fi, backing, pt->extents);
 	if (!err)
 		enter_locked(ff, fi);
 	spin_unlock(&fi->lock);
 
 	/* the backing file was taken away while it was opened */
-	if (!err && unlikely(fuse_backing_is_revoked(ff)))
+	if (!err && unlikely(fuse_backing_is_revoked(pt)))
 		while (fuse_inode_backing_retire(fi))
 			;
 	return err;
@@ -329,23 +332,23 @@ int fuse_backing_enter(struct fuse_file *ff, struct fuse_inode *fi)
  */
 void fuse_backing_leave(struct fuse_file *ff, struct fuse_inode *fi)
 {
+	struct fuse_passthrough *pt = ff->passthrough;
 	struct taken taken;
 	bool has;
 
 	spin_lock(&fi->lock);
-	has = ff->extents || ff->passthrough != FUSE_BACKING_NO_FILE;
+	has = pt->extents || pt->file;
 	if (has)
-		take_file_locked(fi, ff, &taken);
+		take_file_locked(fi, pt, &taken);
 	if (!ff->args)
 		end_uncached_locked(fi, ff);
 	spin_unlock(&fi->lock);
-	ff->passthrough = NULL;
 	if (!has)
 		return;
 
 	put_taken(fi, &taken, ff->args && !ff->fm->fc->no_open);
 	/* it may be the last that somebody waits for */
-	if (unlikely(fuse_backing_is_revoked(ff)))
+	if (unlikely(fuse_backing_is_revoked(pt)))
 		wake_up_var(&fi->backing);
 }
 
@@ -359,7 +362,7 @@ void fuse_backing_leave(struct fuse_file *ff, struct fuse_inode *fi)
 void fuse_inode_backing_store(struct fuse_file *ff, struct fuse_inode *fi)
 {
 	spin_lock(&fi->lock);
-	ff->backing_use.stored_to = true;
+	ff->passthrough->stored_to = true;
 	WRITE_ONCE(fi->backing.stored_to, true);
 	spin_unlock(&fi->lock);
 }
@@ -367,10 +370,10 @@ void fuse_inode_backing_store(struct fuse_file *ff, struct fuse_inode *fi)
 /* A mapping that is being made isn't among those yet, but its file is open */
 static bool is_open(const struct fuse_inode *fi)
 {
-	const struct fuse_file *ff;
+	const struct fuse_passthrough *pt;
 
-	list_for_each_entry(ff, &fi->backing.open, backing_link)
-		if (ff->backing_use.stored_to)
+	list_for_each_entry(pt, &fi->backing.open, link)
+		if (pt->stored_to)
 			return true;
 	return false;
 }

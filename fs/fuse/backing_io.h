@@ -18,33 +18,47 @@
 #include "backing_privs.h"
 #include "backing_types.h"
 
-/* Added to fuse_file::backing_io when the backing file is taken away */
+/* Added to &fuse_passthrough.io when the backing file is taken away */
 #define FUSE_BACKING_REVOKED	INT_MIN
 
 void fuse_backing_io_idle(struct file *file);
 
 /**
+ * fuse_passthrough_of - what a FUSE file in passthrough mode has
+ * @file: the FUSE file
+ *
+ * Context: any.
+ * Return: that; %NULL if the file is in another mode.
+ */
+static inline struct fuse_passthrough *fuse_passthrough_of(const struct file *file)
+{
+	const struct fuse_file *ff = file->private_data;
+
+	return ff->passthrough;
+}
+
+/**
  * fuse_backing_is_revoked - was a file's backing file taken away
- * @ff: file data of a FUSE file in passthrough mode
+ * @pt: of a FUSE file in passthrough mode
  *
  * Context: any; it stays as it is while fuse_inode::lock is held.
  * Return: whether it was, or is being.
  */
-static inline bool fuse_backing_is_revoked(const struct fuse_file *ff)
+static inline bool fuse_backing_is_revoked(const struct fuse_passthrough *pt)
 {
-	return atomic_read(&ff->backing_io) < 0;
+	return atomic_read(&pt->io) < 0;
 }
 
 /**
  * fuse_backing_is_idle - has a file that lost its backing file done its last I/O
- * @ff: file data of a FUSE file in passthrough mode
+ * @pt: of a FUSE file in passthrough mode
  *
  * Context: any.
  * Return: whether the backing file was taken away, and nothing is in flight.
  */
-static inline bool fuse_backing_is_idle(const struct fuse_file *ff)
+static inline bool fuse_backing_is_idle(const struct fuse_passthrough *pt)
 {
-	return atomic_read(&ff->backing_io) == FUSE_BACKING_REVOKED;
+	return atomic_read(&pt->io) == FUSE_BACKING_REVOKED;
 }
 
 /**
@@ -55,9 +69,9 @@ static inline bool fuse_backing_is_idle(const struct fuse_file *ff)
  */
 static inline void fuse_backing_io_end(struct file *file)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 
-	if (unlikely(atomic_dec_return(&ff->backing_io) ==
+	if (unlikely(atomic_dec_return(&pt->io) ==
 		     FUSE_BACKING_REVOKED))
 		fuse_backing_io_idle(file);
 }
@@ -72,9 +86,9 @@ static inline void fuse_backing_io_end(struct file *file)
  */
 static inline bool fuse_backing_io_start(struct file *file)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 
-	if (likely(atomic_inc_return(&ff->backing_io) > 0))
+	if (likely(atomic_inc_return(&pt->io) > 0))
 		return true;
 	fuse_backing_io_end(file);
 	return false;
@@ -90,9 +104,9 @@ static inline bool fuse_backing_io_start(struct file *file)
  */
 static inline void fuse_backing_io_get(struct file *file)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 
-	atomic_inc(&ff->backing_io);
+	atomic_inc(&pt->io);
 }
 
 /**
@@ -233,10 +247,10 @@ static inline void fuse_backing_invalidate(struct inode *inode, u32 mask)
  */
 static inline bool fuse_backing_must_be_alone(struct file *file)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 
 	return unlikely(is_sxid(file_inode(file)->i_mode |
-				file_inode(ff->passthrough)->i_mode)) &&
+				file_inode(pt->file)->i_mode)) &&
 	       fuse_backing_removes_privs(file);
 }
 
@@ -261,11 +275,11 @@ static inline const struct cred *fuse_backing_start_write(struct file *file,
 							  int flags,
 							  bool exclusive)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 
 	if (likely(!is_sxid(file_inode(file)->i_mode |
-			    file_inode(ff->passthrough)->i_mode)))
-		return ff->fb->write_cred;
+			    file_inode(pt->file)->i_mode)))
+		return pt->fb->write_cred;
 	return fuse_backing_remove_privs(file, flags, exclusive);
 }
 
@@ -279,10 +293,10 @@ static inline const struct cred *fuse_backing_start_write(struct file *file,
 static inline void fuse_backing_end_write(struct file *file,
 					  const struct cred *cred)
 {
-	const struct fuse_file *ff = file->private_data;
+	const struct fuse_passthrough *pt = fuse_passthrough_of(file);
 
 	/* the mapping keeps its own */
-	if (unlikely(cred != ff->fb->write_cred && cred != ff->fb->cred))
+	if (unlikely(cred != pt->fb->write_cred && cred != pt->fb->cred))
 		put_cred(cred);
 }
 

@@ -35,7 +35,7 @@ static int open_mapping(struct inode *inode, struct file *file,
 	struct fuse_inode *fi = get_fuse_inode(inode);
 	int err;
 
-	err = fuse_passthrough_open(file, ff->fb->id);
+	err = fuse_passthrough_open(file, ff->passthrough->fb->id);
 	if (err)
 		return fuse_passthrough_open_error(ff, err);
 
@@ -84,6 +84,7 @@ bool fuse_backing_open_attached(struct inode *inode, struct file *file,
 				int *err)
 {
 	struct fuse_inode *fi = get_fuse_inode(inode);
+	struct fuse_passthrough *pt;
 	struct fuse_file *ff;
 	bool first;
 
@@ -91,22 +92,24 @@ bool fuse_backing_open_attached(struct inode *inode, struct file *file,
 		return false;
 
 	*err = -ENOMEM;
-	ff = fuse_backing_alloc_local(get_fuse_mount(inode), get_node_id(inode));
+	ff = fuse_backing_alloc_local(get_fuse_mount(inode),
+				      get_node_id(inode));
 	if (!ff)
 		return true;
+	pt = ff->passthrough;
 	/* as if a reply had claimed it; the file has its age by now */
-	if (!fuse_inode_use_attached(fi, modes_of(file), ff))
+	if (!fuse_inode_use_attached(fi, modes_of(file), pt))
 		goto out_ask;
 	first = !READ_ONCE(fi->backing.files);
 	file->private_data = ff;
-	*err = ff->extents ? fuse_extents_open(file) :
+	*err = pt->extents ? fuse_extents_open(file) :
 			     open_mapping(inode, file, ff);
 	if (!*err) {
 		/*
 		 * What others cached, who are closed now, is not seen again.
 		 * Where there are extents, those who aren't closed use it.
 		 */
-		if ((first || !ff->extents) && !mapping_empty(inode->i_mapping))
+		if ((first || !pt->extents) && !mapping_empty(inode->i_mapping))
 			invalidate_inode_pages2(inode->i_mapping);
 		return true;
 	}
@@ -121,15 +124,15 @@ out_ask:
 	return false;
 }
 
-static int flush_file(const struct fuse_file *ff, fl_owner_t id)
+static int flush_file(const struct fuse_passthrough *pt, fl_owner_t id)
 {
-	struct file *backing = ff->passthrough;
+	struct file *backing = pt->file;
 	const struct cred *old_cred;
 	int err;
 
 	if (!backing->f_op->flush)
 		return 0;
-	old_cred = fuse_backing_override_creds(ff->fb->cred);
+	old_cred = fuse_backing_override_creds(pt->fb->cred);
 	err = backing->f_op->flush(backing, id);
 	fuse_backing_revert_creds(old_cred);
 	return err;
@@ -142,16 +145,16 @@ static int flush_file(const struct fuse_file *ff, fl_owner_t id)
  */
 static int flush_backing(struct file *file, fl_owner_t id)
 {
-	const struct fuse_file *ff = file->private_data;
+	const struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	int err;
 
-	if (!ff->local || !(file->f_mode & FMODE_WRITE))
+	if (!fuse_backing_is_local(file) || !(file->f_mode & FMODE_WRITE))
 		return 0;
 	/* taken away: the server has heard of what was written since */
 	if (!fuse_backing_io_start(file))
 		return 0;
-	err = ff->extents ? fuse_extents_flush(ff->extents, id) :
-			    flush_file(ff, id);
+	err = pt->extents ? fuse_extents_flush(pt->extents, id) :
+			    flush_file(pt, id);
 	fuse_backing_io_end(file);
 	return err;
 }
@@ -214,21 +217,28 @@ int fuse_backing_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/*
- * Does the backing file do what is not a read or write, too?
- *
- * Returns 1 if it does, and fuse_backing_io_end() must be called; 0 if the server
- * is to be asked; or an errno if it can't be asked.
- */
-static int start_local(struct file *file)
-{
-	const struct fuse_file *ff = file->private_data;
+/* Does the backing file do what is not a read or write, too? */
+enum doer {
+	/* it does, and fuse_backing_io_end() must be called */
+	BACKING_FILE,
+	/* the server is to be asked */
+	SERVER,
+	/* nobody can */
+	NOBODY,
+};
 
-	if (!ff->local)
-		return 0;
+/* @err is set if nobody can */
+static enum doer find_doer(struct file *file, int *err)
+{
+	if (!fuse_backing_is_local(file))
+		return SERVER;
+	*err = -EIO;
 	if (fuse_is_bad(file_inode(file)))
-		return -EIO;
-	return fuse_backing_io_start(file) ? 1 : fuse_backing_failover(file);
+		return NOBODY;
+	if (fuse_backing_io_start(file))
+		return BACKING_FILE;
+	*err = fuse_backing_failover(file);
+	return *err ? NOBODY : SERVER;
 }
 
 /**
@@ -241,10 +251,9 @@ static int start_local(struct file *file)
  */
 int fuse_backing_may_copy(struct file *in, struct file *out)
 {
-	const struct fuse_file *ff_in = in->private_data;
-	const struct fuse_file *ff_out = out->private_data;
-
-	return ff_in->local || ff_out->local ? -EOPNOTSUPP : 0;
+	if (fuse_backing_is_local(in) || fuse_backing_is_local(out))
+		return -EOPNOTSUPP;
+	return 0;
 }
 
 /**
@@ -261,14 +270,19 @@ int fuse_backing_may_copy(struct file *in, struct file *out)
 bool fuse_backing_fsync(struct file *file, loff_t start, loff_t end,
 			int datasync, int *err)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	const struct cred *old_cred;
 
-	*err = start_local(file);
-	if (*err <= 0)
-		return *err;
-	old_cred = fuse_backing_override_creds(ff->fb->cred);
-	*err = vfs_fsync_range(ff->passthrough, start, end, datasync);
+	switch (find_doer(file, err)) {
+	case SERVER:
+		return false;
+	case NOBODY:
+		return true;
+	case BACKING_FILE:
+		break;
+	}
+	old_cred = fuse_backing_override_creds(pt->fb->cred);
+	*err = vfs_fsync_range(pt->file, start, end, datasync);
 	fuse_backing_revert_creds(old_cred);
 	fuse_backing_io_end(file);
 	return true;
@@ -287,19 +301,21 @@ bool fuse_backing_fsync(struct file *file, loff_t start, loff_t end,
 bool fuse_backing_lseek(struct file *file, loff_t offset, int whence,
 			loff_t *pos)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	const struct cred *old_cred;
 	int err;
 
-	err = start_local(file);
-	if (!err)
+	switch (find_doer(file, &err)) {
+	case SERVER:
 		return false;
-	if (err < 0) {
+	case NOBODY:
 		*pos = err;
 		return true;
+	case BACKING_FILE:
+		break;
 	}
-	old_cred = fuse_backing_override_creds(ff->fb->cred);
-	*pos = vfs_llseek(ff->passthrough, offset, whence);
+	old_cred = fuse_backing_override_creds(pt->fb->cred);
+	*pos = vfs_llseek(pt->file, offset, whence);
 	fuse_backing_revert_creds(old_cred);
 	fuse_backing_io_end(file);
 	if (*pos >= 0)
@@ -309,7 +325,7 @@ bool fuse_backing_lseek(struct file *file, loff_t offset, int whence,
 
 static int allocate(struct file *file, int mode, loff_t offset, loff_t len)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	const struct cred *cred, *old_cred;
 	int err;
 
@@ -318,7 +334,7 @@ static int allocate(struct file *file, int mode, loff_t offset, loff_t len)
 		return PTR_ERR(cred);
 
 	old_cred = fuse_backing_override_creds(cred);
-	err = vfs_fallocate(ff->passthrough, mode, offset, len);
+	err = vfs_fallocate(pt->file, mode, offset, len);
 	fuse_backing_revert_creds(old_cred);
 	fuse_backing_end_write(file, cred);
 	return err;
@@ -328,19 +344,19 @@ static int allocate(struct file *file, int mode, loff_t offset, loff_t len)
 static int allocate_backing(struct file *file, int mode, loff_t offset,
 			    loff_t len)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	struct inode *inode = file_inode(file);
 	bool hidden;
 	int err;
 
-	hidden = fuse_backing_hide_superblock(inode->i_sb, ff->passthrough);
+	hidden = fuse_backing_hide_superblock(inode->i_sb, pt->file);
 	err = allocate(file, mode, offset, len);
 	fuse_backing_show_superblock(inode->i_sb, hidden);
 	if (unlikely(is_sxid(inode->i_mode)))
 		fuse_backing_end_privs(inode, fuse_backing_keeps_privs());
 
 	fuse_inode_backing_resized(inode, err ? NULL :
-					  file_inode(ff->passthrough));
+					  file_inode(pt->file));
 	return err;
 }
 
@@ -361,7 +377,7 @@ bool fuse_backing_fallocate(struct file *file, int mode, loff_t offset,
 	struct fuse_file *ff = file->private_data;
 	struct inode *inode = file_inode(file);
 
-	if (!ff->local)
+	if (!fuse_backing_is_local(file))
 		return false;
 	*err = fuse_is_bad(inode) ? -EIO : fuse_backing_lock(inode, 0, true);
 	if (*err)
@@ -383,17 +399,17 @@ bool fuse_backing_fallocate(struct file *file, int mode, loff_t offset,
 /* ftruncate(2), and nothing that others must hear of */
 static bool is_truncation(const struct file *file, const struct iattr *attr)
 {
-	const struct fuse_file *ff = file->private_data;
+	const struct fuse_passthrough *pt = fuse_passthrough_of(file);
 
 	return (attr->ia_valid & ATTR_SIZE) && !(attr->ia_valid & ATTR_MODE) &&
-	       !ff->extents && !is_sxid(file_inode(file)->i_mode |
-					file_inode(ff->passthrough)->i_mode);
+	       !pt->extents && !is_sxid(file_inode(file)->i_mode |
+					file_inode(pt->file)->i_mode);
 }
 
 /* As who registered it, who may have less power over the file than the client */
-static int truncate_backing(struct fuse_file *ff, loff_t size)
+static int truncate_backing(struct fuse_passthrough *pt, loff_t size)
 {
-	struct file *backing = ff->passthrough;
+	struct file *backing = pt->file;
 	struct inode *inode = file_inode(backing);
 	struct iattr attr = {
 		.ia_valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_FILE |
@@ -404,7 +420,7 @@ static int truncate_backing(struct fuse_file *ff, loff_t size)
 	const struct cred *old_cred;
 	int err;
 
-	old_cred = fuse_backing_override_creds(ff->fb->write_cred);
+	old_cred = fuse_backing_override_creds(pt->fb->write_cred);
 	file_start_write(backing);
 	/* may be a FUSE inode too, below ours */
 	inode_lock_nested(inode, I_MUTEX_CHILD);
@@ -420,6 +436,7 @@ static int truncate_backing(struct fuse_file *ff, loff_t size)
 static int truncate_file(struct file *file, loff_t size)
 {
 	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = ff->passthrough;
 	struct inode *inode = file_inode(file);
 	bool hidden;
 	int err;
@@ -428,12 +445,12 @@ static int truncate_file(struct file *file, loff_t size)
 	if (err)
 		return err;
 
-	hidden = fuse_backing_hide_superblock(inode->i_sb, ff->passthrough);
-	err = truncate_backing(ff, size);
+	hidden = fuse_backing_hide_superblock(inode->i_sb, pt->file);
+	err = truncate_backing(pt, size);
 	fuse_backing_show_superblock(inode->i_sb, hidden);
 
 	fuse_inode_backing_resized(inode, err ? NULL :
-					  file_inode(ff->passthrough));
+					  file_inode(pt->file));
 	return err;
 }
 
@@ -454,11 +471,11 @@ static int truncate_file(struct file *file, loff_t size)
 bool fuse_backing_setattr(struct file *file, const struct iattr *attr,
 			  int *err)
 {
-	struct fuse_file *ff = file ? file->private_data : NULL;
 	bool done;
 
 	/* what open(2) empties was checked by another rule than the open */
-	if (!ff || !ff->local || (attr->ia_valid & ATTR_OPEN))
+	if (!file || !fuse_backing_is_local(file) ||
+	    (attr->ia_valid & ATTR_OPEN))
 		return false;
 	if (fuse_backing_io_start(file)) {
 		done = is_truncation(file, attr);
@@ -489,19 +506,19 @@ bool fuse_backing_setattr(struct file *file, const struct iattr *attr,
 int fuse_backing_fadvise(struct file *file, loff_t offset, loff_t len,
 			 int advice)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	const struct cred *old_cred;
 	int err;
 
-	if (!fuse_file_passthrough(ff))
+	if (!pt)
 		return generic_fadvise(file, offset, len, advice);
 	if (fuse_is_bad(file_inode(file)))
 		return -EIO;
 	/* taken away: advice is only that, and nothing to ask the server for */
 	if (!fuse_backing_io_start(file))
 		return 0;
-	old_cred = fuse_backing_override_creds(ff->fb->cred);
-	err = vfs_fadvise(ff->passthrough, offset, len, advice);
+	old_cred = fuse_backing_override_creds(pt->fb->cred);
+	err = vfs_fadvise(pt->file, offset, len, advice);
 	fuse_backing_revert_creds(old_cred);
 	fuse_backing_io_end(file);
 	return err;

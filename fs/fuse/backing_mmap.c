@@ -82,14 +82,14 @@ static void released(struct backing_file_owner *owner)
 
 /* Nobody takes the backing file away from a file that has another reference on it */
 static bool keep_file(struct fuse_backing_mapped *mapped,
-		      const struct fuse_file *ff, struct fuse_inode *fi)
+		      const struct fuse_passthrough *pt, struct fuse_inode *fi)
 {
 	bool may;
 
 	spin_lock(&fi->lock);
-	may = !fuse_backing_is_revoked(ff);
+	may = !fuse_backing_is_revoked(pt);
 	if (may)
-		get_file(ff->passthrough);
+		get_file(pt->file);
 	if (may && mapped) {
 		list_add(&mapped->link, &fi->backing.mapped);
 		fi->backing.nr_mapped++;
@@ -100,16 +100,16 @@ static bool keep_file(struct fuse_backing_mapped *mapped,
 
 static struct fuse_backing_mapped *make_mapped(const struct file *file)
 {
-	const struct fuse_file *ff = file->private_data;
+	const struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	struct fuse_backing_mapped *mapped;
 
 	mapped = kzalloc(sizeof(*mapped), GFP_KERNEL_ACCOUNT);
 	if (!mapped)
 		return NULL;
-	mapped->owner.key = ff->fb;
+	mapped->owner.key = pt->fb;
 	mapped->owner.path = file->f_path;
 	mapped->owner.released = released;
-	mapped->fb = ff->fb;
+	mapped->fb = pt->fb;
 	mapped->fi = get_fuse_inode(file_inode(file));
 	INIT_LIST_HEAD(&mapped->link);
 	return mapped;
@@ -119,30 +119,32 @@ static struct fuse_backing_mapped *make_mapped(const struct file *file)
  * fuse_backing_map_start - a backing file is about to be mapped
  * @file: a FUSE file between fuse_backing_io_start() and _end()
  * @mapped: set for fuse_backing_map_end(); %NULL if it is known to be mapped
+ * @taken: set to whether the backing file was taken away
  *
  * Context: process context; may sleep.
- * Return: 0, and fuse_backing_map_end() must be called, until which the backing file
- *	can't be taken away; 1 if it was; -ENOMEM.
+ * Return: 0; -ENOMEM.  Unless @taken is set, fuse_backing_map_end() must be called after
+ *	the former, until which the backing file can't be taken away.
  */
 int fuse_backing_map_start(struct file *file,
-			   struct fuse_backing_mapped **mapped)
+			   struct fuse_backing_mapped **mapped, bool *taken)
 {
 	struct fuse_inode *fi = get_fuse_inode(file_inode(file));
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 
 	*mapped = NULL;
-	if (!READ_ONCE(ff->backing_use.mapped)) {
+	if (!READ_ONCE(pt->mapped)) {
 		*mapped = make_mapped(file);
 		if (!*mapped)
 			return -ENOMEM;
 	}
-	if (!keep_file(*mapped, ff, fi)) {
+	*taken = !keep_file(*mapped, pt, fi);
+	if (*taken) {
 		kfree(*mapped);
-		return 1;
+		return 0;
 	}
 	if (*mapped) {
-		refcount_inc(&ff->fb->count);
-		fuse_backing_use(ff->fb, &(*mapped)->use, FUSE_BACKING_MMAP,
+		refcount_inc(&pt->fb->count);
+		fuse_backing_use(pt->fb, &(*mapped)->use, FUSE_BACKING_MMAP,
 				 fi->nodeid);
 	}
 	return 0;
@@ -171,7 +173,7 @@ static bool own_untold(struct fuse_backing_mapped *mapped)
 }
 
 /* Returns false if the file has an owner of ours */
-static bool own(struct fuse_backing_mapped *mapped, struct fuse_file *ff,
+static bool own(struct fuse_backing_mapped *mapped, struct fuse_passthrough *pt,
 		struct file *vm_file)
 {
 	struct fuse_inode *fi = mapped->fi;
@@ -181,9 +183,9 @@ static bool own(struct fuse_backing_mapped *mapped, struct fuse_file *ff,
 	if (!backing_file_add_owner(vm_file, &mapped->owner))
 		return false;
 	spin_lock(&fi->lock);
-	mapped->stacked = vm_file != ff->passthrough;
+	mapped->stacked = vm_file != pt->file;
 	if (!mapped->stacked)
-		WRITE_ONCE(ff->backing_use.mapped, mapped);
+		WRITE_ONCE(pt->mapped, mapped);
 	spin_unlock(&fi->lock);
 	return true;
 }
@@ -199,44 +201,44 @@ static bool own(struct fuse_backing_mapped *mapped, struct fuse_file *ff,
 void fuse_backing_map_end(struct fuse_backing_mapped *mapped, struct file *file,
 			  struct file *vm_file)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 
-	if (mapped && !(vm_file && own(mapped, ff, vm_file)))
+	if (mapped && !(vm_file && own(mapped, pt, vm_file)))
 		forget(mapped);
 	/* not the last one */
-	fput(ff->passthrough);
+	fput(pt->file);
 }
 
 /* Has nobody but the FUSE file the backing file any more, which was mapped? */
-static bool is_unmapped(const struct fuse_file *ff)
+static bool is_unmapped(const struct fuse_passthrough *pt)
 {
-	return ff->backing_use.mapped && file_count(ff->passthrough) == 1;
+	return pt->mapped && file_count(pt->file) == 1;
 }
 
 /**
  * fuse_backing_unmap - a FUSE file is giving up its backing file
- * @ff: file data of the FUSE file
+ * @pt: of the FUSE file
  *
  * If that isn't mapped, it is closed next, which may take a while.
  *
  * Context: fuse_inode::lock is held.
  */
-void fuse_backing_unmap(struct fuse_file *ff)
+void fuse_backing_unmap(struct fuse_passthrough *pt)
 {
-	if (is_unmapped(ff))
-		leave_inode_locked(ff->backing_use.mapped);
+	if (is_unmapped(pt))
+		leave_inode_locked(pt->mapped);
 }
 
 /* Of files that are not the backing files themselves, that can't be told */
 static bool is_any_file_mapped(const struct fuse_inode *fi)
 {
 	unsigned long mapped = fi->backing.nr_mapped;
-	const struct fuse_file *ff;
+	const struct fuse_passthrough *pt;
 
 	if (!mapped)
 		return false;
-	list_for_each_entry(ff, &fi->backing.open, backing_link)
-		if (!ff->extents && is_unmapped(ff))
+	list_for_each_entry(pt, &fi->backing.open, link)
+		if (is_unmapped(pt))
 			mapped--;
 	return mapped;
 }

@@ -8,17 +8,18 @@
  * limit counts.
  *
  * Where the id belongs to one open, whoever waits for the reply claims it as soon as
- * there is one, whatever becomes of the open.  From then on fuse_file::fb keeps the
- * mapping: with the backing file once that is open, without it before and when that
+ * there is one, whatever becomes of the open.  From then on &fuse_passthrough.fb keeps
+ * the mapping: with the backing file once that is open, without it before and when that
  * fails.
  *
- * References: fuse_file::passthrough is the backing file, fuse_file::fb keeps
- * the mapping.  Both go with fuse_passthrough_release().
+ * References: &fuse_passthrough.file is the backing file, &fuse_passthrough.fb keeps the
+ * mapping.  Both go with fuse_passthrough_release().
  */
 
 #include "fuse_i.h"
 #include "backing_access.h"
 #include "backing_extents.h"
+#include "backing_handle.h"
 #include "backing_inode.h"
 #include "backing_io.h"
 #include "backing_mapping.h"
@@ -27,23 +28,32 @@
 #include "backing_usage.h"
 
 #include <linux/backing-file.h>
+#include <linux/slab.h>
 
 /**
  * fuse_backing_reply - a reply to OPEN, CREATE or TMPFILE was delivered
  * @ff: file data of the FUSE file, with the reply
  * @isdir: the reply is to OPENDIR, which has no backing file
  *
- * Context: process context; doesn't sleep.
+ * Context: process context; may sleep.
  */
 void fuse_backing_reply(struct fuse_file *ff, bool isdir)
 {
 	const struct fuse_open_out *reply;
+	struct fuse_backing *fb;
 
 	if (isdir)
 		return;
 	reply = &ff->args->open_outarg;
-	if (reply->open_flags & FOPEN_PASSTHROUGH)
-		ff->fb = fuse_backing_claim(ff->fm->fc, reply->backing_id);
+	if (!(reply->open_flags & FOPEN_PASSTHROUGH))
+		return;
+	fb = fuse_backing_claim(ff->fm->fc, reply->backing_id);
+	if (!fb)
+		return;
+	/* it is consumed, whatever becomes of the open: so there must be where to keep it */
+	ff->passthrough = fuse_passthrough_alloc(ff, GFP_KERNEL_ACCOUNT |
+						     __GFP_NOFAIL);
+	ff->passthrough->fb = fb;
 }
 
 /**
@@ -57,12 +67,16 @@ void fuse_backing_reply(struct fuse_file *ff, bool isdir)
  */
 void fuse_backing_file_end(struct fuse_file *ff)
 {
-	if (ff->fb)
-		fuse_backing_put(ff->fb);
-	ff->fb = NULL;
-	if (ff->extents)
-		fuse_extents_put(ff->extents, false);
-	ff->extents = NULL;
+	struct fuse_passthrough *pt = ff->passthrough;
+
+	if (!pt)
+		return;
+	if (pt->fb)
+		fuse_backing_put(pt->fb);
+	if (pt->extents)
+		fuse_extents_put(pt->extents, false);
+	kfree(pt);
+	ff->passthrough = NULL;
 }
 
 /* Returns the backing file; to be called with the mapping's credentials */
@@ -97,6 +111,30 @@ static struct file *reopen(struct file *file, struct fuse_backing *fb)
 	return backing;
 }
 
+static int open_mapping(struct file *file, struct fuse_passthrough *pt)
+{
+	struct fuse_backing *fb = pt->fb;
+	struct file *backing;
+	int err;
+
+	err = fuse_backing_may_reopen(fb) ?:
+	      fuse_backing_start_use(fb, !fb->per_open);
+	if (err)
+		return err;
+	backing = reopen(file, fb);
+	if (IS_ERR(backing))
+		return PTR_ERR(backing);
+
+	/* else the server does I/O, and only mmap(2) is passed through */
+	if (!(pt->ff->open_flags & FOPEN_DIRECT_IO)) {
+		file->f_op = &fuse_passthrough_file_operations;
+		file->f_mode |= backing->f_mode & FMODE_NOWAIT;
+	}
+	pt->file = backing;
+	fuse_backing_use(fb, &pt->use, FUSE_BACKING_FILE, pt->ff->nodeid);
+	return 0;
+}
+
 /**
  * fuse_backing_open_file - open the backing file of a FUSE file
  * @file: the FUSE file
@@ -109,42 +147,29 @@ int fuse_backing_open_file(struct file *file, int backing_id)
 {
 	struct fuse_file *ff = file->private_data;
 	struct fuse_conn *fc = ff->fm->fc;
-	struct fuse_backing *fb;
-	struct file *backing;
+	struct fuse_passthrough *pt;
 	int err;
 
 	if (backing_id <= 0)
 		return fuse_backing_reject(fc, backing_id, -EINVAL,
 					   FUSE_BACKING_BAD_ARGUMENT);
 
-	fb = ff->fb ?: fuse_backing_lookup(fc, backing_id);
-	if (!fb)
+	if (!ff->passthrough)
+		ff->passthrough = fuse_passthrough_alloc(ff, GFP_KERNEL_ACCOUNT);
+	pt = ff->passthrough;
+	if (!pt)
+		return -ENOMEM;
+	if (!pt->fb)
+		pt->fb = fuse_backing_lookup(fc, backing_id);
+	if (!pt->fb)
 		return fuse_backing_reject(fc, backing_id, -ENOENT,
 					   FUSE_BACKING_UNKNOWN_ID);
 
-	err = fuse_backing_may_reopen(fb) ?: fuse_backing_start_use(fb);
-	if (err)
-		goto out_put;
-
-	backing = reopen(file, fb);
-	err = PTR_ERR_OR_ZERO(backing);
-	if (err)
-		goto out_put;
-
-	/* else the server does I/O, and only mmap(2) is passed through */
-	if (!(ff->open_flags & FOPEN_DIRECT_IO)) {
-		file->f_op = &fuse_passthrough_file_operations;
-		file->f_mode |= backing->f_mode & FMODE_NOWAIT;
+	err = open_mapping(file, pt);
+	if (err) {
+		fuse_backing_put(pt->fb);
+		pt->fb = NULL;
 	}
-	ff->passthrough = backing;
-	ff->fb = fb;
-	INIT_LIST_HEAD(&ff->backing_link);
-	fuse_backing_use(fb, &ff->backing_use, FUSE_BACKING_FILE, ff->nodeid);
-	return 0;
-
-out_put:
-	ff->fb = NULL;
-	fuse_backing_put(fb);
 	return err;
 }
 
@@ -175,7 +200,7 @@ int fuse_passthrough_bad_flags(struct fuse_file *ff)
 void fuse_passthrough_open_failed(struct fuse_file *ff, struct fuse_inode *fi,
 				  int err)
 {
-	fuse_backing_reject(ff->fm->fc, ff->fb->id, err,
+	fuse_backing_reject(ff->fm->fc, ff->passthrough->fb->id, err,
 			    err == -EBUSY ? FUSE_BACKING_OTHER_INODE :
 					    FUSE_BACKING_CACHED_OPEN);
 	fuse_backing_leave(ff, fi);

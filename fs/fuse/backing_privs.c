@@ -43,7 +43,7 @@ static umode_t bits_to_remove(struct file *file)
 	       (kill & ATTR_KILL_SGID ? S_ISGID : 0);
 }
 
-/* The same for what a write with @cred removes */
+/* suid and sgid bits of @file's inode that a write with @cred removes */
 static umode_t bits_removed_by(struct file *file, const struct cred *cred)
 {
 	const struct cred *old_cred = fuse_backing_override_creds(cred);
@@ -179,7 +179,7 @@ static int remove_from_fuse(struct file *file, umode_t bits, umode_t backing)
  */
 static int remove_privs(struct file *file, struct file *backing, bool nowait)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	umode_t bits = bits_to_remove(file);
 	umode_t backing_bits = backing ? bits_to_remove(backing) : 0;
 	int err = 0;
@@ -189,7 +189,7 @@ static int remove_privs(struct file *file, struct file *backing, bool nowait)
 	if (nowait)
 		return -EAGAIN;
 	if (backing_bits)
-		err = remove_from_backing(backing, backing_bits, ff->fb->cred);
+		err = remove_from_backing(backing, backing_bits, pt->fb->cred);
 	if (!err && bits)
 		err = remove_from_fuse(file, bits, backing_bits);
 	return err;
@@ -215,9 +215,9 @@ bool fuse_backing_keeps_privs(void)
  */
 bool fuse_backing_removes_privs(struct file *file)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 
-	return bits_to_remove(file) | bits_to_remove(ff->passthrough);
+	return bits_to_remove(file) | bits_to_remove(pt->file);
 }
 
 /**
@@ -242,12 +242,12 @@ bool fuse_backing_removes_privs(struct file *file)
 const struct cred *fuse_backing_remove_privs(struct file *file, int flags,
 					     bool exclusive)
 {
-	struct fuse_file *ff = file->private_data;
-	const struct cred *cred = ff->fb->write_cred;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
+	const struct cred *cred = pt->fb->write_cred;
 	int err = 0;
 
 	if (exclusive)
-		err = remove_privs(file, ff->passthrough, flags & IOCB_NOWAIT);
+		err = remove_privs(file, pt->file, flags & IOCB_NOWAIT);
 	if (err)
 		return ERR_PTR(err);
 	/*
@@ -255,10 +255,10 @@ const struct cred *fuse_backing_remove_privs(struct file *file, int flags,
 	 * own power counts: that nothing is to be removed now doesn't mean that
 	 * nothing is when the data is written.
 	 */
-	if (is_sxid(file_inode(ff->passthrough)->i_mode) &&
+	if (is_sxid(file_inode(pt->file)->i_mode) &&
 	    fuse_backing_keeps_privs())
-		cred = ff->fb->cred;
-	return keep_sgid(ff->passthrough, cred, flags & IOCB_NOWAIT);
+		cred = pt->fb->cred;
+	return keep_sgid(pt->file, cred, flags & IOCB_NOWAIT);
 }
 
 /* The server is asked once; who sets some, through the kernel, clears S_NOSEC */
@@ -273,7 +273,7 @@ static int remove_capabilities(struct file *file)
 }
 
 /**
- * fuse_backing_clear_privs - the same for a file without a backing inode
+ * fuse_backing_clear_privs - remove privileges of a file without a backing inode
  * @file: a FUSE file whose bytes are parts of other files
  * @flags: IOCB_*
  *

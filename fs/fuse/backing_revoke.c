@@ -164,7 +164,7 @@ int fuse_backing_revoked_mmap(struct file *file, struct vm_area_struct *vma)
 int fuse_backing_revoke_start(struct fuse_inode *fi)
 {
 	struct fuse_conn *fc = get_fuse_conn(&fi->inode);
-	struct fuse_file *ff;
+	struct fuse_passthrough *pt;
 	int files = 0;
 
 	lockdep_assert_held(&fi->lock);
@@ -172,9 +172,9 @@ int fuse_backing_revoke_start(struct fuse_inode *fi)
 		return -EBUSY;
 
 	fi->backing.revoked_at = atomic64_inc_return(&fc->khctr);
-	list_for_each_entry(ff, &fi->backing.open, backing_link) {
-		if (!fuse_backing_is_revoked(ff))
-			atomic_add(FUSE_BACKING_REVOKED, &ff->backing_io);
+	list_for_each_entry(pt, &fi->backing.open, link) {
+		if (!fuse_backing_is_revoked(pt))
+			atomic_add(FUSE_BACKING_REVOKED, &pt->io);
 		files++;
 	}
 	return files;
@@ -183,12 +183,12 @@ int fuse_backing_revoke_start(struct fuse_inode *fi)
 /* Is one of the files that lost it still at it? */
 static bool is_busy(struct fuse_inode *fi)
 {
-	struct fuse_file *ff;
+	const struct fuse_passthrough *pt;
 	bool busy = false;
 
 	spin_lock(&fi->lock);
-	list_for_each_entry(ff, &fi->backing.open, backing_link)
-		if (fuse_backing_is_revoked(ff) && !fuse_backing_is_idle(ff))
+	list_for_each_entry(pt, &fi->backing.open, link)
+		if (fuse_backing_is_revoked(pt) && !fuse_backing_is_idle(pt))
 			busy = true;
 	spin_unlock(&fi->lock);
 	return busy;

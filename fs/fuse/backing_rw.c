@@ -18,6 +18,7 @@
 #include "backing_inode.h"
 #include "backing_io.h"
 #include "backing_privs.h"
+#include "backing_revoke.h"
 #include "backing_rw.h"
 #include "backing_trace.h"
 #include "backing_usage.h"
@@ -43,6 +44,12 @@ struct fuse_backing_aio {
 	long res;
 	struct work_struct work;
 };
+
+/* For tracepoints */
+static int id_of(const struct file *file)
+{
+	return fuse_passthrough_of(file)->fb->id;
+}
 
 static struct inode *inode_of(const struct fuse_backing_aio *aio)
 {
@@ -187,7 +194,7 @@ static void complete_write(struct kiocb *iocb, long res)
 }
 
 /*
- * As sb_init_dio_done_wq(), but without a rescuer: that is a kernel thread for each
+ * Not sb_init_dio_done_wq(), which has a rescuer: that is a kernel thread for each
  * mount that a user makes, and nobody would pay for it.  It would be for work that
  * memory reclaim waits for, and that doesn't wait for direct I/O on FUSE files.
  * The superblock ends the queue when it ends itself.
@@ -243,6 +250,12 @@ ssize_t fuse_backing_write_async(struct kiocb *iocb, struct iov_iter *iter,
 						 rw->cred));
 }
 
+static void accessed(struct inode *inode)
+{
+	if (!IS_RDONLY(inode))
+		fuse_backing_invalidate(inode, STATX_ATIME);
+}
+
 /**
  * fuse_backing_accessed - a FUSE file was read from its backing file
  * @file: the FUSE file
@@ -251,19 +264,16 @@ ssize_t fuse_backing_write_async(struct kiocb *iocb, struct iov_iter *iter,
  */
 void fuse_backing_accessed(struct file *file)
 {
-	struct inode *inode = file_inode(file);
-
-	if (!IS_RDONLY(inode))
-		fuse_backing_invalidate(inode, STATX_ATIME);
+	accessed(file_inode(file));
 }
 
 /* Every read of a whole file ends here; may be an interrupt */
-static void end_read(struct file *file, ssize_t res)
+static __always_inline void end_read(struct file *file, ssize_t res)
 {
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 
-	fuse_backing_count_read(ff->fb, res);
-	fuse_backing_accessed(file);
+	fuse_backing_count_read(pt->fb, res);
+	accessed(file_inode(file));
 }
 
 /* The FUSE file may have been told O_DIRECT after it was opened */
@@ -284,10 +294,10 @@ static ssize_t end_read_later(struct kiocb *iocb,
 
 static ssize_t read_later(struct kiocb *iocb, struct iov_iter *iter)
 {
-	struct fuse_file *ff = iocb->ki_filp->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(iocb->ki_filp);
 	const struct fuse_backing_rw rw = {
-		.fb = ff->fb,
-		.file = ff->passthrough,
+		.fb = pt->fb,
+		.file = pt->file,
 		.pos = iocb->ki_pos,
 		.end = end_read_later,
 	};
@@ -295,32 +305,49 @@ static ssize_t read_later(struct kiocb *iocb, struct iov_iter *iter)
 	return fuse_backing_read_async(iocb, iter, &rw);
 }
 
+static ssize_t read_file(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct file *file = iocb->ki_filp;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
+	struct kiocb kiocb;
+	ssize_t ret;
+
+	if (unlikely(!can_do(iocb, pt->file)))
+		return -EINVAL;
+	if (fuse_backing_is_async(iocb))
+		return read_later(iocb, iter);
+
+	fuse_backing_init_kiocb(&kiocb, iocb, pt->file, iocb->ki_pos,
+				WHOLE_IOCB_FLAGS);
+	ret = fuse_backing_call_read(iocb, &kiocb, iter, pt->fb);
+	iocb->ki_pos = kiocb.ki_pos;
+	end_read(file, ret);
+	return ret;
+}
+
 /**
  * fuse_backing_read - read from the backing file
  * @iocb: position and flags; its file is open in passthrough mode
  * @iter: where to
  *
- * Context: process context between fuse_backing_io_start() and _end(); may sleep
- *	unless IOCB_NOWAIT is set.
+ * Calls fuse_backing_io_end().
+ *
+ * Context: process context after fuse_backing_io_start(); may sleep unless
+ *	IOCB_NOWAIT is set.
  * Return: bytes read, -EIOCBQUEUED, or the error of the backing filesystem.
  */
 ssize_t fuse_backing_read(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct file *file = iocb->ki_filp;
-	struct fuse_file *ff = file->private_data;
-	struct kiocb kiocb;
 	ssize_t ret;
 
-	if (unlikely(!can_do(iocb, ff->passthrough)))
-		return -EINVAL;
-	if (fuse_backing_is_async(iocb))
-		return read_later(iocb, iter);
-
-	fuse_backing_init_kiocb(&kiocb, iocb, ff->passthrough, iocb->ki_pos,
-				WHOLE_IOCB_FLAGS);
-	ret = fuse_backing_call_read(iocb, &kiocb, iter, ff->fb);
-	iocb->ki_pos = kiocb.ki_pos;
-	end_read(file, ret);
+	fuse_backing_trace(fuse_passthrough_read_enter, file_inode(file),
+			   id_of(file), iocb, iocb->ki_pos,
+			   iov_iter_count(iter));
+	ret = read_file(iocb, iter);
+	fuse_backing_trace(fuse_passthrough_read_exit, file_inode(file),
+			   id_of(file), iocb, ret);
+	fuse_backing_io_end(file);
 	return ret;
 }
 
@@ -345,6 +372,7 @@ static void update_size_locked(struct inode *inode, struct file *backing,
 static void end_write(struct file *file, loff_t end, ssize_t res)
 {
 	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = ff->passthrough;
 	struct inode *inode = file_inode(file);
 	struct fuse_inode *fi = get_fuse_inode(inode);
 
@@ -352,13 +380,13 @@ static void end_write(struct file *file, loff_t end, ssize_t res)
 	if (res == -EAGAIN)
 		return;
 
-	fuse_backing_count_written(ff->fb, res);
+	fuse_backing_count_written(pt->fb, res);
 
 	spin_lock(&fi->lock);
 	/* attributes that were asked for before are not to be believed */
 	fi->attr_version = atomic64_inc_return(&ff->fm->fc->attr_version);
 	if (res > 0 && end > inode->i_size)
-		update_size_locked(inode, ff->passthrough, end);
+		update_size_locked(inode, pt->file, end);
 	spin_unlock(&fi->lock);
 
 	/* who fails may have changed the size nevertheless */
@@ -382,10 +410,10 @@ static ssize_t end_write_later(struct kiocb *iocb,
 static ssize_t write_later(struct kiocb *iocb, struct iov_iter *iter,
 			   const struct cred *cred)
 {
-	struct fuse_file *ff = iocb->ki_filp->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(iocb->ki_filp);
 	const struct fuse_backing_rw rw = {
-		.fb = ff->fb,
-		.file = ff->passthrough,
+		.fb = pt->fb,
+		.file = pt->file,
 		.cred = cred,
 		.pos = iocb->ki_pos,
 		.end = end_write_later,
@@ -398,13 +426,13 @@ static ssize_t write_now(struct kiocb *iocb, struct iov_iter *iter,
 			 const struct cred *cred)
 {
 	struct file *file = iocb->ki_filp;
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	struct kiocb kiocb;
 	ssize_t ret;
 
-	fuse_backing_init_kiocb(&kiocb, iocb, ff->passthrough, iocb->ki_pos,
+	fuse_backing_init_kiocb(&kiocb, iocb, pt->file, iocb->ki_pos,
 				WHOLE_IOCB_FLAGS);
-	ret = fuse_backing_call_write(iocb, &kiocb, iter, ff->fb, cred);
+	ret = fuse_backing_call_write(iocb, &kiocb, iter, pt->fb, cred);
 
 	iocb->ki_pos = kiocb.ki_pos;
 	end_write(file, kiocb.ki_pos, ret);
@@ -430,15 +458,15 @@ static ssize_t write_checked(struct kiocb *iocb, struct iov_iter *iter,
 			     bool exclusive)
 {
 	struct file *file = iocb->ki_filp;
-	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	bool async = fuse_backing_is_async(iocb);
 	bool later = async && !extends(iocb, iter);
 	const struct cred *cred;
 	ssize_t ret;
 
-	if (unlikely(!can_do(iocb, ff->passthrough)))
+	if (unlikely(!can_do(iocb, pt->file)))
 		return -EINVAL;
-	if (unlikely(fuse_backing_would_wait(iocb, ff->passthrough)))
+	if (unlikely(fuse_backing_would_wait(iocb, pt->file)))
 		return -EAGAIN;
 	if (unlikely(async && !later && (iocb->ki_flags & IOCB_NOWAIT)))
 		return -EAGAIN;
@@ -452,24 +480,11 @@ static ssize_t write_checked(struct kiocb *iocb, struct iov_iter *iter,
 	return ret;
 }
 
-/**
- * fuse_backing_write - write to the backing file
- * @iocb: position and flags; its file is open in passthrough mode
- * @iter: where from
- * @exclusive: how the FUSE inode is locked
- *
- * Context: process context with the FUSE inode locked, between
- *	fuse_backing_write_start() and _end(); may sleep unless IOCB_NOWAIT is set.
- * Return: bytes written, -EIOCBQUEUED, -EPERM if the file can only be appended to,
- *	-EAGAIN, an error if privileges can't be removed, or that of the backing
- *	filesystem.
- */
-ssize_t fuse_backing_write(struct kiocb *iocb, struct iov_iter *iter,
-			   bool exclusive)
+static ssize_t write_file(struct kiocb *iocb, struct iov_iter *iter,
+			  bool exclusive)
 {
-	struct file *file = iocb->ki_filp;
-	struct fuse_file *ff = file->private_data;
-	struct super_block *sb = file_inode(file)->i_sb;
+	struct fuse_file *ff = iocb->ki_filp->private_data;
+	struct super_block *sb = file_inode(iocb->ki_filp)->i_sb;
 	ssize_t ret;
 	bool hidden;
 
@@ -478,13 +493,63 @@ ssize_t fuse_backing_write(struct kiocb *iocb, struct iov_iter *iter,
 	ret = fuse_backing_may_write(ff, iocb->ki_flags & IOCB_APPEND);
 	if (ret)
 		return ret;
-	hidden = fuse_backing_hide_superblock(sb, ff->passthrough);
+	hidden = fuse_backing_hide_superblock(sb, ff->passthrough->file);
 	ret = write_checked(iocb, iter, exclusive);
 	fuse_backing_show_superblock(sb, hidden);
 	return ret;
 }
 
-/* As vfs_splice_read(), but the pipe gets pages of its own */
+/* Between fuse_backing_write_start() and _end() */
+static ssize_t write_started(struct kiocb *iocb, struct iov_iter *iter,
+			     bool exclusive)
+{
+	struct file *file = iocb->ki_filp;
+	ssize_t ret;
+
+	fuse_backing_trace(fuse_passthrough_write_enter, file_inode(file),
+			   id_of(file), iocb, iocb->ki_pos,
+			   iov_iter_count(iter));
+	ret = write_file(iocb, iter, exclusive);
+	fuse_backing_trace(fuse_passthrough_write_exit, file_inode(file),
+			   id_of(file), iocb, ret);
+	return ret;
+}
+
+/**
+ * fuse_backing_write - write to the backing file
+ * @iocb: position and flags; its file is open in passthrough mode
+ * @iter: where from
+ *
+ * Context: process context; may sleep unless IOCB_NOWAIT is set, killable until it
+ *	writes.  Takes the FUSE inode's lock, exclusively if suid or sgid bits are to
+ *	be removed, from it or from the backing inode, else shared.
+ * Return: bytes written, -EIOCBQUEUED, -EPERM if the file can only be appended to,
+ *	-EAGAIN, -EINTR, an error if privileges can't be removed, or that of the backing
+ *	filesystem; as fuse_backing_revoked_write() if the backing file was taken away.
+ */
+ssize_t fuse_backing_write(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct file *file = iocb->ki_filp;
+	bool exclusive = false;
+	ssize_t ret;
+
+	ret = fuse_backing_write_start(iocb, exclusive);
+	if (!ret && fuse_backing_must_be_alone(file)) {
+		fuse_backing_write_end(file, exclusive);
+		exclusive = true;
+		ret = fuse_backing_write_start(iocb, exclusive);
+	}
+	/* who asks the server instead takes the lock itself */
+	if (unlikely(ret == -ESTALE))
+		return fuse_backing_revoked_write(iocb, iter);
+	if (unlikely(ret))
+		return ret;
+	ret = write_started(iocb, iter, exclusive);
+	fuse_backing_write_end(file, exclusive);
+	return ret;
+}
+
+/* The pipe gets pages of its own */
 static ssize_t copy_splice(struct file *backing, loff_t *ppos,
 			   struct pipe_inode_info *pipe, size_t len,
 			   unsigned int flags)
@@ -497,6 +562,26 @@ static ssize_t copy_splice(struct file *backing, loff_t *ppos,
 	return err ?: copy_splice_read(backing, ppos, pipe, len, flags);
 }
 
+static ssize_t splice_file(struct file *in, loff_t *ppos,
+			   struct pipe_inode_info *pipe, size_t len,
+			   unsigned int flags)
+{
+	struct fuse_passthrough *pt = fuse_passthrough_of(in);
+	const struct cred *old_cred;
+	ssize_t ret;
+
+	fuse_backing_trace(fuse_passthrough_backing_enter, file_inode(in),
+			   pt->fb->id, pipe, *ppos, len);
+	old_cred = fuse_backing_override_creds(pt->fb->cred);
+	ret = pt->fb->copies ?
+	      copy_splice(pt->file, ppos, pipe, len, flags) :
+	      vfs_splice_read(pt->file, ppos, pipe, len, flags);
+	fuse_backing_revert_creds(old_cred);
+	fuse_backing_trace(fuse_passthrough_backing_exit, file_inode(in),
+			   pt->fb->id, pipe, ret);
+	return ret;
+}
+
 /**
  * fuse_backing_splice_read - splice from the backing file to a pipe
  * @in: a FUSE file open in passthrough mode
@@ -505,26 +590,24 @@ static ssize_t copy_splice(struct file *backing, loff_t *ppos,
  * @len: bytes at most
  * @flags: SPLICE_F_*
  *
- * Context: process context between fuse_backing_io_start() and _end(); may sleep.
+ * Calls fuse_backing_io_end().
+ *
+ * Context: process context after fuse_backing_io_start(); may sleep.
  * Return: bytes spliced, or the error of the backing filesystem.
  */
 ssize_t fuse_backing_splice_read(struct file *in, loff_t *ppos,
 				 struct pipe_inode_info *pipe, size_t len,
 				 unsigned int flags)
 {
-	struct fuse_file *ff = in->private_data;
-	const struct cred *old_cred;
 	ssize_t ret;
 
-	fuse_backing_trace(fuse_passthrough_backing_enter, file_inode(in),
-			   ff->fb->id, pipe, *ppos, len);
-	old_cred = fuse_backing_override_creds(ff->fb->cred);
-	ret = ff->fb->copies ?
-	      copy_splice(ff->passthrough, ppos, pipe, len, flags) :
-	      vfs_splice_read(ff->passthrough, ppos, pipe, len, flags);
-	fuse_backing_revert_creds(old_cred);
-	fuse_backing_trace(fuse_passthrough_backing_exit, file_inode(in),
-			   ff->fb->id, pipe, ret);
+	/* one at a time: the pipe is locked, or its only user's */
+	fuse_backing_trace(fuse_passthrough_splice_enter, file_inode(in),
+			   id_of(in), pipe, *ppos, len);
+	ret = splice_file(in, ppos, pipe, len, flags);
 	end_read(in, ret);
+	fuse_backing_trace(fuse_passthrough_splice_exit, file_inode(in),
+			   id_of(in), pipe, ret);
+	fuse_backing_io_end(in);
 	return ret;
 }

@@ -55,8 +55,7 @@ ssize_t fuse_backing_read_async(struct kiocb *iocb, struct iov_iter *iter,
 ssize_t fuse_backing_write_async(struct kiocb *iocb, struct iov_iter *iter,
 				 const struct fuse_backing_rw *rw);
 ssize_t fuse_backing_read(struct kiocb *iocb, struct iov_iter *iter);
-ssize_t fuse_backing_write(struct kiocb *iocb, struct iov_iter *iter,
-			   bool exclusive);
+ssize_t fuse_backing_write(struct kiocb *iocb, struct iov_iter *iter);
 ssize_t fuse_backing_splice_read(struct file *in, loff_t *ppos,
 				 struct pipe_inode_info *pipe, size_t len,
 				 unsigned int flags);

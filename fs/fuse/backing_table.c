@@ -63,41 +63,17 @@ static void end_table(struct kthread_files_work *work)
 }
 
 /**
- * fuse_backing_table_put - drop a reference on a table
- * @table: from fuse_backing_table_get()
+ * fuse_backing_table_unused - a table has no references left
+ * @table: the table
  *
  * Context: any.
  */
-void fuse_backing_table_put(struct fuse_backing_table *table)
+void fuse_backing_table_unused(struct fuse_backing_table *table)
 {
-	if (!refcount_dec_and_test(&table->users))
-		return;
 	if (atomic_xchg(&table->left, 1))
 		kthread_files_queue(table->files, &table->end_work, end_table);
 	else
 		complete(&table->unused);
-}
-
-/**
- * fuse_backing_table_get - the table of a connection
- * @fc: the connection, mounted or not
- *
- * The superblock's end waits for the reference to be dropped.
- *
- * Context: any but interrupts.
- * Return: the table with a reference, %NULL if there is none (any more).
- */
-struct fuse_backing_table *fuse_backing_table_get(struct fuse_conn *fc)
-{
-	struct fuse_backing_table *table;
-
-	spin_lock(&fc->lock);
-	table = fc->backing_table;
-	if (table)
-		refcount_inc(&table->users);
-	spin_unlock(&fc->lock);
-
-	return table;
 }
 
 /**

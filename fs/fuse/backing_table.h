@@ -18,7 +18,7 @@ struct fuse_backing_table {
 	/* backing id -> file and struct fuse_backing */
 	struct kthread_files *files;
 	/* what is attached to inodes */
-	struct fuse_backing_nodes nodes;
+	struct fuse_attachments attachments;
 	/* protects the two of them */
 	spinlock_t lock;
 	/* credentials of a registration, and what get_write_cred() made of them */
@@ -36,8 +36,7 @@ struct fuse_backing_table {
 	atomic_t closing;
 };
 
-struct fuse_backing_table *fuse_backing_table_get(struct fuse_conn *fc);
-void fuse_backing_table_put(struct fuse_backing_table *table);
+void fuse_backing_table_unused(struct fuse_backing_table *table);
 void fuse_backing_table_destroy(struct fuse_backing_table *table);
 void fuse_backing_table_defer(struct fuse_backing_table *table,
 			      struct kthread_files_work *work,
@@ -55,6 +54,41 @@ fuse_backing_table_find(struct fuse_conn *fc)
 {
 	/* pairs with smp_store_release() in table_publish() */
 	return smp_load_acquire(&fc->backing_table);
+}
+
+/**
+ * fuse_backing_table_get - the table of a connection
+ * @fc: the connection, mounted or not
+ *
+ * The superblock's end waits for the reference to be dropped.
+ *
+ * Context: any but interrupts.
+ * Return: the table with a reference, %NULL if there is none (any more).
+ */
+static inline struct fuse_backing_table *
+fuse_backing_table_get(struct fuse_conn *fc)
+{
+	struct fuse_backing_table *table;
+
+	spin_lock(&fc->lock);
+	table = fc->backing_table;
+	if (table)
+		refcount_inc(&table->users);
+	spin_unlock(&fc->lock);
+
+	return table;
+}
+
+/**
+ * fuse_backing_table_put - drop a reference on a table
+ * @table: from fuse_backing_table_get()
+ *
+ * Context: any.
+ */
+static inline void fuse_backing_table_put(struct fuse_backing_table *table)
+{
+	if (refcount_dec_and_test(&table->users))
+		fuse_backing_table_unused(table);
 }
 
 #endif /* _FS_FUSE_BACKING_TABLE_H */

@@ -5,7 +5,7 @@
  * A verb means one thing everywhere:
  *
  * lookup: find a mapping by its id, and get a reference
- * claim: the same for an id that belongs to one open, and close it
+ * claim: get the reference of an id that belongs to one open, and close the id
  * use, unuse: a mapping has a user more, or less, for all to see
  * attach, detach: an inode gets, or loses, what it is opened on without the server
  * enter, leave: an open FUSE file begins, or ceases, to be passed through
@@ -29,9 +29,12 @@
 
 struct cred;
 struct file;
+struct fuse_backing_mapped;
 struct fuse_backing_table;
 struct fuse_backing_usage;
 struct fuse_conn;
+struct fuse_extents;
+struct fuse_file;
 
 /**
  * struct fuse_backing - a mapping: a backing file under its id
@@ -77,6 +80,68 @@ struct fuse_backing {
 };
 
 /**
+ * enum fuse_backing_use_kind - what uses a mapping
+ * @FUSE_BACKING_FILE: an open FUSE file
+ * @FUSE_BACKING_MMAP: a backing file that was mmapped, and that somebody still has
+ * @FUSE_BACKING_ATTACH: an inode that it is attached to
+ * @FUSE_BACKING_PENDING: an attachment that waits for its inode
+ * @FUSE_BACKING_USES: how many kinds there are
+ */
+enum fuse_backing_use_kind {
+	FUSE_BACKING_FILE,
+	FUSE_BACKING_MMAP,
+	FUSE_BACKING_ATTACH,
+	FUSE_BACKING_PENDING,
+	FUSE_BACKING_USES,
+};
+
+/**
+ * struct fuse_backing_use - a user of a mapping, one for each reference
+ * @link: in one of the mapping's lists of users
+ * @nodeid: of the FUSE inode
+ * @generation: of the FUSE inode, if it is an attachment; set by its owner
+ * @kind: what it is
+ */
+struct fuse_backing_use {
+	struct list_head link;
+	u64 nodeid;
+	u32 generation;
+	enum fuse_backing_use_kind kind;
+};
+
+/**
+ * struct fuse_passthrough - what an open FUSE file in passthrough mode has
+ * @ff: the file's data
+ * @fb: the mapping, with a reference; before the backing file is open, and instead of
+ *	it if it can't be, a reply may have claimed it; %NULL with @extents
+ * @file: the backing file; %NULL with @extents
+ * @extents: what the file has been given instead, with a reference
+ * @link: in fuse_inode_backing::open
+ * @use: as a user of @fb
+ * @mapped: the backing file was mmapped, and is what the vma got; set once
+ * @local: opened without the server, or 0; see backing_handle.c
+ * @io: I/O in flight; negative if the backing file, or the extents, were taken away
+ * @append_only: only appending is allowed to the backing file
+ * @stored_to: it was mmapped to be written to, and may be so once more
+ *
+ * Once the file is open, fuse_inode::lock is held to change @fb, @file and @extents: they
+ * are all %NULL after they were taken away.  Who counts as in flight keeps them.
+ */
+struct fuse_passthrough {
+	struct fuse_file *ff;
+	struct fuse_backing *fb;
+	struct file *file;
+	struct fuse_extents *extents;
+	struct list_head link;
+	struct fuse_backing_use use;
+	struct fuse_backing_mapped *mapped;
+	unsigned long local;
+	atomic_t io;
+	bool append_only;
+	bool stored_to;
+};
+
+/**
  * enum fuse_backing_closed_by - what closed an id
  * @FUSE_BACKING_CLOSED_BY_ID: FUSE_DEV_IOC_BACKING_CLOSE
  * @FUSE_BACKING_CLOSED_BY_CLAIM: the one open, or the attachment, it was for
@@ -112,7 +177,7 @@ struct fuse_backing_users {
 };
 
 /**
- * struct fuse_backing_nodes - what is attached to inodes through a table
+ * struct fuse_attachments - what is attached to inodes through a table
  * @fc: the connection, which is there as long as the table
  * @lock: protects all below
  * @pending: attachments that wait for their inode, by node id and generation
@@ -122,7 +187,7 @@ struct fuse_backing_users {
  * @attached: attachments of inodes
  * @closed: the connection was aborted
  */
-struct fuse_backing_nodes {
+struct fuse_attachments {
 	const struct fuse_conn *fc;
 	/* protects all below */
 	spinlock_t lock;

@@ -6,13 +6,14 @@
  * when the first FUSE file is opened with it, and freed with the mapping.
  *
  * Bytes are counted per CPU: files that share a mapping share no cache line
- * that is written for each read.  32-bit machines may see a sum that is being
- * added to half old and half new.
+ * that is written for each read.  A mapping of one open file has no such files, and is
+ * spared the allocation.  32-bit machines may see a sum that is being added to half old
+ * and half new.
  *
  * Locking: fuse_backing_usage::lock protects the lists and the counts of users.
  * It may be taken inside of others, and no lock is taken inside of it.  Attachments
  * that wait have a list of their own, because who closes the id looks for them; they
- * come and go with fuse_backing_nodes::lock held, too.
+ * come and go with fuse_attachments::lock held, too.
  */
 
 #include "fuse_i.h"
@@ -23,30 +24,13 @@
 /* Users looked at for their node ids: reading must not take long */
 #define MAX_LOOKED_AT	64
 
-struct fuse_backing_bytes {
-	u64 read;
-	u64 written;
-};
-
-struct fuse_backing_usage {
-	/* protects all but bytes */
-	spinlock_t lock;
-	unsigned int count[FUSE_BACKING_USES];
-	/* struct fuse_backing_use: those that wait, and all others */
-	struct list_head pending;
-	struct list_head users;
-	u64 extents;
-	u64 extent_bytes;
-	struct fuse_backing_bytes __percpu *bytes;
-};
-
 static void usage_free(struct fuse_backing_usage *usage)
 {
 	free_percpu(usage->bytes);
 	kfree(usage);
 }
 
-static struct fuse_backing_usage *usage_create(void)
+static struct fuse_backing_usage *usage_create(bool shared)
 {
 	struct fuse_backing_usage *usage;
 
@@ -54,11 +38,13 @@ static struct fuse_backing_usage *usage_create(void)
 	if (!usage)
 		return NULL;
 
-	usage->bytes = alloc_percpu_gfp(struct fuse_backing_bytes,
-					GFP_KERNEL_ACCOUNT);
-	if (!usage->bytes) {
-		kfree(usage);
-		return NULL;
+	if (shared) {
+		usage->bytes = alloc_percpu_gfp(struct fuse_backing_bytes,
+						GFP_KERNEL_ACCOUNT);
+		if (!usage->bytes) {
+			kfree(usage);
+			return NULL;
+		}
 	}
 	spin_lock_init(&usage->lock);
 	INIT_LIST_HEAD(&usage->pending);
@@ -69,13 +55,14 @@ static struct fuse_backing_usage *usage_create(void)
 /**
  * fuse_backing_first_use - a mapping has its first user
  * @fb: a mapping that the caller holds a reference on
+ * @shared: more than one open file may use it
  *
  * Context: process context; may sleep.
  * Return: 0 or -ENOMEM.
  */
-int fuse_backing_first_use(struct fuse_backing *fb)
+int fuse_backing_first_use(struct fuse_backing *fb, bool shared)
 {
-	struct fuse_backing_usage *usage = usage_create();
+	struct fuse_backing_usage *usage = usage_create(shared);
 
 	if (!usage)
 		return -ENOMEM;
@@ -141,7 +128,7 @@ void fuse_backing_unuse(struct fuse_backing *fb, struct fuse_backing_use *use)
  * fuse_backing_first_pending - find an attachment that waits
  * @fb: a mapping that was used
  *
- * Context: process context with fuse_backing_nodes::lock held, which keeps what is
+ * Context: process context with fuse_attachments::lock held, which keeps what is
  *	returned.
  * Return: an attachment of @fb, as a user of it; %NULL if none waits.
  */
@@ -177,38 +164,16 @@ void fuse_backing_count_extents(struct fuse_backing *fb, long extents,
 	spin_unlock(&usage->lock);
 }
 
-/**
- * fuse_backing_count_read - count bytes read from the backing file
- * @fb: a mapping in use
- * @bytes: result of reading; errors count nothing
- *
- * Context: any; reads may complete in interrupts.
- */
-void fuse_backing_count_read(struct fuse_backing *fb, ssize_t bytes)
-{
-	if (bytes > 0)
-		this_cpu_add(fb->usage->bytes->read, bytes);
-}
-
-/**
- * fuse_backing_count_written - count bytes written to the backing file
- * @fb: a mapping in use
- * @bytes: result of writing; errors count nothing
- *
- * Context: any.
- */
-void fuse_backing_count_written(struct fuse_backing *fb, ssize_t bytes)
-{
-	if (bytes > 0)
-		this_cpu_add(fb->usage->bytes->written, bytes);
-}
-
 static void sum_bytes(struct fuse_backing_usage *usage,
 		      struct fuse_backing_users *users)
 {
 	const struct fuse_backing_bytes *bytes;
 	int cpu;
 
+	users->read = atomic64_read(&usage->read);
+	users->written = atomic64_read(&usage->written);
+	if (!usage->bytes)
+		return;
 	for_each_possible_cpu(cpu) {
 		bytes = per_cpu_ptr(usage->bytes, cpu);
 		users->read += READ_ONCE(bytes->read);

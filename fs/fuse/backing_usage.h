@@ -6,11 +6,48 @@
 #ifndef _FS_FUSE_BACKING_USAGE_H
 #define _FS_FUSE_BACKING_USAGE_H
 
+#include <linux/atomic.h>
 #include <linux/compiler.h>
+#include <linux/percpu.h>
 
 #include "backing_types.h"
 
-int fuse_backing_first_use(struct fuse_backing *fb);
+/**
+ * struct fuse_backing_bytes - what a processor read and wrote through a mapping
+ * @read: bytes read
+ * @written: bytes written
+ */
+struct fuse_backing_bytes {
+	u64 read;
+	u64 written;
+};
+
+/**
+ * struct fuse_backing_usage - who uses a mapping, and how much
+ * @lock: protects @count, the lists and the extents
+ * @count: how many users there are of each kind
+ * @pending: struct fuse_backing_use, of attachments that wait
+ * @users: all others
+ * @extents: how many extents are in it
+ * @extent_bytes: and bytes in those
+ * @bytes: read and written; %NULL if the mapping is for one open file
+ * @read: bytes that one read
+ * @written: bytes that one wrote
+ */
+struct fuse_backing_usage {
+	/* protects what comes next, to extent_bytes */
+	spinlock_t lock;
+	unsigned int count[FUSE_BACKING_USES];
+	struct list_head pending;
+	struct list_head users;
+	u64 extents;
+	u64 extent_bytes;
+	struct fuse_backing_bytes __percpu *bytes;
+	atomic64_t read;
+	atomic64_t written;
+};
+
+int fuse_backing_first_use(struct fuse_backing *fb, bool shared);
 void fuse_backing_usage_free(struct fuse_backing *fb);
 void fuse_backing_use(struct fuse_backing *fb, struct fuse_backing_use *use,
 		      enum fuse_backing_use_kind kind, u64 nodeid);
@@ -19,28 +56,27 @@ const struct fuse_backing_use *
 fuse_backing_first_pending(const struct fuse_backing *fb);
 void fuse_backing_count_extents(struct fuse_backing *fb, long extents,
 				s64 bytes);
-void fuse_backing_count_read(struct fuse_backing *fb, ssize_t bytes);
-void fuse_backing_count_written(struct fuse_backing *fb, ssize_t bytes);
 void fuse_backing_get_users(struct fuse_backing *fb,
 			    struct fuse_backing_users *users);
 
 /**
  * fuse_backing_start_use - a mapping is about to have another user
  * @fb: a mapping that the caller holds a reference on
+ * @shared: it may have more than one; always for a mapping whose id isn't for one open
  *
  * Context: process context; may sleep.
  * Return: as fuse_backing_first_use().
  */
-static inline int fuse_backing_start_use(struct fuse_backing *fb)
+static inline int fuse_backing_start_use(struct fuse_backing *fb, bool shared)
 {
-	return READ_ONCE(fb->usage) ? 0 : fuse_backing_first_use(fb);
+	return READ_ONCE(fb->usage) ? 0 : fuse_backing_first_use(fb, shared);
 }
 
 /**
  * fuse_backing_any_pending - does an attachment of a mapping wait
  * @fb: the mapping
  *
- * Context: process context with fuse_backing_nodes::lock held, which keeps what is
+ * Context: process context with fuse_attachments::lock held, which keeps what is
  *	returned.
  * Return: as fuse_backing_first_pending().
  */
@@ -48,6 +84,44 @@ static inline const struct fuse_backing_use *
 fuse_backing_any_pending(const struct fuse_backing *fb)
 {
 	return READ_ONCE(fb->usage) ? fuse_backing_first_pending(fb) : NULL;
+}
+
+/**
+ * fuse_backing_count_read - count bytes read from the backing file
+ * @fb: a mapping in use
+ * @bytes: result of reading; errors count nothing
+ *
+ * Context: any; reads may complete in interrupts.
+ */
+static inline void fuse_backing_count_read(struct fuse_backing *fb, ssize_t bytes)
+{
+	struct fuse_backing_usage *usage = fb->usage;
+
+	if (bytes <= 0)
+		return;
+	if (usage->bytes)
+		this_cpu_add(usage->bytes->read, bytes);
+	else
+		atomic64_add(bytes, &usage->read);
+}
+
+/**
+ * fuse_backing_count_written - count bytes written to the backing file
+ * @fb: a mapping in use
+ * @bytes: result of writing; errors count nothing
+ *
+ * Context: any.
+ */
+static inline void fuse_backing_count_written(struct fuse_backing *fb, ssize_t bytes)
+{
+	struct fuse_backing_usage *usage = fb->usage;
+
+	if (bytes <= 0)
+		return;
+	if (usage->bytes)
+		this_cpu_add(usage->bytes->written, bytes);
+	else
+		atomic64_add(bytes, &usage->written);
 }
 
 #endif /* _FS_FUSE_BACKING_USAGE_H */

@@ -8,6 +8,7 @@
 
 #include "fuse_i.h"
 #include "backing_access.h"
+#include "backing_handle.h"
 #include "backing_inode.h"
 #include "backing_io.h"
 #include "backing_mmap.h"
@@ -22,9 +23,9 @@
 /* For tracepoints */
 static int id_of(const struct file *file)
 {
-	const struct fuse_file *ff = file->private_data;
+	const struct fuse_passthrough *pt = fuse_passthrough_of(file);
 
-	return ff->fb->id;
+	return pt->fb->id;
 }
 
 /**
@@ -38,21 +39,13 @@ static int id_of(const struct file *file)
 ssize_t fuse_passthrough_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct file *file = iocb->ki_filp;
-	ssize_t ret;
 
 	pr_debug("%s: file=0x%p, pos=%lld, len=%zu\n", __func__, file,
 		 iocb->ki_pos, iov_iter_count(iter));
 
 	if (!fuse_backing_io_start(file))
 		return fuse_backing_revoked_read(iocb, iter);
-	fuse_backing_trace(fuse_passthrough_read_enter, file_inode(file),
-			   id_of(file), iocb, iocb->ki_pos,
-			   iov_iter_count(iter));
-	ret = fuse_backing_read(iocb, iter);
-	fuse_backing_trace(fuse_passthrough_read_exit, file_inode(file),
-			   id_of(file), iocb, ret);
-	fuse_backing_io_end(file);
-	return ret;
+	return fuse_backing_read(iocb, iter);
 }
 
 /**
@@ -67,32 +60,10 @@ ssize_t fuse_passthrough_read_iter(struct kiocb *iocb, struct iov_iter *iter)
  */
 ssize_t fuse_passthrough_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
-	struct file *file = iocb->ki_filp;
-	bool exclusive = false;
-	ssize_t ret;
+	pr_debug("%s: file=0x%p, pos=%lld, len=%zu\n", __func__,
+		 iocb->ki_filp, iocb->ki_pos, iov_iter_count(iter));
 
-	pr_debug("%s: file=0x%p, pos=%lld, len=%zu\n", __func__, file,
-		 iocb->ki_pos, iov_iter_count(iter));
-
-	ret = fuse_backing_write_start(iocb, exclusive);
-	if (!ret && fuse_backing_must_be_alone(file)) {
-		fuse_backing_write_end(file, exclusive);
-		exclusive = true;
-		ret = fuse_backing_write_start(iocb, exclusive);
-	}
-	/* who asks the server instead takes the lock itself */
-	if (unlikely(ret == -ESTALE))
-		return fuse_backing_revoked_write(iocb, iter);
-	if (unlikely(ret))
-		return ret;
-	fuse_backing_trace(fuse_passthrough_write_enter, file_inode(file),
-			   id_of(file), iocb, iocb->ki_pos,
-			   iov_iter_count(iter));
-	ret = fuse_backing_write(iocb, iter, exclusive);
-	fuse_backing_trace(fuse_passthrough_write_exit, file_inode(file),
-			   id_of(file), iocb, ret);
-	fuse_backing_write_end(file, exclusive);
-	return ret;
+	return fuse_backing_write(iocb, iter);
 }
 
 /**
@@ -114,22 +85,13 @@ ssize_t fuse_passthrough_splice_read(struct file *in, loff_t *ppos,
 				     struct pipe_inode_info *pipe,
 				     size_t len, unsigned int flags)
 {
-	ssize_t ret;
-
 	pr_debug("%s: file=0x%p, pos=%lld, len=%zu, flags=0x%x\n", __func__, in,
 		 *ppos, len, flags);
 
 	if (!fuse_backing_io_start(in))
 		return fuse_backing_revoked_splice_read(in, ppos, pipe, len,
 							flags);
-	/* one at a time: the pipe is locked, or its only user's */
-	fuse_backing_trace(fuse_passthrough_splice_enter, file_inode(in),
-			   id_of(in), pipe, *ppos, len);
-	ret = fuse_backing_splice_read(in, ppos, pipe, len, flags);
-	fuse_backing_trace(fuse_passthrough_splice_exit, file_inode(in),
-			   id_of(in), pipe, ret);
-	fuse_backing_io_end(in);
-	return ret;
+	return fuse_backing_splice_read(in, ppos, pipe, len, flags);
 }
 
 /**
@@ -160,26 +122,29 @@ ssize_t fuse_passthrough_splice_write(struct pipe_inode_info *pipe,
 static int call_mmap_of(struct file *file, struct vm_area_struct *vma)
 {
 	struct fuse_file *ff = file->private_data;
+	struct fuse_passthrough *pt = ff->passthrough;
 	struct backing_file_ctx ctx = {
-		.cred = ff->fb->cred,
+		.cred = pt->fb->cred,
 		.user_file = file,
 		.accessed = fuse_backing_accessed,
 	};
 
 	if (vma_is_shared_maywrite(vma))
 		fuse_inode_backing_store(ff, get_fuse_inode(file_inode(file)));
-	return backing_file_mmap(ff->passthrough, vma, &ctx);
+	return backing_file_mmap(pt->file, vma, &ctx);
 }
 
-/* Returns 1 if the backing file was just taken away */
-static int map_backing(struct file *file, struct vm_area_struct *vma)
+/* @taken: the backing file was just taken away, and nothing was done */
+static int map_backing(struct file *file, struct vm_area_struct *vma,
+		       bool *taken)
 {
 	struct fuse_backing_mapped *mapped;
 	int err;
 
+	*taken = false;
 	err = fuse_backing_may_mmap(file->private_data, vma) ?:
-	      fuse_backing_map_start(file, &mapped);
-	if (err)
+	      fuse_backing_map_start(file, &mapped, taken);
+	if (err || *taken)
 		return err;
 	err = call_mmap_of(file, vma);
 	fuse_backing_map_end(mapped, file, err ? NULL : vma->vm_file);
@@ -197,20 +162,21 @@ static int map_backing(struct file *file, struct vm_area_struct *vma)
  */
 ssize_t fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	int err = 1;
+	bool taken = true;
+	int err = 0;
 
 	pr_debug("%s: file=0x%p, start=%lu, end=%lu\n", __func__, file,
 		 vma->vm_start, vma->vm_end);
 
 	if (fuse_backing_io_start(file)) {
-		err = map_backing(file, vma);
-		if (err <= 0)
+		err = map_backing(file, vma, &taken);
+		if (!taken)
 			fuse_backing_trace(fuse_passthrough_mmap,
 					   file_inode(file), id_of(file), vma,
 					   err);
 		fuse_backing_io_end(file);
 	}
-	return err > 0 ? fuse_backing_revoked_mmap(file, vma) : err;
+	return taken ? fuse_backing_revoked_mmap(file, vma) : err;
 }
 
 /**
@@ -228,19 +194,19 @@ ssize_t fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma)
  */
 int fuse_passthrough_open(struct file *file, int backing_id)
 {
-	struct fuse_file *ff = file->private_data;
 	int err = fuse_backing_open_file(file, backing_id);
 
 	pr_debug("%s: backing_id=%d, err=%i\n", __func__, backing_id, err);
 	fuse_backing_trace(fuse_passthrough_open, file, backing_id,
-			   ff->passthrough, !ff->local, err);
+			   err ? NULL : fuse_passthrough_of(file)->file,
+			   !fuse_backing_is_local(file), err);
 	return err;
 }
 
 /**
  * fuse_passthrough_release - undo fuse_passthrough_open()
  * @ff: file data of the FUSE file
- * @fi: its inode
+ * @fi: its inode, or %NULL
  *
  * The backing file is closed before the mapping is given up, both before this
  * returns: afterwards the FUSE file doesn't pin the backing filesystem.  If the
@@ -252,5 +218,7 @@ void fuse_passthrough_release(struct fuse_file *ff, struct fuse_inode *fi)
 {
 	pr_debug("%s: ff=0x%p\n", __func__, ff);
 
-	fuse_backing_leave(ff, fi);
+	/* none on the error path of fuse_create_open(), which opens nothing */
+	if (fi)
+		fuse_backing_leave(ff, fi);
 }
