@@ -9,7 +9,7 @@
  * run if it ever sees a handle that it did not give out.
  *
  * The tests are in the order of the table in
- * Documentation/filesystems/fuse/fuse-backing-table.rst.
+ * Documentation/filesystems/fuse/fuse-backing-servers.rst.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
