@@ -26,6 +26,9 @@
 #include "fuzz.h"
 #include "fuzz_extents.h"
 #include "fuzz_model.h"
+#include "fuzz_model_extents.h"
+#include "fuzz_model_ids.h"
+#include "fuzz_model_sets.h"
 #include "scratch.h"
 
 #define SOME_EXTENTS	6

@@ -2,6 +2,8 @@
 /*
  * What a mount's table of backing files must look like, for the fuzzer.
  *
+ * Functions on it are in fuzz_model_*.h, one subject each.
+ *
  * A server's names are numbered from 0 on; the node id of the first is
  * MODEL_FIRST_NODE, and all have generation 0.
  */
@@ -28,8 +30,6 @@
 #define MODEL_WRITE	FUSE_BACKING_WRITE
 #define MODEL_APPEND	4	/* a descriptor with O_APPEND; a file with +a */
 
-struct backing_files;
-
 struct model_mapping {
 	bool in_table;
 	bool closed;		/* the id is not good for opens any more */
@@ -44,12 +44,6 @@ struct model_mapping {
 	__u32 pins;		/* files that were mmapped, and are open or mapped */
 	__u32 pins_of[MODEL_NODES];
 	__u32 removed_at;	/* value of handed_out then */
-};
-
-/* What is the matter with a backing file when somebody names extents of it. */
-struct model_file {
-	__u64 size;
-	bool append_only;	/* with chattr +a */
 };
 
 enum model_set_kind {
@@ -111,91 +105,5 @@ struct model {
 	bool aborted;
 	bool settling;		/* a worker may still be taking files out */
 };
-
-void model_init(struct model *m, unsigned int limit);
-
-/* Is @id good for an open, or to be attached? */
-bool model_live(const struct model *m, int id);
-
-/* The result of registering a file that is fit: 0 (an id), or -errno. */
-int model_register_result(const struct model *m);
-
-/* NULL, or what is wrong with the @id that the kernel gave. */
-const char *model_registered(struct model *m, int id,
-			     const struct model_mapping *map);
-
-void model_close(struct model *m, int id);
-void model_close_all(struct model *m);
-
-/* The kernel got to know the inode of @name. */
-void model_look_up(struct model *m, unsigned int name);
-
-/* An open FUSE file of @name; a reply that named @id, after all it led to. */
-void model_open(struct model *m, int id, unsigned int name);
-void model_release(struct model *m, int id, unsigned int name);
-void model_claim(struct model *m, int id);
-
-/* An open file of @name is mapped for the first time, on @id; and is gone. */
-void model_pin(struct model *m, int id, unsigned int name);
-void model_unpin(struct model *m, int id, unsigned int name);
-void model_evict(struct model *m, unsigned int name);
-void model_abort(struct model *m);
-
-/* What becomes of these: 0 or -errno. */
-int model_attach(struct model *m, const struct fuse_backing_attach *args);
-int model_detach(struct model *m, const struct fuse_backing_detach *args);
-
-/* @extent is what args->extents points to, @file says what is registered. */
-int model_set_extents(struct model *m, const struct fuse_backing_extents *args,
-		      const struct fuse_backing_extent *extent,
-		      const struct model_file *file);
-
-/*
- * The extents that an open of @name may use without the server, or NULL; may the
- * inode have such a file beside those that are open, or one without passthrough;
- * and an open file of @name that has them.
- */
-struct model_set *model_extents(const struct model *m, unsigned int name,
-				int flags);
-bool model_fits_extents(const struct model *m, unsigned int name);
-void model_open_extents(struct model *m, struct model_set *set,
-			unsigned int name);
-void model_release_extents(struct model *m, struct model_set *set,
-			   unsigned int name);
-
-/* What the node's size is now: if it became longer, extents end at the old one. */
-void model_see_size(struct model_set *set, __u64 size);
-
-/* The extent that @pos is in, or NULL; *len is set to how far that is true. */
-const struct fuse_backing_extent *
-model_find_extent(const struct model_set *set, __u64 pos, __u64 *len);
-
-/*
- * The id that an open of @name may use without the server, 0 if there is none;
- * and may the inode have such a file beside those that are open?
- */
-int model_attached(const struct model *m, unsigned int name, int flags);
-bool model_fits(const struct model *m, unsigned int name, int id);
-
-/* NULL, or what is wrong with what the control filesystem lists. */
-const char *model_differs(const struct model *m,
-			  const struct backing_files *files);
-
-/*
- * The same for what FUSE_DEV_IOC_BACKING_LIST lists: this is to be the entry
- * with the least id from @start on.
- */
-const char *model_entry_differs(const struct model *m, __u32 start,
-				const struct fuse_backing_entry *entry);
-
-/* The least id from @start on that is to be listed; 0 if there is none. */
-__u32 model_next(const struct model *m, __u32 start);
-
-/*
- * What an open with these flags comes to, as far as modes and permissions go,
- * if @rights are what the server may do with the file: 0 or -errno.
- */
-int model_permission(const struct model_mapping *map, __u8 rights, int flags,
-		     bool *append_only);
 
 #endif /* FUZZ_MODEL_H */

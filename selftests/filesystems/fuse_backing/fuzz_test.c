@@ -50,6 +50,11 @@
 #include "fuzz.h"
 #include "fuzz_extents.h"
 #include "fuzz_model.h"
+#include "fuzz_model_attach.h"
+#include "fuzz_model_ids.h"
+#include "fuzz_model_list.h"
+#include "fuzz_model_nodes.h"
+#include "fuzz_model_opens.h"
 #include "scratch.h"
 #include "wait_until.h"
 
