@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the fuzzer's operations have in common: mounts, clients, random numbers.
+ * What the fuzzer's operations have in common: mounts, their clients, and what
+ * was found out.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -22,6 +23,10 @@
 #define MOUNTS		3
 #define CLIENTS		32
 #define DESCRIPTORS	96
+
+#define OWNER		1000	/* of the mounts: a uid and a gid */
+#define SOFT_LIMIT	256	/* RLIMIT_NOFILE */
+#define HARD_LIMIT	400
 
 /*
  * Each file starts with its own number, and all of its words say where they
@@ -55,6 +60,8 @@ static_assert(NAMES <= MODEL_NODES);
 extern const char * const names[NAMES];
 extern const __u8 rights[FILES];
 
+extern const char * const mountpoints[MOUNTS];
+
 struct descriptor {
 	int fd;
 	int result;		/* of registering it: 0 if it is fit */
@@ -79,13 +86,6 @@ struct client {
 	char *map;
 	bool mapped;		/* that is of the backing file, or the extents */
 	bool pinned;		/* it was so, and the backing file is not gone */
-};
-
-/* What an open is to be answered with. */
-struct reply {
-	int error;
-	int id;
-	__u32 flags;
 };
 
 struct fuzz_mount {
@@ -131,29 +131,7 @@ extern __u64 seed;
 	session.failed = true;						\
 } while (0)
 
-__u32 random_u32(void);
-__u32 below(__u32 n);
-bool chance(__u32 percent);
-
-/* An id that is likely to mean something, a node, and what to attach it for. */
-int random_id(const struct fuzz_mount *mount);
-void random_node(__u64 *node, __u64 *generation);
-__u32 random_attach_flags(void);
-
-/* One descriptor of a connection that has several, or -1 if it was lost. */
-int random_dev(const struct fuzz_mount *mount);
-
 /* 0 or -errno */
 int do_ioctl(int dev, unsigned long cmd, const void *args);
-
-struct reply random_reply(const struct fuzz_mount *mount, int name);
-void set_reply(struct fuse_server_file *file, const struct reply *r);
-
-bool may_read(const struct client *c);
-bool may_write(const struct client *c);
-bool has_no_handle(const struct client *c);
-void client_mapped(struct client *c, void *map);
-void client_unmap(struct client *c);
-void client_flags(struct client *c);
 
 #endif /* FUZZ_H */

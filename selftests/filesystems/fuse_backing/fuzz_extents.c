@@ -24,11 +24,15 @@
 
 #include "fuse_server.h"
 #include "fuzz.h"
+#include "fuzz_clients.h"
 #include "fuzz_extents.h"
 #include "fuzz_model.h"
 #include "fuzz_model_extents.h"
 #include "fuzz_model_ids.h"
 #include "fuzz_model_sets.h"
+#include "fuzz_names.h"
+#include "fuzz_random.h"
+#include "fuzz_replies.h"
 #include "scratch.h"
 
 #define SOME_EXTENTS	6
@@ -285,15 +289,6 @@ static bool can_stat(const struct fuzz_mount *mount, int name)
 {
 	return mount->model.node[name].known && name < CREATED &&
 	       !(mount->dropped & 1U << name) && !mount->model.aborted;
-}
-
-static int stat_name(const struct fuzz_mount *mount, int name, struct stat *st)
-{
-	char path[PATH_MAX + FUSE_SERVER_NAME];
-
-	snprintf(path, sizeof(path), "%s/%s", mount->srv.mountpoint,
-		 names[name]);
-	return stat(path, st);
 }
 
 /* A lookup would tell the kernel nothing: the server's file is as it was. */
