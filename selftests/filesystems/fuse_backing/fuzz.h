@@ -24,6 +24,9 @@
 #define CLIENTS		32
 #define DESCRIPTORS	96
 
+#define WRITE_EXTENT	FUSE_BACKING_EXTENT_WRITE
+#define HOLE_EXTENT	FUSE_BACKING_EXTENT_HOLE
+
 #define OWNER		1000	/* of the mounts: a uid and a gid */
 #define SOFT_LIMIT	256	/* RLIMIT_NOFILE */
 #define HARD_LIMIT	400

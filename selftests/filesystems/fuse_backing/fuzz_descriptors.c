@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "fuse_server.h"
 #include "fuzz.h"
@@ -100,4 +101,27 @@ void add_descriptors_of(struct fuzz_mount *mount)
 		 names[PLAIN]);
 	add_bad(open(path, O_PATH | O_CLOEXEC), -ELOOP);
 	add_bad(open(mount->srv.mountpoint, O_RDONLY | O_CLOEXEC), -EISDIR);
+}
+
+int descriptor_to_read(int file)
+{
+	for (int i = 0; i < session.descriptors; i++) {
+		const struct descriptor *d = &session.descriptor[i];
+
+		if (!d->result && d->file == file && d->mode & MODEL_READ)
+			return d->fd;
+	}
+	fail("\"%s\" is nowhere open", names[file]);
+	return -1;
+}
+
+off_t file_size(int file)
+{
+	struct stat st;
+
+	if (fstat(descriptor_to_read(file), &st) < 0) {
+		fail("fstat of \"%s\": errno %d", names[file], errno);
+		return 0;
+	}
+	return st.st_size;
 }

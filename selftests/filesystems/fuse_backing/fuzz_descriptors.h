@@ -5,6 +5,8 @@
 #ifndef FUZZ_DESCRIPTORS_H
 #define FUZZ_DESCRIPTORS_H
 
+#include <sys/types.h>
+
 struct fuzz_mount;
 
 /* What root opens, and the server could not. */
@@ -15,5 +17,9 @@ void add_special_descriptors(void);
 
 /* The mount's own files, which are stacked too deeply to pass through. */
 void add_descriptors_of(struct fuzz_mount *mount);
+
+/* One that reads this file, or -1; and how large that is. */
+int descriptor_to_read(int file);
+off_t file_size(int file);
 
 #endif /* FUZZ_DESCRIPTORS_H */

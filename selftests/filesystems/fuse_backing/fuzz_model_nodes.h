@@ -12,8 +12,8 @@ struct model_node;
 struct model_set;
 
 /*
- * The inode that a server means, if the kernel knows it, or NULL. Only half of a
- * generation ever gets to the kernel.
+ * The inode that a server means, if the kernel knows it, or NULL. Only half of
+ * a generation ever gets to the kernel.
  */
 struct model_node *model_find_node(struct model *m, __u64 node,
 				   __u64 generation);

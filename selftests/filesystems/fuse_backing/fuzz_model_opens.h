@@ -21,8 +21,8 @@ int model_attached(const struct model *m, unsigned int name, int flags);
 bool model_fits(const struct model *m, unsigned int name, int id);
 
 /*
- * The extents that an open of @name may use without the server, or NULL; and may
- * the inode have such a file beside those that are open, or one without
+ * The extents that an open of @name may use without the server, or NULL; and
+ * may the inode have such a file beside those that are open, or one without
  * passthrough?
  */
 struct model_set *model_extents(const struct model *m, unsigned int name,

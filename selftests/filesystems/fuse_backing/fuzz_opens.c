@@ -11,7 +11,7 @@
 #include "fuse_server.h"
 #include "fuzz.h"
 #include "fuzz_clients.h"
-#include "fuzz_extents.h"
+#include "fuzz_extents_io.h"
 #include "fuzz_files.h"
 #include "fuzz_model.h"
 #include "fuzz_model_ids.h"

@@ -22,8 +22,8 @@ bool is_local_open(const struct fuzz_mount *mount, int name, int flags,
 		   int *result, bool *append_only);
 
 /*
- * An open of the server's ended as @got: is that right? Who has it, if it is, or
- * NULL.
+ * An open of the server's ended as @got: is that right? Who has it, if it is,
+ * or NULL.
  */
 struct client *judge_open(struct fuzz_mount *mount, int name, int flags,
 			  const struct reply *r, int got);

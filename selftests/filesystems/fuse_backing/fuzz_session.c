@@ -19,11 +19,11 @@
 #include "fuzz.h"
 #include "fuzz_clients.h"
 #include "fuzz_descriptors.h"
-#include "fuzz_extents.h"
 #include "fuzz_model.h"
 #include "fuzz_model_ids.h"
 #include "fuzz_ops.h"
 #include "fuzz_session.h"
+#include "fuzz_sizes.h"
 #include "fuzz_table.h"
 #include "scratch.h"
 
@@ -162,7 +162,7 @@ void session_run(unsigned long ops, int to, int from)
 		fail("start: %d", err);
 	for (unsigned long i = 0; i < ops && !session.failed; i++) {
 		one_op();
-		extents_see_sizes();
+		see_sizes();
 		session.op++;
 		totals->done++;
 	}
