@@ -26,13 +26,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "backing.h"
 #include "extents.h"
 #include "index.h"
+#include "session.h"
 #include "tree.h"
 #include "unpack.h"
 
@@ -565,32 +565,21 @@ static const struct fuse_opt options[] = {
 	FUSE_OPT_END
 };
 
-static int take_archive(void *data, const char *arg, int key,
-			struct fuse_args *args)
+static void parse(struct session *session)
 {
-	(void)data;
-	(void)args;
-	if (key != FUSE_OPT_KEY_NONOPT || server.path)
-		return 1;
-	server.path = strdup(arg);
-	return 0;
-}
-
-static void parse(struct fuse_args *args, struct fuse_cmdline_opts *opts)
-{
-	if (fuse_opt_parse(args, &server, options, take_archive) ||
-	    fuse_parse_cmdline(args, opts))
-		exit(EXIT_FAILURE);
-	if (opts->show_help)
+	session_parse(session, &server, options);
+	if (session->opts.show_help)
 		help();
-	if (opts->show_version) {
+	if (session->opts.show_version) {
 		fuse_lowlevel_version();
 		exit(EXIT_SUCCESS);
 	}
-	if (!server.path || !opts->mountpoint)
+	if (!session->source || !session->opts.mountpoint)
 		errx(EXIT_FAILURE, "which archive, and where? See --help");
+	server.path = session->source;
 	/* the kernel, not we, decides who may do what */
-	fuse_opt_add_arg(args, "-oro,default_permissions,subtype=tarfs");
+	fuse_opt_add_arg(&session->args,
+			 "-oro,default_permissions,subtype=tarfs");
 }
 
 static void open_archive(void)
@@ -620,19 +609,6 @@ static void make_index(void)
 		      server.archive.st_size);
 }
 
-/*
- * How many files may wait for their extents: all that a directory's listing
- * names. The thread of the mount gets this limit.
- */
-static void raise_limit(void)
-{
-	struct rlimit limit;
-
-	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 /* Answer INIT while standard error is still there to complain on */
 static int start(void)
 {
@@ -651,46 +627,18 @@ static int start(void)
 	return 0;
 }
 
-static int serve(const struct fuse_cmdline_opts *opts)
-{
-	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	int res;
-
-	res = opts->singlethread ? fuse_session_loop(server.session) :
-				   fuse_session_loop_mt(server.session, config);
-	fuse_loop_cfg_destroy(config);
-	return res;
-}
-
 int main(int argc, char **argv)
 {
-	struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
-	struct fuse_cmdline_opts opts;
-	int res = EXIT_FAILURE;
+	struct session session = { .args = FUSE_ARGS_INIT(argc, argv) };
 
-	parse(&args, &opts);
-	raise_limit();
+	parse(&session);
+	/*
+	 * How many files may wait for their extents: all that a directory's
+	 * listing names.
+	 */
+	session_raise_limit();
 	open_archive();
 	make_index();
-	server.session = fuse_session_new(&args, &operations,
-					  sizeof(operations), NULL);
-	if (!server.session)
-		return EXIT_FAILURE;
-	if (fuse_set_signal_handlers(server.session))
-		goto out_destroy;
-	if (fuse_session_mount(server.session, opts.mountpoint))
-		goto out_handlers;
-	if (start())
-		goto out_unmount;
-	fuse_daemonize(opts.foreground);
-	res = serve(&opts) ? EXIT_FAILURE : EXIT_SUCCESS;
-out_unmount:
-	fuse_session_unmount(server.session);
-out_handlers:
-	fuse_remove_signal_handlers(server.session);
-out_destroy:
-	fuse_session_destroy(server.session);
-	fuse_opt_free_args(&args);
-	free(opts.mountpoint);
-	return res;
+	server.session = session_new(&session, &operations);
+	return session_run(&session, start);
 }

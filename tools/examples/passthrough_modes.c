@@ -20,7 +20,7 @@
  * open files of many inodes need a large `ulimit -Hn`.
  *
  * What is about passthrough is in the first half of this file, see "Modes"; the
- * other is what any server on libfuse's low-level API does.
+ * other, and session.c, is what any server on libfuse's low-level API does.
  */
 
 #define FUSE_USE_VERSION 317
@@ -36,11 +36,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "backing.h"
+#include "session.h"
 
 #define BUCKETS	65536
 
@@ -77,7 +77,6 @@ static struct server {
 	uint64_t generation;
 	enum mode mode;
 	char *mode_name;
-	char *source;
 	double timeout;
 } server = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -851,17 +850,6 @@ static const struct fuse_opt options[] = {
 	FUSE_OPT_END
 };
 
-static int take_source(void *data, const char *arg, int key,
-		       struct fuse_args *args)
-{
-	(void)data;
-	(void)args;
-	if (key != FUSE_OPT_KEY_NONOPT || server.source)
-		return 1;
-	server.source = strdup(arg);
-	return 0;
-}
-
 static enum mode mode_by_name(const char *name)
 {
 	for (enum mode mode = 0; mode < MODES; mode++)
@@ -870,70 +858,30 @@ static enum mode mode_by_name(const char *name)
 	errx(EXIT_FAILURE, "mode is none, id, open or inode, not %s", name);
 }
 
-static void parse(struct fuse_args *args, struct fuse_cmdline_opts *opts)
+static void parse(struct session *session)
 {
-	if (fuse_opt_parse(args, &server, options, take_source) ||
-	    fuse_parse_cmdline(args, opts))
-		exit(EXIT_FAILURE);
-	if (!server.source || !opts->mountpoint)
+	session_parse(session, &server, options);
+	if (!session->source || !session->opts.mountpoint)
 		errx(EXIT_FAILURE, "usage: passthrough_modes [-o mode=MODE] SOURCE MOUNTPOINT");
 	if (server.mode_name)
 		server.mode = mode_by_name(server.mode_name);
 	/* the kernel, not we, decides who may do what */
-	fuse_opt_add_arg(args, "-odefault_permissions");
-}
-
-/* A descriptor for each node; the thread of the mount gets this limit, too */
-static void raise_limit(void)
-{
-	struct rlimit limit;
-
-	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static int serve(const struct fuse_cmdline_opts *opts)
-{
-	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	int res;
-
-	res = opts->singlethread ? fuse_session_loop(server.session) :
-				   fuse_session_loop_mt(server.session, config);
-	fuse_loop_cfg_destroy(config);
-	return res;
+	fuse_opt_add_arg(&session->args, "-odefault_permissions");
 }
 
 int main(int argc, char **argv)
 {
-	struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
-	struct fuse_cmdline_opts opts;
-	int res = EXIT_FAILURE;
+	struct session session = { .args = FUSE_ARGS_INIT(argc, argv) };
 
-	parse(&args, &opts);
-	raise_limit();
+	parse(&session);
+	/* a descriptor for each node */
+	session_raise_limit();
 	/* the kernel has applied the client's */
 	umask(0);
-	server.root.fd = open(server.source,
+	server.root.fd = open(session.source,
 			      O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (server.root.fd < 0)
-		err(EXIT_FAILURE, "%s", server.source);
-	server.session = fuse_session_new(&args, &operations,
-					  sizeof(operations), NULL);
-	if (!server.session)
-		return EXIT_FAILURE;
-	if (fuse_set_signal_handlers(server.session))
-		goto out_destroy;
-	if (fuse_session_mount(server.session, opts.mountpoint))
-		goto out_handlers;
-	fuse_daemonize(opts.foreground);
-	res = serve(&opts) ? EXIT_FAILURE : EXIT_SUCCESS;
-	fuse_session_unmount(server.session);
-out_handlers:
-	fuse_remove_signal_handlers(server.session);
-out_destroy:
-	fuse_session_destroy(server.session);
-	fuse_opt_free_args(&args);
-	free(opts.mountpoint);
-	return res;
+		err(EXIT_FAILURE, "%s", session.source);
+	server.session = session_new(&session, &operations);
+	return session_run(&session, NULL);
 }
