@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backing_ioctl.h"
 #include "idle.h"
 #include "mappings.h"
 #include "memory.h"

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "backing.h"
+#include "backing_ioctl.h"
 #include "mount.h"
 #include "record.h"
 

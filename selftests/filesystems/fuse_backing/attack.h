@@ -11,22 +11,16 @@
  * Clients open files either with an id in the server's reply or, without asking
  * the server, with what is attached.
  *
- * To be included after harness.h.
+ * Tests include it after harness.h.
  */
 #ifndef ATTACK_H
 #define ATTACK_H
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "creds.h"
+#include <linux/types.h>
+
 #include "env.h"
 #include "reject_trace.h"
 
@@ -38,8 +32,10 @@
 #define SEED_ROOT	2	/* "root": root's, 0644 */
 #define SEED_SECRET	3	/* "secret": root's, 0600 */
 
-static const struct creds owner = { .uid = OWNER, .gid = OWNER };
-static const struct creds stranger = { .uid = STRANGER, .gid = STRANGER };
+struct creds;
+
+extern const struct creds owner;
+extern const struct creds stranger;
 
 struct attack {
 	struct env env;
@@ -49,83 +45,195 @@ struct attack {
 	bool attached;		/* files are opened on what is attached */
 };
 
-static inline int attack_files(void)
-{
-	int err = scratch_owned("own", FILE_SIZE, SEED_OWN, OWNER, 0644);
+/**
+ * attack_prepare() - The backing files and the tracepoint
+ * @attack: all zeroes, but for @attached
+ * @fs: where the backing files are
+ *
+ * Comes first, as root; what else takes root comes between this and the server.
+ *
+ * Return: 0; -EOPNOTSUPP if the system lacks something; or -errno.
+ */
+int attack_prepare(struct attack *attack, enum scratch_fs fs);
 
-	if (!err)
-		err = scratch_owned("root", FILE_SIZE, SEED_ROOT, 0, 0644);
-	if (!err)
-		err = scratch_owned("secret", FILE_SIZE, SEED_SECRET, 0, 0600);
-	return err;
-}
+/**
+ * attack_serve() - The server, and with @userns the end of being root
+ * @attack: prepared
+ * @userns: become root of a user namespace, and mount in there
+ * @opts: the directories are scratch.h's unless they are told
+ *
+ * Return: 0; -EOPNOTSUPP without passthrough; or -errno.
+ */
+int attack_serve(struct attack *attack, bool userns,
+		 const struct fuse_server_opts *opts);
 
-/* First, as root; what else takes root comes between this and the server. */
-static inline int attack_prepare(struct attack *attack, enum scratch_fs fs)
-{
-	int err;
+/**
+ * attack_setup() - attack_prepare() and attack_serve() with nothing between them
+ * @attack: all zeroes, but for @attached
+ * @fs: where the backing files are
+ * @userns: become root of a user namespace, and mount in there
+ *
+ * Return: as these do.
+ */
+int attack_setup(struct attack *attack, enum scratch_fs fs, bool userns);
 
-	attack->srv = &attack->env.srv;
-	if (geteuid())
-		return -EOPNOTSUPP;
-	err = scratch_setup(&attack->env.scratch, fs);
-	if (!err)
-		err = attack_files();
-	if (!err)
-		err = reject_trace_start(&attack->trace);
-	return err;
-}
+/**
+ * attack_teardown() - The end of it, in whatever state the test left it
+ * @attack: prepared
+ */
+void attack_teardown(struct attack *attack);
 
-static inline int attack_enter_userns(void)
-{
-	int err = creds_set(&owner);
+/**
+ * attack_enter_userns() - Become the owner, as root of a user namespace
+ *
+ * For good: the calling process is nobody else any more.
+ *
+ * Return: 0 or -errno.
+ */
+int attack_enter_userns(void);
 
-	return err ?: creds_enter_userns();
-}
+/**
+ * attack_register() - The server registers a descriptor, wherever that comes from
+ * @attack: set up
+ * @fd: what it registers
+ *
+ * Return: an id or -errno.
+ */
+int attack_register(struct attack *attack, int fd);
 
-/* Second: the server, and with @userns the end of being root. */
-static inline int attack_serve(struct attack *attack, bool userns,
-			       const struct fuse_server_opts *opts)
-{
-	static const char * const names[] = { "own", "root", "secret" };
-	struct fuse_server_opts o = *opts;
-	int err = 0;
+/**
+ * attack_register_path() - The same with a file that the server opens
+ * @attack: set up
+ * @path: of the file
+ * @flags: of open(2)
+ *
+ * Return: an id or -errno, also of the open.
+ */
+int attack_register_path(struct attack *attack, const char *path, int flags);
 
-	attack->userns = userns;
-	if (userns)
-		err = attack_enter_userns();
-	else
-		o.uid = OWNER;
-	if (!o.mountpoint)
-		o.mountpoint = SCRATCH_FUSE;
-	if (!o.backing)
-		o.backing = SCRATCH_BACKING;
-	if (!err)
-		err = fuse_server_start(attack->srv, &o);
-	for (unsigned int i = 0; i < 3 && !err; i++)
-		if (!fuse_server_add(attack->srv, names[i]))
-			err = -ENOSPC;
-	if (!err && !attack->srv->sh->passthrough)
-		err = -EOPNOTSUPP;
-	return err;
-}
+/* What attack_do_register_path() takes. */
+struct attack_path {
+	int dev;
+	const char *path;
+	int flags;
+};
 
-static inline int attack_setup(struct attack *attack, enum scratch_fs fs,
-			       bool userns)
-{
-	static const struct fuse_server_opts opts;
-	int err = attack_prepare(attack, fs);
+/**
+ * attack_do_register_path() - The same as whoever calls, for creds_call()
+ * @arg: a struct attack_path
+ *
+ * Return: an id or -errno.
+ */
+int attack_do_register_path(void *arg);
 
-	return err ?: attack_serve(attack, userns, &opts);
-}
+/**
+ * attack_attach() - The server attaches, for all that a client may ask for
+ * @attack: set up
+ * @node: the number that the kernel has for the file
+ * @id: of the mapping
+ *
+ * Return: 0 or -errno.
+ */
+int attack_attach(struct attack *attack, __u64 node, int id);
 
-static inline void attack_teardown(struct attack *attack)
-{
-	env_teardown(&attack->env);
-	reject_trace_stop(&attack->trace);
-}
+/**
+ * attack_file() - The server's entry of a file
+ * @attack: set up
+ * @name: of a file that there is
+ *
+ * Return: what the test says in it is what the server answers.
+ */
+struct fuse_server_file *attack_file(struct attack *attack, const char *name);
 
-/* For a fixture's setup, which is to end if this says false. */
+/**
+ * attack_use() - From now on, a file is opened on this mapping
+ * @attack: set up; @attached says whether by a reply or by what is attached
+ * @name: of the file
+ * @id: of the mapping
+ *
+ * Return: 0 or -errno, of the attaching.
+ */
+int attack_use(struct attack *attack, const char *name, int id);
+
+/**
+ * attack_open() - open(2) through the mount, on this mapping
+ * @attack: set up
+ * @name: of the file
+ * @flags: of open(2)
+ * @id: of the mapping
+ *
+ * Return: a descriptor or -errno; -EPROTO if the server was asked and shouldn't
+ * have been, or the other way round.
+ */
+int attack_open(struct attack *attack, const char *name, int flags, int id);
+
+/**
+ * attack_try_open() - The same for "own", which is closed at once
+ * @attack: set up
+ * @id: of the mapping
+ * @flags: of open(2)
+ *
+ * Return: 0 or -errno.
+ */
+int attack_try_open(struct attack *attack, int id, int flags);
+
+/**
+ * attack_rejected() - Did the tracepoint say that this was refused?
+ * @attack: set up
+ * @id: of the mapping, 0 where there was none yet
+ * @err: what it was refused with, negative
+ * @reason: as the tracepoint has it
+ *
+ * Return: true if so, at any time since attack_prepare().
+ */
+bool attack_rejected(struct attack *attack, int id, int err, const char *reason);
+
+/**
+ * attack_untouched() - Is the file in the backing filesystem as it was made?
+ * @name: of the file
+ * @seed: what it was made with, SEED_*
+ *
+ * Return: 0; -EFBIG if the size is another; -EILSEQ if the bytes are; or -errno.
+ */
+int attack_untouched(const char *name, unsigned int seed);
+
+/**
+ * attack_reads() - Does reading give what the file was made with?
+ * @fd: open for reading
+ * @seed: what it was made with, SEED_*
+ *
+ * Return: 0; -EIO if not all can be read; -EILSEQ if the bytes are others.
+ */
+int attack_reads(int fd, unsigned int seed);
+
+/**
+ * attack_execute() - Run a program
+ * @path: of the program
+ *
+ * Return: its exit status, or errno of what kept it from running, negative.
+ */
+int attack_execute(const char *path);
+
+/**
+ * attack_map_exec() - Map a program's first page, to be executed
+ * @fd: of the program
+ * @flags: of mmap(2)
+ * @later: by mprotect(2) of what was mapped to be read only
+ *
+ * Return: 0 or -errno.
+ */
+int attack_map_exec(int fd, int flags, bool later);
+
+/* Only one object of a program, the test itself, can include the harness. */
+#ifdef HARNESS_H
+
+/**
+ * attack_ready() - For a fixture's setup, which is to end if this says false
+ * @_metadata: of the test, which is skipped for -EOPNOTSUPP and else fails
+ * @err: what attack_setup() returned, or the two that it is made of
+ *
+ * Return: true if all is there.
+ */
 static inline bool attack_ready(struct __test_metadata *_metadata, int err)
 {
 	if (err == -EOPNOTSUPP)
@@ -135,193 +243,6 @@ static inline bool attack_ready(struct __test_metadata *_metadata, int err)
 	return true;
 }
 
-/* The server registers a descriptor, wherever that comes from. */
-static inline int attack_register(struct attack *attack, int fd)
-{
-	if (attack->userns)
-		return fuse_backing_open(attack->srv->fd, fd);
-	return creds_register(&owner, attack->srv->fd, fd);
-}
-
-struct attack_path {
-	int dev;
-	const char *path;
-	int flags;
-};
-
-static inline int attack_do_register_path(void *arg)
-{
-	const struct attack_path *p = arg;
-
-	return fuse_backing_open_path(p->dev, p->path, p->flags);
-}
-
-/* The same with a file that the server opens. */
-static inline int attack_register_path(struct attack *attack,
-				       const char *path, int flags)
-{
-	struct attack_path p = { attack->srv->fd, path, flags };
-
-	if (attack->userns)
-		return attack_do_register_path(&p);
-	return creds_call(&owner, attack_do_register_path, &p);
-}
-
-struct attack_attach {
-	int dev;
-	__u64 node;
-	int id;
-	__u32 flags;
-};
-
-static inline int attack_do_attach(void *arg)
-{
-	const struct attack_attach *a = arg;
-
-	return fuse_backing_attach(a->dev, a->node, 0, a->id, a->flags);
-}
-
-/* The server attaches @id to @node, for all that a client may ask for. */
-static inline int attack_attach(struct attack *attack, __u64 node, int id)
-{
-	struct attack_attach a = {
-		.dev = attack->srv->fd,
-		.node = node,
-		.id = id,
-		.flags = FUSE_BACKING_READ | FUSE_BACKING_WRITE,
-	};
-
-	if (attack->userns)
-		return attack_do_attach(&a);
-	return creds_call(&owner, attack_do_attach, &a);
-}
-
-static inline struct fuse_server_file *attack_file(struct attack *attack,
-						   const char *name)
-{
-	struct fuse_server_file *file = attack->srv->sh->file;
-
-	while (strcmp(file->name, name))
-		file++;
-	return file;
-}
-
-/* From now on, @name is opened on the mapping @id. */
-static inline int attack_use(struct attack *attack, const char *name, int id)
-{
-	struct fuse_server_file *file = attack_file(attack, name);
-	__u64 node = fuse_server_node(attack->srv, file);
-	char path[PATH_MAX + 32];
-	struct stat st;
-
-	if (!attack->attached) {
-		file->backing_id = id;
-		file->open_flags |= FOPEN_PASSTHROUGH;
-		return 0;
-	}
-	snprintf(path, sizeof(path), "%s/%s", attack->srv->mountpoint, name);
-	if (stat(path, &st) < 0)
-		return -errno;
-	fuse_backing_detach(attack->srv->fd, node, 0, 0);
-	return attack_attach(attack, node, id);
-}
-
-/*
- * open(2) of @name through the mount, on the mapping @id: a descriptor or
- * -errno; -EPROTO if the server was asked and shouldn't have been, or the other
- * way round.
- */
-static inline int attack_open(struct attack *attack, const char *name,
-			      int flags, int id)
-{
-	__u32 opens = fuse_server_ops(attack->srv, FUSE_OPEN);
-	int err = attack_use(attack, name, id);
-	int fd;
-
-	if (err)
-		return err;
-	fd = fuse_server_open(attack->srv, name, flags);
-	opens = fuse_server_ops(attack->srv, FUSE_OPEN) - opens;
-	if (opens == !attack->attached)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -EPROTO;
-}
-
-/* The same for "own", which is closed at once. */
-static inline int attack_try_open(struct attack *attack, int id, int flags)
-{
-	int fd = attack_open(attack, "own", flags, id);
-
-	if (fd < 0)
-		return fd;
-	close(fd);
-	return 0;
-}
-
-static inline bool attack_rejected(struct attack *attack, int id, int err,
-				   const char *reason)
-{
-	return reject_trace_has(&attack->trace, attack->srv->dev, id, err,
-				reason);
-}
-
-/* Is the file in the backing filesystem as it was made? */
-static inline int attack_untouched(const char *name, unsigned int seed)
-{
-	static char want[FILE_SIZE];
-
-	if (scratch_size(name) != FILE_SIZE)
-		return -EFBIG;
-	scratch_pattern(want, sizeof(want), seed);
-	return scratch_compare(name, want, sizeof(want), 0);
-}
-
-/* Does reading @fd give what the file was made with? */
-static inline int attack_reads(int fd, unsigned int seed)
-{
-	static char want[FILE_SIZE], got[FILE_SIZE];
-
-	scratch_pattern(want, sizeof(want), seed);
-	if (pread(fd, got, sizeof(got), 0) != sizeof(got))
-		return -EIO;
-	return memcmp(want, got, sizeof(want)) ? -EILSEQ : 0;
-}
-
-/* A program's exit status, or errno of what kept it from running, negative. */
-static inline int attack_execute(const char *path)
-{
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (!pid) {
-		execl(path, path, NULL);
-		_exit(errno);
-	}
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -ECHILD;
-	return -WEXITSTATUS(status);
-}
-
-/* What mmap(2) of a program's first page says, and mprotect(2) if it is @later. */
-static inline int attack_map_exec(int fd, int flags, bool later)
-{
-	const size_t size = getpagesize();
-	int prot = PROT_READ | (later ? 0 : PROT_EXEC);
-	void *map = mmap(NULL, size, prot, flags, fd, 0);
-	int err = 0;
-
-	if (map == MAP_FAILED)
-		return -errno;
-	if (later && mprotect(map, size, PROT_READ | PROT_EXEC) < 0)
-		err = -errno;
-	munmap(map, size);
-	return err;
-}
+#endif /* HARNESS_H */
 
 #endif /* ATTACK_H */

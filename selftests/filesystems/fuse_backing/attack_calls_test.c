@@ -16,6 +16,8 @@
  */
 
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -26,7 +28,11 @@
 #include "harness.h"
 
 #include "attack.h"
+#include "backing_ioctl.h"
+#include "backing_table.h"
+#include "creds.h"
 #include "module_param.h"
+#include "reject_trace.h"
 #include "wait_until.h"
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)

@@ -12,6 +12,8 @@
  */
 
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -19,6 +21,8 @@
 #include "harness.h"
 
 #include "attack.h"
+#include "backing_ioctl.h"
+#include "reject_trace.h"
 
 #define PROGRAM	"/bin/true"
 #define PSEUDO	"/sys/kernel/uevent_seqnum"

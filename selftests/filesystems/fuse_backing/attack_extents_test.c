@@ -12,6 +12,8 @@
  */
 
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -21,6 +23,7 @@
 #include "harness.h"
 
 #include "attack.h"
+#include "backing_ioctl.h"
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define WRITE		FUSE_BACKING_EXTENT_WRITE

@@ -15,6 +15,8 @@
  */
 
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,6 +24,8 @@
 #include "harness.h"
 
 #include "attack.h"
+#include "backing_ioctl.h"
+#include "creds.h"
 #include "fd_pass.h"
 
 FIXTURE(attack_open) {

@@ -14,12 +14,17 @@
  */
 
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "harness.h"
 
 #include "attack.h"
+#include "backing_ioctl.h"
+#include "backing_table.h"
+#include "creds.h"
 
 #define MERGED		SCRATCH_OTHER
 #define OWN		MERGED "/own"

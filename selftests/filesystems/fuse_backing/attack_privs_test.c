@@ -15,6 +15,8 @@
  */
 
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -24,6 +26,8 @@
 
 #include "async_io.h"
 #include "attack.h"
+#include "backing_ioctl.h"
+#include "creds.h"
 #include "privs.h"
 
 #define REPORT		"REPORT_EUID"

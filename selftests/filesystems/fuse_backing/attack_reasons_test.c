@@ -12,6 +12,8 @@
  */
 
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -20,7 +22,11 @@
 #include "harness.h"
 
 #include "attack.h"
+#include "backing_ioctl.h"
+#include "backing_table.h"
+#include "creds.h"
 #include "module_param.h"
+#include "reject_trace.h"
 #include "wait_until.h"
 
 FIXTURE(reasons) {

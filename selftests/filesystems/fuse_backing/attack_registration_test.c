@@ -15,6 +15,8 @@
  */
 
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <sched.h>
@@ -28,6 +30,9 @@
 #include "harness.h"
 
 #include "attack.h"
+#include "backing_ioctl.h"
+#include "backing_table.h"
+#include "creds.h"
 #include "fd_pass.h"
 #include "text_file.h"
 

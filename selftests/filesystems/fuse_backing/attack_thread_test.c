@@ -15,6 +15,8 @@
 
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -26,6 +28,8 @@
 #include "harness.h"
 
 #include "attack.h"
+#include "backing_table.h"
+#include "creds.h"
 
 FIXTURE(thread) {
 	struct attack attack;

@@ -25,9 +25,12 @@
 
 #include "harness.h"
 
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "creds.h"
 #include "env.h"
 #include "module_param.h"
+#include "wait_until.h"
 
 #define OTHER_UID	4321
 #define OTHER_GID	4322

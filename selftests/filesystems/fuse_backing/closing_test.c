@@ -33,8 +33,11 @@
 
 #include "harness.h"
 
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "env.h"
 #include "light_mount.h"
+#include "wait_until.h"
 
 /* More than a workqueue that everybody uses has workers for */
 #define MANY_MOUNTS	540

@@ -23,7 +23,9 @@
 
 #include "async_io.h"
 #include "backing_files.h"
+#include "backing_ioctl.h"
 #include "env.h"
+#include "wait_until.h"
 
 #define MAP_SIZE	4096
 #define CHUNK		4096

@@ -24,8 +24,11 @@
 #include "harness.h"
 
 #include "backing_files.h"
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "creds.h"
 #include "env.h"
+#include "wait_until.h"
 
 #define HEADER		"backing_files 1 id mode access state files mmaps attached pending extents extent_bytes nodes dev ino size read written deleted path"
 #define CONTROL		"/sys/fs/fuse/connections"

@@ -20,7 +20,10 @@
 #include "harness.h"
 
 #include "backing_files.h"
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "env.h"
+#include "wait_until.h"
 
 #define SOME		1000
 #define PASSES		6	/* for each size of reads */

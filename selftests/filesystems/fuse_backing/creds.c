@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backing_ioctl.h"
 #include "creds.h"
-#include "fuse_server.h"
 #include "text_file.h"
 
 static int set_caps(__u64 permitted, __u64 effective)

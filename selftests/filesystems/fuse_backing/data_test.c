@@ -23,7 +23,10 @@
 #include "harness.h"
 
 #include "async_io.h"
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "env.h"
+#include "wait_until.h"
 
 #define ALIGN		4096
 #define PIPE_CHUNK	4096

@@ -2,21 +2,16 @@
 /*
  * What every test starts from: a scratch backing filesystem and a server.
  *
- * To be included after harness.h.
+ * Tests include it after harness.h.
  */
 #ifndef ENV_H
 #define ENV_H
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 
-#include "backing_table.h"
 #include "fuse_server.h"
 #include "scratch.h"
-#include "wait_until.h"
 
 #define FILE_SIZE	(64 * 1024)
 #define ENV_ALIGN	4096
@@ -26,67 +21,28 @@ struct env {
 	struct fuse_server srv;
 };
 
-/* Backing files "a" to "d", each with contents of its own, and a server. */
-static inline int env_files(void)
-{
-	static const char * const names[] = { "a", "b", "c", "d" };
-	int err = 0;
+/* All of it: 0; -EOPNOTSUPP if the system lacks something; or -errno. */
+int env_setup(struct env *env, enum scratch_fs fs);
+void env_teardown(struct env *env);
 
-	for (unsigned int i = 0; i < 4 && !err; i++)
-		err = scratch_file(names[i], FILE_SIZE, i);
-	return err;
-}
+/* Backing files "a" to "d", each with contents of its own: 0 or -errno. */
+int env_files(void);
 
-static inline int env_serve(struct env *env, struct fuse_server *srv,
-			    const struct fuse_server_opts *opts)
-{
-	struct fuse_server_opts o = *opts;
-	static const char * const names[] = { "a", "b", "c", "d" };
-	int err;
+/* A server that has these names; its directories are scratch.h's unless told. */
+int env_serve(struct env *env, struct fuse_server *srv,
+	      const struct fuse_server_opts *opts);
 
-	(void)env;
-	if (!o.mountpoint)
-		o.mountpoint = SCRATCH_FUSE;
-	if (!o.backing)
-		o.backing = SCRATCH_BACKING;
-	err = fuse_server_start(srv, &o);
-	for (unsigned int i = 0; i < 4 && !err; i++)
-		if (!fuse_server_add(srv, names[i]))
-			err = -ENOSPC;
-	return err;
-}
-
-static inline int env_setup(struct env *env, enum scratch_fs fs)
-{
-	static const struct fuse_server_opts opts;
-	int err;
-
-	if (geteuid())
-		return -EOPNOTSUPP;
-	err = scratch_setup(&env->scratch, fs);
-	if (!err)
-		err = env_files();
-	if (!err)
-		err = env_serve(env, &env->srv, &opts);
-	if (!err && !env->srv.sh->passthrough)
-		err = -EOPNOTSUPP;
-	return err;
-}
+/* Register the backing file @name through the test's own /dev/fuse. */
+int env_register(struct env *env, const char *name, int flags);
 
 /*
- * The next test's mount may get the same device number, and its thread the
- * same name: see this one off first. A test that failed may have left a file
- * open, and then it stays until the test's process has ended.
+ * "a", open for reading and writing in passthrough mode, with its id and a page
+ * aligned buffer of FILE_SIZE bytes: 0 or -errno.
  */
-static inline void env_teardown(struct env *env)
-{
-	dev_t dev = env->srv.dev;
+int env_open(struct env *env, int *id, int *fd, char **buf);
 
-	fuse_server_stop(&env->srv);
-	if (dev && !wait_until(!thread_find(dev)))
-		fputs("# the thread of the mount stays: a file was left open\n",
-		      stderr);
-}
+/* Only one object of a program, the test itself, can include the harness. */
+#ifdef HARNESS_H
 
 /* For a fixture's setup, which is to end if this says false. */
 static inline bool env_start(struct __test_metadata *_metadata,
@@ -101,26 +57,6 @@ static inline bool env_start(struct __test_metadata *_metadata,
 	return true;
 }
 
-/* Register the backing file @name through the test's own /dev/fuse. */
-static inline int env_register(struct env *env, const char *name, int flags)
-{
-	return fuse_backing_open_path(env->srv.fd, scratch_path(name), flags);
-}
-
-/*
- * "a", open for reading and writing in passthrough mode, with its id and a page
- * aligned buffer of FILE_SIZE bytes: 0 or -errno.
- */
-static inline int env_open(struct env *env, int *id, int *fd, char **buf)
-{
-	*id = env_register(env, "a", O_RDWR);
-	if (*id < 0)
-		return *id;
-	*fd = fuse_server_open_id(&env->srv, "a", O_RDWR, *id);
-	if (*fd < 0)
-		return *fd;
-	*buf = aligned_alloc(ENV_ALIGN, FILE_SIZE);
-	return *buf ? 0 : -ENOMEM;
-}
+#endif /* HARNESS_H */
 
 #endif /* ENV_H */

@@ -26,10 +26,13 @@
 
 #include "harness.h"
 
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "creds.h"
 #include "env.h"
 #include "held_page.h"
 #include "reject_trace.h"
+#include "wait_until.h"
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define PENDING		FUSE_BACKING_ATTACH_PENDING

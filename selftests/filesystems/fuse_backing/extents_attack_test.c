@@ -16,6 +16,8 @@
  */
 
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -36,6 +38,8 @@
 
 #include "async_io.h"
 #include "attack.h"
+#include "backing_ioctl.h"
+#include "creds.h"
 #include "module_param.h"
 
 #define READ		FUSE_BACKING_READ

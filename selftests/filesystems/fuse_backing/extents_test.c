@@ -27,8 +27,10 @@
 #include "harness.h"
 
 #include "async_io.h"
+#include "backing_ioctl.h"
 #include "env.h"
 #include "reject_trace.h"
+#include "wait_until.h"
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define HOLE		FUSE_BACKING_EXTENT_HOLE

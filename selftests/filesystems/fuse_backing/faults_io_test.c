@@ -21,9 +21,12 @@
 #include "harness.h"
 
 #include "async_io.h"
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "env.h"
 #include "fault_places.h"
 #include "mount_check.h"
+#include "wait_until.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define PAGE	4096

@@ -21,10 +21,13 @@
 
 #include "harness.h"
 
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "env.h"
 #include "fault_places.h"
 #include "light_mount.h"
 #include "mount_check.h"
+#include "wait_until.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define PENDING	FUSE_BACKING_ATTACH_PENDING

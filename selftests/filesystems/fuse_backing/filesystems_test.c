@@ -36,8 +36,11 @@
 #include "fd_pass.h"
 #include "harness.h"
 
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "creds.h"
 #include "env.h"
+#include "wait_until.h"
 
 #define OWNER		1000	/* a uid and a gid */
 #define LIMIT		40

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 
+#include "backing_ioctl.h"
 #include "kselftest.h"
 
 #include "backing_table.h"

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "backing_ioctl.h"
 #include "backing_table.h"
 #include "creds.h"
 #include "fuse_server.h"

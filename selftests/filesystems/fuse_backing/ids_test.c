@@ -20,7 +20,10 @@
 
 #include "harness.h"
 
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "env.h"
+#include "wait_until.h"
 
 #define REUSE_DISTANCE	255	/* others between close and reuse */
 #define COMPACT		1024	/* no id is above, with few mappings */

@@ -21,7 +21,10 @@
 #include "harness.h"
 
 #include "async_io.h"
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "env.h"
+#include "wait_until.h"
 
 #define MAP_SIZE	4096
 #define DIO_ALIGN	4096

@@ -20,10 +20,13 @@
 
 #include "harness.h"
 
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "creds.h"
 #include "env.h"
 #include "leaks.h"
 #include "light_mount.h"
+#include "wait_until.h"
 
 #define OTHER_UID	4321
 #define MANY_REFUSALS	20

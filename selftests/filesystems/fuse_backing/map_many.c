@@ -30,6 +30,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "backing_ioctl.h"
 #include "fuse_server.h"
 
 #define CLIENTS	64

@@ -16,6 +16,8 @@
 
 #define _GNU_SOURCE
 #include <linux/io_uring.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -29,8 +31,11 @@
 
 #include "harness.h"
 
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "env.h"
 #include "fd_pass.h"
+#include "wait_until.h"
 
 #define PAGE	4096
 #define MAPPED	(2 * PAGE)

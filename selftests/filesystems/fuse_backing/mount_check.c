@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "backing_files.h"
+#include "backing_ioctl.h"
 #include "backing_table.h"
 #include "mount_check.h"
 

@@ -28,11 +28,14 @@
 
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/fuse_backing.h>
 
 #include "harness.h"
 
+#include "backing_table.h"
 #include "creds.h"
 #include "env.h"
+#include "wait_until.h"
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define IOCTL		_IO('t', 1)

@@ -23,6 +23,7 @@
 
 #include "harness.h"
 
+#include "backing_ioctl.h"
 #include "creds.h"
 #include "env.h"
 #include "fd_pass.h"

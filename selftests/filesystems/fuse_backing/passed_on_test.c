@@ -25,6 +25,8 @@
 #include "harness.h"
 
 #include "attack.h"
+#include "backing_ioctl.h"
+#include "wait_until.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 

@@ -25,8 +25,11 @@
 
 #include "harness.h"
 
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "env.h"
 #include "hold_task.h"
+#include "wait_until.h"
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define PENDING		FUSE_BACKING_ATTACH_PENDING

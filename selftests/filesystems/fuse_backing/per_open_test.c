@@ -29,8 +29,11 @@
 
 #include "harness.h"
 
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "env.h"
 #include "reject_trace.h"
+#include "wait_until.h"
 
 #define MAP_SIZE	4096
 #define CONNECTIONS	"/sys/fs/fuse/connections"

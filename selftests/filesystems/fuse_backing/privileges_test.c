@@ -24,10 +24,12 @@
 #include "harness.h"
 
 #include "async_io.h"
+#include "backing_ioctl.h"
 #include "creds.h"
 #include "env.h"
 #include "held_page.h"
 #include "privs.h"
+#include "wait_until.h"
 
 #define OWNER		1000	/* of the file and, maybe, of the server */
 #define STRANGER	2000

@@ -6,13 +6,8 @@
 #ifndef PRIVS_H
 #define PRIVS_H
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
-#include <sys/xattr.h>
-#include <unistd.h>
 
-#include "creds.h"
 #include "env.h"
 
 #define PRIVS_CAPABILITY	"security.capability"
@@ -21,46 +16,11 @@
  * A server with one file, which it registered and passes through: the id, or
  * -errno; -EOPNOTSUPP without passthrough.
  */
-static inline int privs_serve(struct env *env, const char *name,
-			      const struct fuse_server_opts *opts)
-{
-	const struct creds who = { .uid = opts->uid, .gid = opts->uid };
-	struct fuse_server *srv = &env->srv;
-	int err = fuse_server_start(srv, opts);
-	struct fuse_server_file *file;
-	int fd, id;
+int privs_serve(struct env *env, const char *name,
+		const struct fuse_server_opts *opts);
 
-	if (err)
-		return err;
-	if (!srv->sh->passthrough)
-		return -EOPNOTSUPP;
-	file = fuse_server_add(srv, name);
-	fd = open(scratch_path(name), O_RDWR | O_CLOEXEC);
-	if (!file || fd < 0)
-		return file ? -errno : -ENOSPC;
-	id = opts->uid ? creds_register(&who, srv->fd, fd) :
-			 fuse_backing_open(srv->fd, fd);
-	close(fd);
-	file->backing_id = id;
-	file->open_flags = FOPEN_PASSTHROUGH;
-	return id;
-}
-
-/* Capabilities as setcap(8) writes them: CAP_CHOWN, permitted. */
-static inline int privs_give_caps(const char *path)
-{
-	const struct vfs_cap_data caps = {
-		.magic_etc = VFS_CAP_REVISION_2,
-		.data[0].permitted = 1 << CAP_CHOWN,
-	};
-
-	return setxattr(path, PRIVS_CAPABILITY, &caps, sizeof(caps), 0) ?
-		       -errno : 0;
-}
-
-static inline bool privs_has_caps(const char *path)
-{
-	return getxattr(path, PRIVS_CAPABILITY, NULL, 0) > 0;
-}
+/* Capabilities as setcap(8) writes them: CAP_CHOWN, permitted. 0 or -errno. */
+int privs_give_caps(const char *path);
+bool privs_has_caps(const char *path);
 
 #endif /* PRIVS_H */

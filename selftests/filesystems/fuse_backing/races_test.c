@@ -33,8 +33,11 @@
 #include "harness.h"
 
 #include "backing_files.h"
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "creds.h"
 #include "env.h"
+#include "wait_until.h"
 
 #define OWNER		1000	/* a uid and a gid */
 #define SLOTS		8

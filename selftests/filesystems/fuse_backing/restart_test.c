@@ -25,8 +25,11 @@
 
 #include "harness.h"
 
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "env.h"
 #include "held_page.h"
+#include "wait_until.h"
 
 #define ENTRIES		64
 #define BLOCK		4096

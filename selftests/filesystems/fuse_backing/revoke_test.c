@@ -33,10 +33,13 @@
 #include "harness.h"
 
 #include "async_io.h"
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "env.h"
 #include "held_page.h"
 #include "io_load.h"
 #include "reject_trace.h"
+#include "wait_until.h"
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define REVOKE		FUSE_BACKING_DETACH_REVOKE

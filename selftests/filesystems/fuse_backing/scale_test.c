@@ -23,10 +23,13 @@
 
 #include "harness.h"
 
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "cgroup.h"
 #include "creds.h"
 #include "env.h"
 #include "light_mount.h"
+#include "wait_until.h"
 
 #define OWNER		1000	/* of mounts: a uid and a gid */
 #define MOUNTS		1000

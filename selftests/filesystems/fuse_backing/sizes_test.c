@@ -22,11 +22,14 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
+#include <linux/fuse_backing.h>
+
 #include "harness.h"
 
 #include "async_io.h"
 #include "env.h"
 #include "held_page.h"
+#include "wait_until.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define BLOCK	4096

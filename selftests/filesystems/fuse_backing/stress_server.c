@@ -12,6 +12,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "backing_ioctl.h"
 #include "backing_table.h"
 #include "scratch.h"
 #include "stress.h"

@@ -32,6 +32,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include <linux/fuse_backing.h>
+
 #include "harness.h"
 
 #include "backing_table.h"

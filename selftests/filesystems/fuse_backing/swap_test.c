@@ -22,7 +22,9 @@
 
 #include "harness.h"
 
+#include "backing_ioctl.h"
 #include "env.h"
+#include "wait_until.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define PAGE	4096

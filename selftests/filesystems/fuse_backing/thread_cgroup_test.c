@@ -26,11 +26,14 @@
 #include "harness.h"
 
 #include "async_io.h"
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "cgroup.h"
 #include "creds.h"
 #include "env.h"
 #include "light_mount.h"
 #include "text_file.h"
+#include "wait_until.h"
 
 #define MOUNTS		64
 #define OTHER_UID	4321

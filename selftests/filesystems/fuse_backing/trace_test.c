@@ -28,8 +28,10 @@
 
 #include "async_io.h"
 #include "backing_files.h"
+#include "backing_ioctl.h"
 #include "env.h"
 #include "event_trace.h"
+#include "wait_until.h"
 
 #define ALIGN	4096
 #define AIO_TRIES 100

@@ -13,6 +13,7 @@
  */
 
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -22,8 +23,11 @@
 
 #include "harness.h"
 
+#include "backing_ioctl.h"
+#include "backing_table.h"
 #include "creds.h"
 #include "env.h"
+#include "wait_until.h"
 
 #define OUTPUT_SIZE	(64 * 1024)
 #define OTHER_UID	4321

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The ioctls of /dev/fuse on backing files, each as a call that returns an id, a
+ * count or 0, or -errno. @dev is a descriptor of /dev/fuse, whoever mounted it.
+ */
+#ifndef BACKING_IOCTL_H
+#define BACKING_IOCTL_H
+
+#include <linux/types.h>
+
+#include <linux/fuse_backing.h>
+
+#define FUSE_BACKING_MAP_KNOWN	(FUSE_BACKING_MAP_AUTO_CLOSE | \
+				 FUSE_BACKING_MAP_COPY_SPLICE | \
+				 FUSE_BACKING_MAP_AS_OPENED)
+
+/*
+ * Register a file: the id. Of a path, it is opened with @flags, those of open(2);
+ * _once is with FUSE_BACKING_MAP_AUTO_CLOSE.
+ */
+int fuse_backing_open(int dev, int fd);
+int fuse_backing_open_path(int dev, const char *path, int flags);
+int fuse_backing_open_once(int dev, const char *path, int flags);
+int fuse_backing_open_with(int dev, const char *path, int flags,
+			   __u32 map_flags);
+int fuse_backing_close(int dev, int id);
+int fuse_backing_close_all(int dev);
+
+/*
+ * Attach to a node, with FUSE_BACKING_*; detach.  Mounts of tests are without
+ * default_permissions: FUSE_BACKING_ATTACH_UNCHECKED is added here, and for
+ * extents.
+ */
+int fuse_backing_attach(int dev, __u64 nodeid, __u64 generation, int id,
+			__u32 flags);
+int fuse_backing_detach(int dev, __u64 nodeid, __u64 generation, __u32 flags);
+
+/* Where a node's bytes are, with FUSE_BACKING_* */
+int fuse_backing_set_extents(int dev, __u64 nodeid,
+			     const struct fuse_backing_extent *extent,
+			     __u32 count, __u32 flags);
+
+/* What is mapped, at most @room: the number of entries. */
+int fuse_backing_list(int dev, struct fuse_backing_entry *entry, __u32 room);
+
+#endif /* BACKING_IOCTL_H */

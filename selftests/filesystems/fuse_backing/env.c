@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What every test starts from. See env.h.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "backing_ioctl.h"
+#include "backing_table.h"
+#include "env.h"
+#include "wait_until.h"
+
+int env_files(void)
+{
+	static const char * const names[] = { "a", "b", "c", "d" };
+	int err = 0;
+
+	for (unsigned int i = 0; i < 4 && !err; i++)
+		err = scratch_file(names[i], FILE_SIZE, i);
+	return err;
+}
+
+int env_serve(struct env *env, struct fuse_server *srv,
+	      const struct fuse_server_opts *opts)
+{
+	struct fuse_server_opts o = *opts;
+	static const char * const names[] = { "a", "b", "c", "d" };
+	int err;
+
+	(void)env;
+	if (!o.mountpoint)
+		o.mountpoint = SCRATCH_FUSE;
+	if (!o.backing)
+		o.backing = SCRATCH_BACKING;
+	err = fuse_server_start(srv, &o);
+	for (unsigned int i = 0; i < 4 && !err; i++)
+		if (!fuse_server_add(srv, names[i]))
+			err = -ENOSPC;
+	return err;
+}
+
+int env_setup(struct env *env, enum scratch_fs fs)
+{
+	static const struct fuse_server_opts opts;
+	int err;
+
+	if (geteuid())
+		return -EOPNOTSUPP;
+	err = scratch_setup(&env->scratch, fs);
+	if (!err)
+		err = env_files();
+	if (!err)
+		err = env_serve(env, &env->srv, &opts);
+	if (!err && !env->srv.sh->passthrough)
+		err = -EOPNOTSUPP;
+	return err;
+}
+
+/*
+ * The next test's mount may get the same device number, and its thread the
+ * same name: see this one off first. A test that failed may have left a file
+ * open, and then it stays until the test's process has ended.
+ */
+void env_teardown(struct env *env)
+{
+	dev_t dev = env->srv.dev;
+
+	fuse_server_stop(&env->srv);
+	if (dev && !wait_until(!thread_find(dev)))
+		fputs("# the thread of the mount stays: a file was left open\n",
+		      stderr);
+}
+
+int env_register(struct env *env, const char *name, int flags)
+{
+	return fuse_backing_open_path(env->srv.fd, scratch_path(name), flags);
+}
+
+int env_open(struct env *env, int *id, int *fd, char **buf)
+{
+	*id = env_register(env, "a", O_RDWR);
+	if (*id < 0)
+		return *id;
+	*fd = fuse_server_open_id(&env->srv, "a", O_RDWR, *id);
+	if (*fd < 0)
+		return *fd;
+	*buf = aligned_alloc(ENV_ALIGN, FILE_SIZE);
+	return *buf ? 0 : -ENOMEM;
+}
