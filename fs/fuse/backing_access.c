@@ -342,7 +342,7 @@ static int check_open(struct fuse_backing *fb, const struct file *file,
  * now; unless it said that they don't count.
  *
  * Context: process context with the registration's credentials; may sleep.
- * Return: 0 or a negative errno; fuse_file::append_only is set if nothing but
+ * Return: 0 or a negative errno; fuse_passthrough::append_only is set if nothing but
  *	appending is allowed as long as the FUSE file is open.
  */
 int fuse_backing_may_open(struct fuse_backing *fb, struct file *file)
