@@ -333,6 +333,21 @@ static int check_open(struct fuse_backing *fb, const struct file *file,
 }
 
 /**
+ * fuse_backing_may_exec - may a file with extents be executed
+ * @fc: the connection
+ * @noexec: nothing of a backing file must be executed
+ *
+ * Context: any.
+ * Return: 0 or -EACCES.
+ */
+int fuse_backing_may_exec(struct fuse_conn *fc, bool noexec)
+{
+	if (!noexec)
+		return 0;
+	return fuse_backing_reject(fc, 0, -EACCES, FUSE_BACKING_NOEXEC);
+}
+
+/**
  * fuse_backing_may_open - may a mapping be opened as a FUSE file was
  * @fb: the mapping
  * @file: the FUSE file
@@ -502,6 +517,30 @@ int fuse_backing_check_extent(const struct file *file, bool write,
 	*reason = FUSE_BACKING_APPEND_ONLY;
 	if (write && (IS_APPEND(inode) || (file->f_flags & O_APPEND)))
 		return -EPERM;
+	return 0;
+}
+
+/**
+ * fuse_backing_may_write_extent - may this write to an extent be made
+ * @fc: the connection
+ * @fb: the mapping that the extent is in
+ *
+ * Flags of the backing inode may have changed since it was registered.
+ *
+ * Context: any.
+ * Return: 0 or -EPERM.
+ */
+int fuse_backing_may_write_extent(struct fuse_conn *fc,
+				  const struct fuse_backing *fb)
+{
+	const struct inode *inode = file_inode(fb->file);
+
+	if (IS_IMMUTABLE(inode))
+		return fuse_backing_reject(fc, fb->id, -EPERM,
+					   FUSE_BACKING_IMMUTABLE);
+	if (IS_APPEND(inode))
+		return fuse_backing_reject(fc, fb->id, -EPERM,
+					   FUSE_BACKING_APPEND_ONLY);
 	return 0;
 }
 

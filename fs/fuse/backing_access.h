@@ -28,6 +28,9 @@ int fuse_backing_check_extent(const struct file *file, bool write,
 int fuse_backing_may_attach(struct fuse_conn *fc, int id, u32 flags);
 int fuse_backing_may_attach_to(struct fuse_conn *fc, const struct inode *inode,
 			       int id);
+int fuse_backing_may_exec(struct fuse_conn *fc, bool noexec);
+int fuse_backing_may_write_extent(struct fuse_conn *fc,
+				  const struct fuse_backing *fb);
 int fuse_backing_may_mmap_pages(struct fuse_conn *fc, struct vm_area_struct *vma,
 				bool noexec);
 

@@ -210,7 +210,8 @@ static int attach_locked(struct fuse_conn *fc, struct fuse_attachments *all,
 		return fuse_backing_reject(fc, fuse_attachment_id(att), err,
 					   reason);
 
-	stack_pages(&fi->inode);
+	if (att->extents)
+		stack_pages(&fi->inode);
 	att->fi = fi;
 	att->serial = ++all->serial;
 	list_add_tail(&att->link, &all->attached);

@@ -103,7 +103,8 @@ void fuse_attachment_free(struct fuse_attachment *att, bool defer)
  * fuse_attachment_id - an id of what is attached
  * @att: the attachment
  *
- * Context: any.
+ * Context: process context with fuse_attachments::lock held, unless nobody else knows
+ *	@att.
  * Return: one of several, to tell why it is refused; 0 for holes.
  */
 int fuse_attachment_id(const struct fuse_attachment *att)

@@ -8,7 +8,6 @@
 
 #include <linux/fuse_backing.h>
 
-#include "backing.h"
 #include "backing_types.h"
 
 struct fuse_extents;
@@ -22,7 +21,6 @@ struct fuse_extents_map;
  *	attached
  * @fb: the mapping of that file, with a reference
  * @use: as a user of it
- * @backing: its inode, to compare with
  * @node: where it waits
  * @fi: or the inode it is attached to, which takes it along when it goes
  * @link: among those that wait, or the attached, the latest last
@@ -35,7 +33,6 @@ struct fuse_attachment {
 	struct fuse_extents *extents;
 	struct fuse_backing *fb;
 	struct fuse_backing_use use;
-	const struct inode *backing;
 	union {
 		struct rb_node node;
 		struct fuse_inode *fi;

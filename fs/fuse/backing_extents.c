@@ -212,7 +212,7 @@ static void reap(struct kthread_files_work *dead)
 static void end_use(struct fuse_extents_map *map)
 {
 	if (map_put(map))
-		fuse_backing_table_defer(map->table, &map->dead, reap);
+		kthread_files_queue(map->table->files, &map->dead, reap);
 }
 
 static bool is_extent_valid(const struct fuse_backing_extent *in, loff_t min)

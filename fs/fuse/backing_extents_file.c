@@ -3,7 +3,7 @@
  * FUSE backing files: open files that have extents.
  *
  * The server doesn't know of them until something is asked that is in no extent.
- * fuse_file::extents is in use between fuse_backing_io_start() and _end() only;
+ * fuse_passthrough::extents is in use between fuse_backing_io_start() and _end() only;
  * after it was taken away a file is as any other that lost its backing file.
  */
 
@@ -12,21 +12,17 @@
 #include "backing_extents.h"
 #include "backing_extents_file.h"
 #include "backing_extents_io.h"
-#include "backing_handle.h"
 #include "backing_inode.h"
 #include "backing_io.h"
-#include "backing_reject.h"
 #include "backing_trace.h"
 
 #include <linux/fadvise.h>
 #include <linux/fs.h>
 
-static int reject(const struct file *file, int err,
-		  enum fuse_backing_reason reason)
+static bool is_noexec(const struct file *file)
 {
-	const struct fuse_file *ff = file->private_data;
-
-	return fuse_backing_reject(ff->fm->fc, 0, err, reason);
+	return fuse_extents_any_file(fuse_passthrough_of(file)->extents,
+				     fuse_backing_is_noexec);
 }
 
 /**
@@ -43,10 +39,11 @@ int fuse_extents_open(struct file *file)
 	struct fuse_file *ff = file->private_data;
 	int err;
 
-	if ((file->f_flags & __FMODE_EXEC) &&
-	    fuse_extents_any_file(ff->passthrough->extents, fuse_backing_is_noexec))
-		return reject(file, -EACCES, FUSE_BACKING_NOEXEC);
-
+	if (file->f_flags & __FMODE_EXEC) {
+		err = fuse_backing_may_exec(ff->fm->fc, is_noexec(file));
+		if (err)
+			return err;
+	}
 	err = fuse_backing_enter(ff, get_fuse_inode(file_inode(file)));
 	if (err)
 		return err;

@@ -25,9 +25,9 @@
  */
 
 #include "fuse_i.h"
+#include "backing_access.h"
 #include "backing_extents.h"
 #include "backing_extents_io.h"
-#include "backing_handle.h"
 #include "backing_io.h"
 #include "backing_privs.h"
 #include "backing_reject.h"
@@ -61,13 +61,18 @@ static struct fuse_extents *extents_of(const struct file *file)
 	return pt->extents;
 }
 
-static int reject(const struct file *file, const struct fuse_range *range,
-		  int err, enum fuse_backing_reason reason)
+static struct fuse_conn *conn_of(const struct file *file)
 {
 	const struct fuse_file *ff = file->private_data;
 
-	return fuse_backing_reject(ff->fm->fc, range->fb ? range->fb->id : 0,
-				   err, reason);
+	return ff->fm->fc;
+}
+
+static int reject(const struct file *file, const struct fuse_range *range,
+		  int err, enum fuse_backing_reason reason)
+{
+	return fuse_backing_reject(conn_of(file),
+				   range->fb ? range->fb->id : 0, err, reason);
 }
 
 /**
@@ -393,18 +398,6 @@ static ssize_t write_copied(struct kiocb *iocb, struct iov_iter *iter,
 	return ret;
 }
 
-/* Flags of the backing inode may have changed since it was registered */
-static int may_write(const struct file *file, const struct fuse_range *range)
-{
-	const struct inode *inode = file_inode(range->file);
-
-	if (IS_IMMUTABLE(inode))
-		return reject(file, range, -EPERM, FUSE_BACKING_IMMUTABLE);
-	if (IS_APPEND(inode))
-		return reject(file, range, -EPERM, FUSE_BACKING_APPEND_ONLY);
-	return 0;
-}
-
 /* @whole: it is all that the call asked for */
 static ssize_t write_file(struct kiocb *iocb, struct iov_iter *iter,
 			  const struct fuse_range *range, bool whole)
@@ -414,7 +407,7 @@ static ssize_t write_file(struct kiocb *iocb, struct iov_iter *iter,
 	bool hidden;
 	ssize_t ret;
 
-	ret = may_write(iocb->ki_filp, range) ?:
+	ret = fuse_backing_may_write_extent(conn_of(iocb->ki_filp), range->fb) ?:
 	      check_flags(iocb, range->file);
 	if (ret)
 		return ret;

@@ -13,7 +13,6 @@
 #include "backing_access.h"
 #include "backing_extents.h"
 #include "backing_extents_io.h"
-#include "backing_handle.h"
 #include "backing_io.h"
 #include "backing_reject.h"
 #include "backing_revoke.h"

@@ -26,7 +26,6 @@
 #include "backing_trace.h"
 #include "backing_usage.h"
 
-#include <linux/file.h>
 #include <linux/wait_bit.h>
 
 /**

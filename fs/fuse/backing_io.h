@@ -28,7 +28,7 @@ void fuse_backing_io_idle(struct file *file);
  * @file: the FUSE file
  *
  * Context: any.
- * Return: that; %NULL if the file is in another mode.
+ * Return: that; %NULL if the file is in another mode, and no reply claimed an id for it.
  */
 static inline struct fuse_passthrough *fuse_passthrough_of(const struct file *file)
 {

@@ -22,7 +22,6 @@
 #include <linux/fadvise.h>
 #include <linux/falloc.h>
 #include <linux/pagemap.h>
-#include <linux/slab.h>
 
 /*
  * Open a FUSE file on the mapping that it has got.
@@ -213,7 +212,7 @@ int fuse_backing_release(struct inode *inode, struct file *file)
 		return fuse_release(inode, file);
 	/* no request was ever made that would keep it, or come with it */
 	fuse_passthrough_release(ff, get_fuse_inode(inode));
-	kfree(ff);
+	fuse_file_free(ff);
 	return 0;
 }
 

@@ -140,9 +140,7 @@ int fuse_backing_map_start(struct file *file,
 	*taken = !keep_file(*mapped, pt, fi);
 	if (*taken) {
 		kfree(*mapped);
-		return 0;
-	}
-	if (*mapped) {
+	} else if (*mapped) {
 		refcount_inc(&pt->fb->count);
 		fuse_backing_use(pt->fb, &(*mapped)->use, FUSE_BACKING_MMAP,
 				 fi->nodeid);

@@ -13,7 +13,8 @@
  * fails.
  *
  * References: &fuse_passthrough.file is the backing file, &fuse_passthrough.fb keeps the
- * mapping.  Both go with fuse_passthrough_release().
+ * mapping.  Both go with fuse_passthrough_release(); what was only claimed goes with
+ * fuse_backing_file_end(), and an open that doesn't get a backing file for it fails.
  */
 
 #include "fuse_i.h"

@@ -15,7 +15,6 @@
 
 #include "fuse_i.h"
 #include "backing_access.h"
-#include "backing_inode.h"
 #include "backing_io.h"
 #include "backing_privs.h"
 #include "backing_revoke.h"
@@ -71,6 +70,7 @@ static struct fuse_backing_aio *alloc_aio(struct kiocb *iocb,
 	aio->orig = iocb;
 	aio->file = iocb->ki_filp;
 	aio->rw = *rw;
+	aio->rw.cred = NULL;
 	if (rw->range) {
 		aio->range = *rw->range;
 		fuse_extents_range_get(rw->range);
@@ -330,17 +330,17 @@ static ssize_t read_file(struct kiocb *iocb, struct iov_iter *iter)
  * @iocb: position and flags; its file is open in passthrough mode
  * @iter: where to
  *
- * Calls fuse_backing_io_end().
- *
- * Context: process context after fuse_backing_io_start(); may sleep unless
- *	IOCB_NOWAIT is set.
- * Return: bytes read, -EIOCBQUEUED, or the error of the backing filesystem.
+ * Context: process context; may sleep unless IOCB_NOWAIT is set.
+ * Return: bytes read, -EIOCBQUEUED, or the error of the backing filesystem; as
+ *	fuse_backing_revoked_read() if the backing file was taken away.
  */
 ssize_t fuse_backing_read(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct file *file = iocb->ki_filp;
 	ssize_t ret;
 
+	if (!fuse_backing_io_start(file))
+		return fuse_backing_revoked_read(iocb, iter);
 	fuse_backing_trace(fuse_passthrough_read_enter, file_inode(file),
 			   id_of(file), iocb, iocb->ki_pos,
 			   iov_iter_count(iter));
@@ -590,10 +590,9 @@ static ssize_t splice_file(struct file *in, loff_t *ppos,
  * @len: bytes at most
  * @flags: SPLICE_F_*
  *
- * Calls fuse_backing_io_end().
- *
- * Context: process context after fuse_backing_io_start(); may sleep.
- * Return: bytes spliced, or the error of the backing filesystem.
+ * Context: process context; may sleep.
+ * Return: bytes spliced, or the error of the backing filesystem; as
+ *	fuse_backing_revoked_splice_read() if the backing file was taken away.
  */
 ssize_t fuse_backing_splice_read(struct file *in, loff_t *ppos,
 				 struct pipe_inode_info *pipe, size_t len,
@@ -601,6 +600,9 @@ ssize_t fuse_backing_splice_read(struct file *in, loff_t *ppos,
 {
 	ssize_t ret;
 
+	if (!fuse_backing_io_start(in))
+		return fuse_backing_revoked_splice_read(in, ppos, pipe, len,
+							flags);
 	/* one at a time: the pipe is locked, or its only user's */
 	fuse_backing_trace(fuse_passthrough_splice_enter, file_inode(in),
 			   id_of(in), pipe, *ppos, len);

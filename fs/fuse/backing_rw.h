@@ -27,7 +27,7 @@
  * struct fuse_backing_rw - a read or write that may be completed later
  * @fb: the mapping
  * @file: the backing file
- * @cred: whose credentials it is done with
+ * @cred: whose credentials it is done with; good until it is submitted
  * @range: what it belongs to of a file with extents; %NULL for a whole file
  * @pos: where in the backing file
  * @len: how many bytes were asked for

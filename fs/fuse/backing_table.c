@@ -75,18 +75,3 @@ void fuse_backing_table_unused(struct fuse_backing_table *table)
 	else
 		complete(&table->unused);
 }
-
-/**
- * fuse_backing_table_defer - have the thread of a table do something
- * @table: a table that the caller holds a reference on
- * @work: which only the thread knows of until it calls @func
- * @func: what to do
- *
- * Context: any.
- */
-void fuse_backing_table_defer(struct fuse_backing_table *table,
-			      struct kthread_files_work *work,
-			      void (*func)(struct kthread_files_work *work))
-{
-	kthread_files_queue(table->files, work, func);
-}

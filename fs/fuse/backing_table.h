@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * FUSE backing files: the table of a connection, and its thread.
+ *
+ * To be included after fuse_i.h.
  */
 
 #ifndef _FS_FUSE_BACKING_TABLE_H
@@ -38,9 +40,6 @@ struct fuse_backing_table {
 
 void fuse_backing_table_unused(struct fuse_backing_table *table);
 void fuse_backing_table_destroy(struct fuse_backing_table *table);
-void fuse_backing_table_defer(struct fuse_backing_table *table,
-			      struct kthread_files_work *work,
-			      void (*func)(struct kthread_files_work *work));
 
 /**
  * fuse_backing_table_find - the table that backing ids are looked up in

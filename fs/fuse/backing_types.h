@@ -25,8 +25,6 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-#include "backing.h"
-
 struct cred;
 struct file;
 struct fuse_backing_mapped;

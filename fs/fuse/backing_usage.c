@@ -86,7 +86,7 @@ void fuse_backing_usage_free(struct fuse_backing *fb)
 
 /**
  * fuse_backing_use - add a user to a mapping
- * @fb: the mapping, after fuse_backing_usage_start()
+ * @fb: the mapping, after fuse_backing_start_use()
  * @use: the user, which holds a reference on @fb
  * @kind: what the user is
  * @nodeid: of the FUSE inode that it belongs to
@@ -147,7 +147,7 @@ fuse_backing_first_pending(const struct fuse_backing *fb)
 
 /**
  * fuse_backing_count_extents - count extents that are in a mapping
- * @fb: the mapping, after fuse_backing_usage_start()
+ * @fb: the mapping, after fuse_backing_start_use()
  * @extents: how many more; less if it is negative
  * @bytes: how many bytes those are
  *

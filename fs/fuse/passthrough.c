@@ -38,13 +38,9 @@ static int id_of(const struct file *file)
  */
 ssize_t fuse_passthrough_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
-	struct file *file = iocb->ki_filp;
+	pr_debug("%s: file=0x%p, pos=%lld, len=%zu\n", __func__,
+		 iocb->ki_filp, iocb->ki_pos, iov_iter_count(iter));
 
-	pr_debug("%s: file=0x%p, pos=%lld, len=%zu\n", __func__, file,
-		 iocb->ki_pos, iov_iter_count(iter));
-
-	if (!fuse_backing_io_start(file))
-		return fuse_backing_revoked_read(iocb, iter);
 	return fuse_backing_read(iocb, iter);
 }
 
@@ -88,9 +84,6 @@ ssize_t fuse_passthrough_splice_read(struct file *in, loff_t *ppos,
 	pr_debug("%s: file=0x%p, pos=%lld, len=%zu, flags=0x%x\n", __func__, in,
 		 *ppos, len, flags);
 
-	if (!fuse_backing_io_start(in))
-		return fuse_backing_revoked_splice_read(in, ppos, pipe, len,
-							flags);
 	return fuse_backing_splice_read(in, ppos, pipe, len, flags);
 }
 

@@ -35,6 +35,7 @@
 #include "backing_table.h"
 #include "creds.h"
 #include "env.h"
+#include "leaks.h"
 #include "wait_until.h"
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
@@ -42,6 +43,9 @@
 #define BLOCK		4096
 #define OTHER		1000
 #define HOLE		(16 * BLOCK)
+/* Files opened and closed to see whether something stays, and what else comes and goes */
+#define OPENS		3000
+#define SLAB_NOISE	(OPENS / 2)
 
 FIXTURE(no_handle) {
 	struct env env;
@@ -583,6 +587,40 @@ TEST_F(no_handle, close)
 	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_FLUSH));
 	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_RELEASE));
 	EXPECT_TRUE(is_unknown(self->srv));
+}
+
+/* The server is asked to open the file if @handle, by an ioctl that it doesn't know */
+static int open_and_close(struct fuse_server *srv, bool handle)
+{
+	int fd = fuse_server_open(srv, "a", O_RDONLY);
+
+	if (fd < 0)
+		return -errno;
+	if (handle)
+		ioctl(fd, IOCTL);
+	return close(fd);
+}
+
+/* Proves: what is made with an open file goes when it is closed, handle or not. */
+TEST_F_TIMEOUT(no_handle, opens_leave_nothing, 120)
+{
+	static struct slabs before;
+	const char *name = "";
+	int err;
+
+	for (int i = 0; i < 100; i++)
+		ASSERT_EQ(0, open_and_close(self->srv, i % 2));
+	err = slabs_read(&before);
+	if (err)
+		SKIP(return, "slabs not compared: error %d", err);
+	for (int i = 0; i < OPENS; i++)
+		ASSERT_EQ(0, open_and_close(self->srv, false));
+	EXPECT_TRUE(wait_until(slabs_growth(&before, &name) < SLAB_NOISE))
+		TH_LOG("%s grew without a handle", name);
+	for (int i = 0; i < OPENS; i++)
+		ASSERT_EQ(0, open_and_close(self->srv, true));
+	EXPECT_TRUE(wait_until(slabs_growth(&before, &name) < SLAB_NOISE))
+		TH_LOG("%s grew with a handle", name);
 }
 
 TEST_HARNESS_MAIN
