@@ -411,8 +411,6 @@ static ssize_t write_file(struct kiocb *iocb, struct iov_iter *iter,
 	      check_flags(iocb, range->file);
 	if (ret)
 		return ret;
-	if (unlikely(fuse_backing_would_wait(iocb, range->file)))
-		return -EAGAIN;
 	if (user_backed_iter(iter) && !fuse_extents_has_pages(range->file))
 		direct = false;
 	/* the page cache would wait, and so would memory to copy to */

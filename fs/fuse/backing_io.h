@@ -338,21 +338,4 @@ static inline void fuse_backing_show_superblock(struct super_block *sb,
 		__sb_writers_acquired(sb, SB_FREEZE_WRITE);
 }
 
-/**
- * fuse_backing_would_wait - a write that must not wait would
- * @kiocb: of the FUSE file
- * @backing: the backing file
- *
- * Waiting for a frozen filesystem to thaw is waiting, too.
- *
- * Context: any.
- * Return: whether it would.
- */
-static inline bool fuse_backing_would_wait(const struct kiocb *kiocb,
-					   const struct file *backing)
-{
-	return (kiocb->ki_flags & IOCB_NOWAIT) &&
-	       file_inode(backing)->i_sb->s_writers.frozen != SB_UNFROZEN;
-}
-
 #endif /* _FS_FUSE_BACKING_IO_H */

@@ -12,6 +12,7 @@
 #include "backing_attachment.h"
 #include "backing_extents.h"
 #include "backing_extents_file.h"
+#include "backing_freeze.h"
 #include "backing_handle.h"
 #include "backing_inode.h"
 #include "backing_io.h"
@@ -21,6 +22,7 @@
 #include <linux/cred.h>
 #include <linux/fadvise.h>
 #include <linux/falloc.h>
+#include <linux/fsnotify.h>
 #include <linux/pagemap.h>
 
 /*
@@ -322,6 +324,34 @@ bool fuse_backing_lseek(struct file *file, loff_t offset, int whence,
 	return true;
 }
 
+/*
+ * In place of vfs_fallocate(), which waits for a thaw for good.  What depends on the mode
+ * alone was looked at when the FUSE file's turn came.
+ */
+static int fallocate(struct file *backing, int mode, loff_t offset, loff_t len)
+{
+	struct inode *inode = file_inode(backing);
+	int err;
+
+	if (IS_IMMUTABLE(inode))
+		return -EPERM;
+	if (IS_SWAPFILE(inode))
+		return -ETXTBSY;
+	if (offset + len > inode->i_sb->s_maxbytes)
+		return -EFBIG;
+	if (!backing->f_op->fallocate)
+		return -EOPNOTSUPP;
+	err = rw_verify_area(WRITE, backing, &offset, len) ?:
+	      fuse_backing_start_fs(backing, false);
+	if (err)
+		return err;
+	err = backing->f_op->fallocate(backing, mode, offset, len);
+	if (!err)
+		fsnotify_modify(backing);
+	file_end_write(backing);
+	return err;
+}
+
 static int allocate(struct file *file, int mode, loff_t offset, loff_t len)
 {
 	struct fuse_passthrough *pt = fuse_passthrough_of(file);
@@ -333,7 +363,7 @@ static int allocate(struct file *file, int mode, loff_t offset, loff_t len)
 		return PTR_ERR(cred);
 
 	old_cred = fuse_backing_override_creds(cred);
-	err = vfs_fallocate(pt->file, mode, offset, len);
+	err = fallocate(pt->file, mode, offset, len);
 	fuse_backing_revert_creds(old_cred);
 	fuse_backing_end_write(file, cred);
 	return err;
@@ -419,15 +449,17 @@ static int truncate_backing(struct fuse_passthrough *pt, loff_t size)
 	const struct cred *old_cred;
 	int err;
 
+	err = fuse_backing_start_fs(backing, false);
+	if (err)
+		return err;
 	old_cred = fuse_backing_override_creds(pt->fb->write_cred);
-	file_start_write(backing);
 	/* may be a FUSE inode too, below ours */
 	inode_lock_nested(inode, I_MUTEX_CHILD);
 	err = notify_change(file_mnt_idmap(backing), file_dentry(backing),
 			    &attr, NULL);
 	inode_unlock(inode);
-	file_end_write(backing);
 	fuse_backing_revert_creds(old_cred);
+	file_end_write(backing);
 
 	return err;
 }

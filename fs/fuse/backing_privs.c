@@ -12,6 +12,7 @@
  */
 
 #include "fuse_i.h"
+#include "backing_freeze.h"
 #include "backing_io.h"
 #include "backing_privs.h"
 
@@ -105,14 +106,16 @@ static int kill_bits(struct file *backing, umode_t bits,
 	if (bits & S_ISGID)
 		attr.ia_valid |= ATTR_KILL_SGID;
 
+	err = fuse_backing_start_fs(backing, false);
+	if (err)
+		return err;
 	old_cred = fuse_backing_override_creds(cred);
-	file_start_write(backing);
 	inode_lock(inode);
 	err = notify_change(file_mnt_idmap(backing), file_dentry(backing),
 			    &attr, NULL);
 	inode_unlock(inode);
-	file_end_write(backing);
 	fuse_backing_revert_creds(old_cred);
+	file_end_write(backing);
 
 	return err;
 }

@@ -15,6 +15,7 @@
 
 #include "fuse_i.h"
 #include "backing_access.h"
+#include "backing_freeze.h"
 #include "backing_io.h"
 #include "backing_privs.h"
 #include "backing_revoke.h"
@@ -22,12 +23,49 @@
 #include "backing_trace.h"
 #include "backing_usage.h"
 
+#include <linux/fsnotify.h>
 #include <linux/slab.h>
 #include <linux/splice.h>
 #include <linux/workqueue.h>
 
 /* Of a whole file, whose end is also the FUSE file's */
 #define WHOLE_IOCB_FLAGS	(FUSE_BACKING_IOCB_FLAGS | IOCB_APPEND)
+
+/**
+ * fuse_backing_write_iter - write to a backing file
+ * @kiocb: on the backing file
+ * @iter: where from
+ *
+ * In place of vfs_iocb_iter_write(): if the filesystem is frozen, a signal that kills ends
+ * the wait.
+ *
+ * Context: process context with the mapping's credentials; may sleep unless IOCB_NOWAIT is
+ *	set.
+ * Return: as ->write_iter(), and kiocb_end_write() is for who completes what is queued;
+ *	-EAGAIN or -EINTR if the filesystem is frozen; why the backing file can't be
+ *	written to.
+ */
+ssize_t fuse_backing_write_iter(struct kiocb *kiocb, struct iov_iter *iter)
+{
+	struct file *backing = kiocb->ki_filp;
+	ssize_t ret;
+
+	if (!(backing->f_mode & FMODE_CAN_WRITE))
+		return -EINVAL;
+	ret = rw_verify_area(WRITE, backing, &kiocb->ki_pos,
+			     iov_iter_count(iter)) ?:
+	      fuse_backing_start_fs(backing, kiocb->ki_flags & IOCB_NOWAIT);
+	if (ret)
+		return ret;
+	/* whoever completes it lets go of the filesystem: for lockdep, nobody holds it */
+	__sb_writers_release(file_inode(backing)->i_sb, SB_FREEZE_WRITE);
+	ret = backing->f_op->write_iter(kiocb, iter);
+	if (ret != -EIOCBQUEUED)
+		kiocb_end_write(kiocb);
+	if (ret > 0)
+		fsnotify_modify(backing);
+	return ret;
+}
 
 /* A read or write that the backing filesystem may complete later */
 struct fuse_backing_aio {
@@ -466,8 +504,6 @@ static ssize_t write_checked(struct kiocb *iocb, struct iov_iter *iter,
 
 	if (unlikely(!can_do(iocb, pt->file)))
 		return -EINVAL;
-	if (unlikely(fuse_backing_would_wait(iocb, pt->file)))
-		return -EAGAIN;
 	if (unlikely(async && !later && (iocb->ki_flags & IOCB_NOWAIT)))
 		return -EAGAIN;
 

@@ -54,6 +54,7 @@ ssize_t fuse_backing_read_async(struct kiocb *iocb, struct iov_iter *iter,
 				const struct fuse_backing_rw *rw);
 ssize_t fuse_backing_write_async(struct kiocb *iocb, struct iov_iter *iter,
 				 const struct fuse_backing_rw *rw);
+ssize_t fuse_backing_write_iter(struct kiocb *kiocb, struct iov_iter *iter);
 ssize_t fuse_backing_read(struct kiocb *iocb, struct iov_iter *iter);
 ssize_t fuse_backing_write(struct kiocb *iocb, struct iov_iter *iter);
 ssize_t fuse_backing_splice_read(struct file *in, loff_t *ppos,
@@ -149,7 +150,7 @@ fuse_backing_call_write(const struct kiocb *orig, struct kiocb *kiocb,
 			   file_inode(orig->ki_filp), fb->id, orig,
 			   kiocb->ki_pos, iov_iter_count(iter));
 	old_cred = fuse_backing_override_creds(cred);
-	ret = vfs_iocb_iter_write(kiocb->ki_filp, kiocb, iter);
+	ret = fuse_backing_write_iter(kiocb, iter);
 	fuse_backing_revert_creds(old_cred);
 	fuse_backing_trace(fuse_passthrough_backing_exit,
 			   file_inode(orig->ki_filp), fb->id, orig, ret);

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Writing to a backing file whose filesystem is frozen.
+ *
+ * Who waits for the thaw holds locks that others wait for, and a freeze waits for some
+ * of those.
+ *
+ * Proves, for whatever changes a backing file: as long as the filesystem is frozen it waits,
+ * and a signal that kills ends that. Control: once thawed, it succeeds; and a file of the
+ * inode works as before after somebody was killed.
+ *
+ * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <linux/fuse_backing.h>
+
+#include "harness.h"
+
+#include "backing_ioctl.h"
+#include "env.h"
+#include "held_page.h"
+#include "wait_until.h"
+
+#define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
+#define BLOCK		4096
+
+#define self_t FIXTURE_DATA(frozen)
+#define variant_t FIXTURE_VARIANT(frozen)
+
+FIXTURE(frozen) {
+	struct env env;
+	struct fuse_server *srv;
+	int pipe[2];
+	int fd;
+};
+
+FIXTURE_VARIANT(frozen) {
+	int (*call)(const self_t *self);
+	long nr;
+	bool extents;
+};
+
+static int call_write(const self_t *self)
+{
+	return pwrite(self->fd, "frozen", 6, 0) == 6 ? 0 : -errno;
+}
+
+static int call_splice(const self_t *self)
+{
+	loff_t pos = 0;
+
+	return splice(self->pipe[0], NULL, self->fd, &pos, 6, 0) == 6 ?
+		       0 : -errno;
+}
+
+static int call_ftruncate(const self_t *self)
+{
+	return ftruncate(self->fd, BLOCK) ? -errno : 0;
+}
+
+static int call_fallocate(const self_t *self)
+{
+	return fallocate(self->fd, FALLOC_FL_ZERO_RANGE, 0, BLOCK) ?
+		       -errno : 0;
+}
+
+FIXTURE_VARIANT_ADD(frozen, write) {
+	.call = call_write,
+	.nr = SYS_pwrite64,
+};
+
+FIXTURE_VARIANT_ADD(frozen, splice) {
+	.call = call_splice,
+	.nr = SYS_splice,
+};
+
+FIXTURE_VARIANT_ADD(frozen, ftruncate) {
+	.call = call_ftruncate,
+	.nr = SYS_ftruncate,
+};
+
+FIXTURE_VARIANT_ADD(frozen, fallocate) {
+	.call = call_fallocate,
+	.nr = SYS_fallocate,
+};
+
+FIXTURE_VARIANT_ADD(frozen, write_to_extent) {
+	.call = call_write,
+	.nr = SYS_pwrite64,
+	.extents = true,
+};
+
+FIXTURE_VARIANT_ADD(frozen, splice_to_extent) {
+	.call = call_splice,
+	.nr = SYS_splice,
+	.extents = true,
+};
+
+/* "a" becomes the first block of "b" */
+static int attach_extent(struct env *env)
+{
+	struct fuse_server *srv = &env->srv;
+	struct fuse_backing_extent extent = {
+		.length = BLOCK,
+		.flags = FUSE_BACKING_EXTENT_WRITE,
+	};
+	int id = env_register(env, "b", O_RDWR);
+
+	if (id < 0)
+		return id;
+	extent.backing_id = id;
+	return fuse_backing_set_extents(srv->fd,
+					fuse_server_node(srv, &srv->sh->file[0]),
+					&extent, 1, BOTH);
+}
+
+FIXTURE_SETUP(frozen)
+{
+	struct stat st;
+
+	if (!env_start(_metadata, &self->env, SCRATCH_EXT4))
+		return;
+	self->srv = &self->env.srv;
+	if (variant->extents) {
+		ASSERT_EQ(0, stat(SCRATCH_FUSE "/a", &st));
+		ASSERT_EQ(0, attach_extent(&self->env));
+	} else {
+		self->srv->sh->file[0].attach = BOTH;
+	}
+	self->fd = fuse_server_open(self->srv, "a", O_RDWR);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, self->srv->sh->file[0].opens);
+	ASSERT_EQ(0, pipe2(self->pipe, O_CLOEXEC));
+	ASSERT_EQ(12, write(self->pipe[1], "frozenfrozen", 12));
+}
+
+FIXTURE_TEARDOWN(frozen)
+{
+	close(self->pipe[0]);
+	close(self->pipe[1]);
+	close(self->fd);
+	env_teardown(&self->env);
+}
+
+static int freeze(int how)
+{
+	int fd = open(SCRATCH_BACKING, O_RDONLY | O_CLOEXEC);
+	int err = ioctl(fd, how, 0) < 0 ? -errno : 0;
+
+	close(fd);
+	return err;
+}
+
+static pid_t call_in_child(self_t *self,
+			   const variant_t *variant)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		_exit(-variant->call(self));
+	return pid;
+}
+
+static bool is_reaped(pid_t pid, int *status)
+{
+	return waitpid(pid, status, WNOHANG) == pid;
+}
+
+TEST_F(frozen, waits_until_killed)
+{
+	int status = 0;
+	bool reaped;
+	pid_t pid;
+
+	ASSERT_EQ(0, freeze(FIFREEZE));
+	pid = call_in_child(self, variant);
+	EXPECT_TRUE(wait_until(sleeps_in(pid, variant->nr)));
+	kill(pid, SIGKILL);
+	reaped = wait_until(is_reaped(pid, &status));
+	EXPECT_TRUE(reaped);
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(0, freeze(FITHAW));
+	if (!reaped)
+		waitpid(pid, &status, 0);
+	/* nothing is held any more */
+	EXPECT_EQ(0, variant->call(self));
+}
+
+TEST_F(frozen, control_waits_for_the_thaw)
+{
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, freeze(FIFREEZE));
+	pid = call_in_child(self, variant);
+	EXPECT_TRUE(wait_until(sleeps_in(pid, variant->nr)));
+	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
+	EXPECT_EQ(0, freeze(FITHAW));
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+TEST_HARNESS_MAIN
