@@ -511,6 +511,22 @@ static void check_leaks(void)
 	free(report);
 }
 
+/* A kernel that is to look for data races says in its log at how many accesses it did */
+static void check_watchpoints(void)
+{
+	char *stats = slurp("/sys/kernel/debug/kcsan");
+	const char *set_up;
+
+	if (!stats)
+		return;
+	set_up = strstr(stats, "setup_watchpoints: ");
+	fprintf(stderr, "init: KCSAN %.*s\n",
+		set_up ? (int)strcspn(set_up, "\n") : 0, set_up ?: "");
+	if (!strstr(stats, "enabled: 1"))
+		fprintf(stderr, "BUG: KCSAN is not enabled\n");
+	free(stats);
+}
+
 static void write_number(const char *path, unsigned int number)
 {
 	char text[16];
@@ -579,6 +595,7 @@ int main(void)
 	status = shell ? run_shell() : run_command();
 	kill_rest();
 	check_leaks();
+	check_watchpoints();
 	report(status);
 	reboot(RB_AUTOBOOT);
 	return 0;
