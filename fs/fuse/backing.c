@@ -300,7 +300,14 @@ int fuse_backing_install(struct fuse_backing_table *table, struct file *file,
 	return id == -ESHUTDOWN ? -ENOTCONN : id;
 }
 
-static bool get_to_close(void *data)
+/**
+ * fuse_backing_get_to_close - get the reference that an id holds
+ * @data: a mapping
+ *
+ * Context: the lock of the thread's table is held.
+ * Return: false if the id is closed.
+ */
+bool fuse_backing_get_to_close(void *data)
 {
 	struct fuse_backing *fb = data;
 
@@ -316,29 +323,7 @@ static bool get_to_claim(void *data)
 {
 	struct fuse_backing *fb = data;
 
-	return fb->per_open && get_to_close(fb);
-}
-
-/**
- * fuse_backing_close_id - close an id
- * @table: a table that the caller holds a reference on
- * @id: any number
- * @by: what closes it, for the tracepoint
- *
- * Context: process context; doesn't sleep.
- * Return: the mapping with the reference that the id held; %NULL if it is closed or
- *	unknown.
- */
-struct fuse_backing *fuse_backing_close_id(struct fuse_backing_table *table,
-					   int id,
-					   enum fuse_backing_closed_by by)
-{
-	struct fuse_backing *fb;
-
-	fb = kthread_files_find(table->files, id, get_to_close);
-	if (fb)
-		trace_fuse_backing_close(table->fc, id, by);
-	return fb;
+	return fb->per_open && fuse_backing_get_to_close(fb);
 }
 
 static bool get_to_open(void *data)

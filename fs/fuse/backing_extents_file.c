@@ -18,6 +18,7 @@
 
 #include <linux/fadvise.h>
 #include <linux/fs.h>
+#include <linux/sched/signal.h>
 
 static bool is_noexec(const struct file *file)
 {
@@ -203,6 +204,8 @@ static int advise(struct file *file, loff_t pos, loff_t end, int advice)
 		fuse_extents_range_put(&range);
 		/* there may be tens of thousands */
 		cond_resched();
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
 	}
 	return err;
 }

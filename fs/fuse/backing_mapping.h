@@ -6,6 +6,8 @@
 #ifndef _FS_FUSE_BACKING_MAPPING_H
 #define _FS_FUSE_BACKING_MAPPING_H
 
+#include "backing_table.h"
+#include "backing_trace.h"
 #include "backing_types.h"
 
 struct file;
@@ -16,9 +18,7 @@ int fuse_backing_install(struct fuse_backing_table *table, struct file *file,
 			 bool brokered, u32 flags);
 struct fuse_backing *fuse_backing_lookup(struct fuse_conn *fc, int backing_id);
 struct fuse_backing *fuse_backing_claim(struct fuse_conn *fc, int backing_id);
-struct fuse_backing *fuse_backing_close_id(struct fuse_backing_table *table,
-					   int id,
-					   enum fuse_backing_closed_by by);
+bool fuse_backing_get_to_close(void *data);
 void fuse_backing_unreferenced(struct fuse_backing *fb);
 void fuse_backing_put_deferred(struct fuse_backing *fb);
 void fuse_backing_close_file(struct fuse_backing *fb, struct file *file);
@@ -41,6 +41,28 @@ static inline void fuse_backing_put(struct fuse_backing *fb)
 {
 	if (refcount_dec_and_test(&fb->count))
 		fuse_backing_unreferenced(fb);
+}
+
+/**
+ * fuse_backing_close_id - close an id
+ * @table: a table that the caller holds a reference on
+ * @id: any number
+ * @by: what closes it, for the tracepoint
+ *
+ * Context: process context; doesn't sleep.
+ * Return: the mapping with the reference that the id held; %NULL if it is closed or
+ *	unknown.
+ */
+static inline struct fuse_backing *
+fuse_backing_close_id(struct fuse_backing_table *table, int id,
+		      enum fuse_backing_closed_by by)
+{
+	struct fuse_backing *fb;
+
+	fb = kthread_files_find(table->files, id, fuse_backing_get_to_close);
+	if (fb)
+		trace_fuse_backing_close(table->fc, id, by);
+	return fb;
 }
 
 #endif /* _FS_FUSE_BACKING_MAPPING_H */

@@ -235,12 +235,15 @@ static void complete_write(struct kiocb *iocb, long res)
  * Not sb_init_dio_done_wq(), which has a rescuer: that is a kernel thread for each
  * mount that a user makes, and nobody would pay for it.  It would be for work that
  * memory reclaim waits for, and that doesn't wait for direct I/O on FUSE files.
+ * Nor does anybody pay for workers: a write that ends may wait for a page that the
+ * server is to fill, so the writes of one mount end one after the other.
  * The superblock ends the queue when it ends itself.
  */
 static int create_queue(struct super_block *sb)
 {
-	struct workqueue_struct *wq = alloc_workqueue("dio/%s", 0, 0, sb->s_id);
+	struct workqueue_struct *wq;
 
+	wq = alloc_ordered_workqueue("dio/%s", 0, sb->s_id);
 	if (!wq)
 		return -ENOMEM;
 	/* somebody else may have been faster */

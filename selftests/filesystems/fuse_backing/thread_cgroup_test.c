@@ -18,10 +18,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include <linux/fuse_backing.h>
 
 #include "harness.h"
 
@@ -31,6 +35,7 @@
 #include "cgroup.h"
 #include "creds.h"
 #include "env.h"
+#include "held_page.h"
 #include "light_mount.h"
 #include "text_file.h"
 #include "wait_until.h"
@@ -488,6 +493,110 @@ TEST_F(completions, no_thread_of_their_own)
 	ASSERT_EQ(FILE_SIZE, aio_rw(fd, buf, FILE_SIZE, 0, true));
 	EXPECT_EQ(0, rescuers("dio/fuse"));
 	EXPECT_LT(0, rescuers(""));
+	close(fd);
+	free(buf);
+}
+
+/* What the server has of "a", at its begin; the rest is the same bytes of "b" */
+#define SERVERS		512
+#define WRITERS		8
+
+static int attach_extent(struct env *env)
+{
+	struct fuse_server *srv = &env->srv;
+	struct fuse_backing_extent extent = {
+		.offset = SERVERS,
+		.length = FILE_SIZE - SERVERS,
+		.backing_offset = SERVERS,
+		.flags = FUSE_BACKING_EXTENT_WRITE,
+	};
+	struct stat st;
+	int id;
+
+	if (stat(SCRATCH_FUSE "/a", &st))
+		return -errno;
+	id = env_register(env, "b", O_RDWR);
+	if (id < 0)
+		return id;
+	extent.backing_id = id;
+	return fuse_backing_set_extents(srv->fd,
+					fuse_server_node(srv, &srv->sh->file[0]),
+					&extent, 1,
+					FUSE_BACKING_READ | FUSE_BACKING_WRITE);
+}
+
+/* Waits for the first page, which takes the server */
+static pid_t look_in_child(int fd)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		char *page = mmap(NULL, FILE_SIZE, PROT_READ, MAP_PRIVATE, fd, 0);
+
+		_exit(page == MAP_FAILED || page[0] == 1);
+	}
+	return pid;
+}
+
+/* A direct write to that page, which ends behind the caller's back */
+static pid_t write_in_child(int fd, char *buf)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		_exit(aio_rw(fd, buf, SERVERS, SERVERS, true) != SERVERS);
+	return pid;
+}
+
+static int busy_workers(void)
+{
+	char out[64];
+
+	if (command_output("cat /proc/[0-9]*/comm 2>/dev/null | grep -c '+dio/fuse'",
+			   out, sizeof(out)) < 0)
+		return -1;
+	return atoi(out);
+}
+
+/*
+ * Proves: writes whose ends wait for a page of the mount's server take one kernel thread
+ * for all.
+ */
+TEST_F_TIMEOUT(completions, one_worker_for_a_mount, 120)
+{
+	struct fuse_server *srv = &self->env.srv;
+	pid_t looker, writer[WRITERS];
+	int fd, status;
+	char *buf;
+
+	buf = aligned_alloc(4096, 4096);
+	ASSERT_EQ(0, attach_extent(&self->env));
+	fd = fuse_server_open(srv, "a", O_RDWR | O_DIRECT);
+	ASSERT_LE(0, fd);
+	/* control: with the server at it, all of them end */
+	writer[0] = write_in_child(fd, buf);
+	EXPECT_EQ(writer[0], waitpid(writer[0], &status, 0));
+	EXPECT_EQ(0, status);
+
+	ASSERT_EQ(0, kill(srv->pid, SIGSTOP));
+	looker = look_in_child(fd);
+	EXPECT_TRUE(wait_until(sleeps_in(looker, -1)));
+	for (int i = 0; i < WRITERS; i++)
+		writer[i] = write_in_child(fd, buf);
+	EXPECT_TRUE(wait_until(busy_workers() > 0));
+	for (int i = 0; i < WRITERS; i++)
+		EXPECT_TRUE(wait_until(sleeps_in(writer[i], SYS_io_getevents)));
+	EXPECT_EQ(1, busy_workers());
+	ASSERT_EQ(0, kill(srv->pid, SIGCONT));
+	for (int i = 0; i < WRITERS; i++) {
+		EXPECT_EQ(writer[i], waitpid(writer[i], &status, 0));
+		EXPECT_EQ(0, status);
+	}
+	EXPECT_EQ(looker, waitpid(looker, &status, 0));
 	close(fd);
 	free(buf);
 }
