@@ -14,6 +14,7 @@
 #include "fuse_i.h"
 #include "backing_freeze.h"
 
+#include <linux/sched/signal.h>
 #include <linux/wait_bit.h>
 
 /**
@@ -25,8 +26,15 @@
  */
 int fuse_backing_wait_for_thaw(struct super_block *sb)
 {
-	if (wait_var_event_killable(&sb->s_writers.frozen,
-				    sb_start_write_trylock(sb)))
-		return -EINTR;
+	while (!sb_start_write_trylock(sb)) {
+		if (wait_var_event_killable(&sb->s_writers.frozen,
+					    READ_ONCE(sb->s_writers.frozen) ==
+					    SB_UNFROZEN))
+			return -EINTR;
+		/* who thaws says so, and lets go of the lock a moment later */
+		schedule_timeout_killable(1);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
 	return 0;
 }

@@ -35,6 +35,7 @@
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define BLOCK		4096
+#define ROUNDS		10
 
 #define self_t FIXTURE_DATA(frozen)
 #define variant_t FIXTURE_VARIANT(frozen)
@@ -200,18 +201,22 @@ TEST_F(frozen, waits_until_killed)
 	EXPECT_EQ(0, variant->call(self));
 }
 
+/* More than once: who thaws wakes up those who wait before they can go on */
 TEST_F(frozen, control_waits_for_the_thaw)
 {
 	int status;
 	pid_t pid;
 
-	ASSERT_EQ(0, freeze(FIFREEZE));
-	pid = call_in_child(self, variant);
-	EXPECT_TRUE(wait_until(sleeps_in(pid, variant->nr)));
-	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
-	EXPECT_EQ(0, freeze(FITHAW));
-	EXPECT_EQ(pid, waitpid(pid, &status, 0));
-	EXPECT_EQ(0, status);
+	for (int i = 0; i < ROUNDS; i++) {
+		ASSERT_EQ(6, write(self->pipe[1], "frozen", 6));
+		ASSERT_EQ(0, freeze(FIFREEZE));
+		pid = call_in_child(self, variant);
+		EXPECT_TRUE(wait_until(sleeps_in(pid, variant->nr)));
+		EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
+		EXPECT_EQ(0, freeze(FITHAW));
+		EXPECT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_EQ(0, status);
+	}
 }
 
 TEST_HARNESS_MAIN
