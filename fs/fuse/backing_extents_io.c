@@ -137,7 +137,6 @@ static void init_rw(struct fuse_backing_rw *rw, const struct iov_iter *iter,
 		.range = range,
 		.pos = range->pos,
 		.len = iov_iter_count(iter),
-		.end_sleeps = true,
 	};
 }
 

@@ -222,8 +222,8 @@ static void complete_write(struct kiocb *iocb, long res)
 	fuse_backing_trace(fuse_passthrough_backing_exit, inode_of(aio),
 			   aio->rw.fb->id, aio->orig, res);
 	aio->res = res;
-	/* fuse_inode::lock is not for interrupts */
-	if (in_task() && !irqs_disabled() && !aio->rw.end_sleeps) {
+	/* fuse_inode::lock is not for interrupts, and at an extent the end may sleep */
+	if (in_task() && !irqs_disabled() && !aio->rw.range) {
 		finish_write(aio);
 		return;
 	}

@@ -32,10 +32,9 @@
  * @pos: where in the backing file
  * @len: how many bytes were asked for
  * @keeps_privs: the client may leave suid and sgid bits where they are
- * @end_sleeps: the end of a write may sleep, wherever it was completed
  * @end: called once for what was tried, with the position in the backing file after it
  *	and the result; moves the client's position, and returns what it is told.  May be
- *	an interrupt if it is a read
+ *	an interrupt if it is a read; may sleep if it is a write to an extent
  */
 struct fuse_backing_rw {
 	struct fuse_backing *fb;
@@ -45,7 +44,6 @@ struct fuse_backing_rw {
 	loff_t pos;
 	size_t len;
 	bool keeps_privs;
-	bool end_sleeps;
 	ssize_t (*end)(struct kiocb *iocb, const struct fuse_backing_rw *rw,
 		       loff_t pos, ssize_t res);
 };

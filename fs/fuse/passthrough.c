@@ -20,14 +20,6 @@
 #include <linux/backing-file.h>
 #include <linux/splice.h>
 
-/* For tracepoints */
-static int id_of(const struct file *file)
-{
-	const struct fuse_passthrough *pt = fuse_passthrough_of(file);
-
-	return pt->fb->id;
-}
-
 /**
  * fuse_passthrough_read_iter - read from the backing file
  * @iocb: position and flags; its file is open in passthrough mode
@@ -165,8 +157,9 @@ ssize_t fuse_passthrough_mmap(struct file *file, struct vm_area_struct *vma)
 		err = map_backing(file, vma, &taken);
 		if (!taken)
 			fuse_backing_trace(fuse_passthrough_mmap,
-					   file_inode(file), id_of(file), vma,
-					   err);
+					   file_inode(file),
+					   fuse_passthrough_of(file)->fb->id,
+					   vma, err);
 		fuse_backing_io_end(file);
 	}
 	return taken ? fuse_backing_revoked_mmap(file, vma) : err;
