@@ -3,9 +3,10 @@
 
 # CMD reaches the guest as it was written, dollars included
 override CMD := $(value CMD)
+# a variable that was exported has a value: not after that
+PREFIX ?= /usr/local
 export CMD SHARE TIMEOUT VARIANT KERNEL MEM CPUS DISKS DISK APPEND ICOUNT LEAKS
 export IMAGE LOG ACCEL MIRROR CACHE TESTS DEBUG QUICK BOOTS GUESTS RESUME ROUNDS SEED REPORT DESTDIR PREFIX
-PREFIX ?= /usr/local
 ifneq ($(DEBUG),)
 override VARIANT := debug
 endif
@@ -26,7 +27,7 @@ help:
 #: make shell     a prompt in a fresh guest; Ctrl-D ends it
 #: make kernel    build the guest's kernel: VARIANT=base|debug|race|gcov|module|nopt
 #: make image     build the guest's root image
-#: make tools     build lsfusebacking for this machine
+#: make tools     build lsfusebacking for this machine, in build/tools/lsfusebacking
 #: make install   the same, and install it: DESTDIR= PREFIX=/usr/local
 #: make clean     remove build/: all that was made in this clone
 #: make cacheclean remove what all clones share: objects, sources, images
@@ -60,10 +61,10 @@ check:
 	@scripts/check
 
 vm:
-	@scripts/prepare && vm/run
+	@scripts/prepare && scripts/tools && vm/run
 
 shell:
-	@scripts/prepare && SHELL_=1 vm/run
+	@scripts/prepare && scripts/tools && SHELL_=1 vm/run
 
 kernel image:
 	@scripts/prepare
