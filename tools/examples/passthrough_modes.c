@@ -858,11 +858,33 @@ static enum mode mode_by_name(const char *name)
 	errx(EXIT_FAILURE, "mode is none, id, open or inode, not %s", name);
 }
 
+static void help(void)
+{
+	puts("usage: passthrough_modes [OPTION]... SOURCE MOUNTPOINT\n"
+	     "\n"
+	     "Mirror a directory, and have the kernel read and write its files.\n"
+	     "\n"
+	     "    -o mode=none           this process reads and writes\n"
+	     "    -o mode=id             one backing id for all opens of a file\n"
+	     "    -o mode=open           each open has an id of its own\n"
+	     "    -o mode=inode          files are opened by the kernel, too (default)\n"
+	     "    -o timeout=N           names and attributes are good for N seconds (1)");
+	fuse_cmdline_help();
+	fuse_lowlevel_help();
+	exit(EXIT_SUCCESS);
+}
+
 static void parse(struct session *session)
 {
 	session_parse(session, &server, options);
+	if (session->opts.show_help)
+		help();
+	if (session->opts.show_version) {
+		fuse_lowlevel_version();
+		exit(EXIT_SUCCESS);
+	}
 	if (!session->source || !session->opts.mountpoint)
-		errx(EXIT_FAILURE, "usage: passthrough_modes [-o mode=MODE] SOURCE MOUNTPOINT");
+		errx(EXIT_FAILURE, "which directory, and where? See --help");
 	if (server.mode_name)
 		server.mode = mode_by_name(server.mode_name);
 	/* the kernel, not we, decides who may do what */

@@ -75,7 +75,8 @@ int session_run(struct session *session, int (*start)(void))
 	if (start && start())
 		goto out_unmount;
 	fuse_daemonize(session->opts.foreground);
-	res = serve(session) ? EXIT_FAILURE : EXIT_SUCCESS;
+	/* the number of a signal is a good end, too */
+	res = serve(session) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 out_unmount:
 	fuse_session_unmount(session->fuse);
 out_handlers:

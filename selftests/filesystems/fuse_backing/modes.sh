@@ -167,6 +167,11 @@ stop_server()
 	$unmount "$WORK/fuse" && wait "$server" && poll holds 0
 }
 
+terminate_server()
+{
+	kill "$server" && wait "$server" && ! mountpoint -q "$WORK/fuse"
+}
+
 # One mode; direct.list is there
 mode_tests()
 {
@@ -197,6 +202,9 @@ mode_tests()
 	[ "$1" != inode ] || [ "$who" != root ] || reclaim_tests
 	[ "$1" = none ] || check "$tag: not one READ or WRITE" no_data_requests
 	check "$tag: umount, the server ends, the table is gone" stop_server
+	serve "$1"
+	check "$tag: SIGTERM, the server ends well, nothing is mounted" \
+		terminate_server
 	find "$WORK/tree" -mindepth 1 -delete
 }
 
