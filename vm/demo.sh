@@ -4,7 +4,6 @@
 # files stay where everyone can see and count them. Ends with a verdict.
 # shellcheck disable=SC2317,SC2329 # functions are arguments of expect
 
-PATH=$PATH:/repo/build/tools/lsfusebacking
 data=/srv/data
 mnt=/mnt
 log=/tmp/server.log

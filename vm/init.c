@@ -258,7 +258,8 @@ static void set_up_system(void)
 		die("/dev/fuse");
 	sethostname("guest", 5);
 	clearenv();
-	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:"
+	       "/repo/build/tools/lsfusebacking:/repo/tools/bpftrace", 1);
 	setenv("HOME", "/root", 1);
 	setenv("USER", "root", 1);
 	setenv("LOGNAME", "root", 1);
