@@ -587,10 +587,11 @@ TEST_F_TIMEOUT(completions, one_worker_for_a_mount, 120)
 	EXPECT_TRUE(wait_until(sleeps_in(looker, -1)));
 	for (int i = 0; i < WRITERS; i++)
 		writer[i] = write_in_child(fd, buf);
-	EXPECT_TRUE(wait_until(busy_workers() > 0));
+	/* where the disk was faster than who asked it, that one ends the write itself */
 	for (int i = 0; i < WRITERS; i++)
-		EXPECT_TRUE(wait_until(sleeps_in(writer[i], SYS_io_getevents)));
-	EXPECT_EQ(1, busy_workers());
+		EXPECT_TRUE(wait_until(sleeps_in(writer[i], SYS_io_getevents) ||
+				       sleeps_in(writer[i], SYS_io_submit)));
+	EXPECT_GE(1, busy_workers());
 	ASSERT_EQ(0, kill(srv->pid, SIGCONT));
 	for (int i = 0; i < WRITERS; i++) {
 		EXPECT_EQ(writer[i], waitpid(writer[i], &status, 0));
