@@ -42,6 +42,8 @@
 
 #define MOUNTS		64
 #define OTHER_UID	4321
+/* memory for a few threads, but not for all */
+#define ROOM		(256 * 1024)
 #define STACK_SIZE	16384	/* and less than a thread: CPUs keep charges */
 #define PIDS_MAX	10
 #define RACERS		4
@@ -379,6 +381,24 @@ TEST_F(thread_cgroup, returned_when_refused)
 	EXPECT_TRUE(wait_until(!counted()));
 	EXPECT_TRUE(wait_until(cgroup_read("memory.current") <
 			       before + MOUNTS * STACK_SIZE));
+}
+
+/* What a thread costs isn't to be had: ENOMEM, or the caller is killed for it. */
+static int register_beyond_memory(struct group *m)
+{
+	if (cgroup_write("memory.max", cgroup_read("memory.current") + ROOM))
+		return 2;
+	return register_all(m);
+}
+
+TEST_F(thread_cgroup, returned_without_memory)
+{
+	int err = member(register_beyond_memory, &self->m);
+
+	cgroup_write("memory.max", -1);
+	EXPECT_TRUE(err == 1 || err == -1) TH_LOG("ended with %d", err);
+	EXPECT_GT(MOUNTS, thread_count());
+	EXPECT_TRUE(wait_until(counted() == thread_count()));
 }
 
 struct racer {
