@@ -1,28 +1,41 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154 # top, build and variant: lib.sh
 # Sourced after lib.sh: the line of kernels.conf that KERNEL= names, or the first one.
+# In build/, what is a kernel's is named NAME-VERSION; NAME alone is for all of them.
+
+# kernels_conf [VERSION]: its line, or all of them
+kernels_conf()
+{
+	awk -v want="${1:-}" \
+		'!/^#/ && NF && (want == "" || $1 == want)' "$top/kernels.conf"
+}
+
+# The versions, the default one first
+kernel_versions()
+{
+	kernels_conf | awk '{ print $1 }'
+}
 
 # shellcheck disable=SC2034 # for the scripts that source this
-read -r kernel_version kernel_package kernel_hooks < <(
-	awk -v want="${KERNEL:-}" \
-		'!/^#/ && NF == 3 && (want == "" || $1 == want) { print; exit }' \
-		"$top/kernels.conf")
-[ -n "${kernel_hooks:-}" ] || die "kernels.conf has no kernel '${KERNEL:-}'"
+read -r kernel_version kernel_package kernel_suite kernel_fragment kernel_hooks \
+	< <(kernels_conf "${KERNEL:-}") || true
+[ -n "${kernel_hooks:-}" ] ||
+	die "kernels.conf has no line of five columns for kernel '${KERNEL:-}'"
+# shellcheck disable=SC2034
+read -r kernel_default < <(kernel_versions)
 
+kernel_tree=$build/linux-$kernel_version
+kernel_fragments=(base "$kernel_fragment")
 # shellcheck disable=SC2034
 case $variant in
 pristine)
 	# Debian's source as it is, for comparisons: a tree of its own
-	kernel_tree=$build/linux-$kernel_version-pristine
-	kernel_fragments=(base)
+	kernel_tree+=-pristine
 	;;
-base)
-	kernel_tree=$build/linux-$kernel_version
-	kernel_fragments=(base)
-	;;
+base) ;;
 *)
-	kernel_tree=$build/linux-$kernel_version
-	kernel_fragments=(base "$variant")
+	kernel_fragments+=("$variant")
 	;;
 esac
+# shellcheck disable=SC2034
 kernel_out=$build/obj-$kernel_version/$variant
