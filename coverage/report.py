@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """What gcov counted, as a table, and each line that did not run with its reason.
 
-report.py OBJECTS COUNTS SOURCE... >table.md
+report.py TREE OBJECTS COUNTS SOURCE... >table.md
 
-OBJECTS is where the kernel was built, COUNTS has a directory of .gcda files for
-each guest, SOURCE are our files by their paths from the top. Fails when a line
+TREE is the kernel's source, OBJECTS where it was built, COUNTS has a directory of
+.gcda files for each guest, SOURCE are our files by their paths from the top. Fails when a line
 did not run that coverage/reasons does not name, when a reason there names
 nothing, and when fewer lines ran than the bar asks for.
 """
@@ -70,11 +70,11 @@ def matches(reason, line):
             text in ('*', line.text))
 
 
-def missed_lines(lines):
+def missed_lines(lines, tree):
     texts = {}
     for (path, number), (function, ran) in sorted(lines.items()):
         if path not in texts:
-            with open(os.path.join(HERE, '..', path), encoding='utf-8') as file:
+            with open(os.path.join(tree, path), encoding='utf-8') as file:
                 texts[path] = file.read().splitlines()
         if not ran:
             yield Line(path, number, function,
@@ -128,10 +128,10 @@ def stale_reasons(missed, reasons):
 
 
 def main():
-    objects, counts, sources = sys.argv[1], sys.argv[2], sys.argv[3:]
+    tree, objects, counts, *sources = sys.argv[1:]
     lines = count(objects, sources, counts)
     reasons = read_reasons()
-    missed = list(missed_lines(lines))
+    missed = list(missed_lines(lines, tree))
     share = print_table(lines, sources)
     unknown = print_missed(missed, reasons)
     stale = len(list(stale_reasons(missed, reasons)))

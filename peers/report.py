@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the peers' suites said in each guest, as tables, and why it differs.
 
-report.py SAID RESULTS >peers.md
+report.py VERSION SAID RESULTS >peers.md
 
 SAID has a directory KERNEL-WAY of what peers/run left in each guest. A line of
 PASS, FAIL or SKIP for each test is added to RESULTS: a test fails when it ends
@@ -19,15 +19,14 @@ import sys
 import xml.etree.ElementTree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-COLUMNS = [('pristine-off', '6.12, off'), ('base-off', 'ours, off'),
-           ('pristine-on', '6.12, on'), ('base-on', 'ours, on')]
+COLUMNS = ['pristine-off', 'base-off', 'pristine-on', 'base-on']
 USERS = ['root', 'alice']
 BACKING = ['tmpfs', 'ext4']
 REFUSED = 'disabling rw passthrough'
 
 HEAD = """# Peers' suites
 
-Others' tests, unmodified, in guests with Debian's 6.12 and with ours, with
+Others' tests, unmodified, in guests with Debian's %s and with ours, with
 passthrough off and on: libfuse's own, as root and as an ordinary user; and the
 exercisers fsx and fsstress on libfuse's `passthrough_hp`, over tmpfs and ext4, each
 with the same seed everywhere. `make peers` runs them, and writes this.
@@ -115,11 +114,12 @@ class Reasons:
 
 
 class Report:
-    def __init__(self, said, results):
+    def __init__(self, version, said, results):
+        self.version = version
         self.results = results
         self.reasons = Reasons()
         self.said = {column: os.path.join(said, column)
-                     for column, _ in COLUMNS}
+                     for column in COLUMNS}
         self.tests = collections.defaultdict(dict)
         self.digests = collections.defaultdict(dict)
         for column, directory in self.said.items():
@@ -137,26 +137,27 @@ class Report:
         print('| %s |' % ' | '.join(str(c).replace('|', '\\|') for c in cells))
 
     def header(self, *names):
-        self.row(*names, *(title for _, title in COLUMNS))
+        self.row(*names, *('%s, %s' % (kernel, way) for way in ('off', 'on')
+                           for kernel in (self.version, 'ours')))
         self.row(*('---' for _ in names), *('---:' for _ in COLUMNS))
 
     def outcomes(self, key):
         return [self.tests[key].get(column, 'did not run')
-                for column, _ in COLUMNS]
+                for column in COLUMNS]
 
     def print_summary(self):
         print('\nPassed, failed, skipped:\n')
         self.header('suite')
         for suite in dict.fromkeys(suite for suite, _ in self.tests):
             cells = []
-            for column, _ in COLUMNS:
+            for column in COLUMNS:
                 said = collections.Counter(
                     outcomes.get(column) for key, outcomes
                     in self.tests.items() if key[0] == suite)
                 cells.append('%d, %d, %d' % (said['passed'], said['failed'],
                                              said['skipped']))
             self.row(suite, *cells)
-        refused = [refusals(self.said[column]) for column, _ in COLUMNS]
+        refused = [refusals(self.said[column]) for column in COLUMNS]
         print('\nServers that were refused passthrough, and went on without:\n')
         self.header('suite')
         for suite in refused[0]:
@@ -222,7 +223,8 @@ class Report:
         self.row(suite, test, what, *cells, '; '.join(notes))
 
     def print_comparison(self):
-        print('\n## What the exercisers saw and left, ours against 6.12\n')
+        print('\n## What the exercisers saw and left, ours against %s\n' %
+              self.version)
         self.row('suite', 'run', 'what', 'off', 'on', 'why')
         self.row('---', '---', '---', '---', '---', '---')
         for key in sorted(self.digests):
@@ -240,7 +242,7 @@ class Report:
                          len(logs['on'][1]), logs)
 
     def print_all(self):
-        print(HEAD, end='')
+        print(HEAD % self.version, end='')
         self.print_summary()
         self.print_outcomes()
         self.print_comparison()
@@ -250,9 +252,9 @@ class Report:
 
 
 def main():
-    said, results = sys.argv[1:]
+    version, said, results = sys.argv[1:]
     with open(results, 'a', encoding='utf-8') as file:
-        Report(said, file).print_all()
+        Report(version, said, file).print_all()
 
 
 main()

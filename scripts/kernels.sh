@@ -39,3 +39,8 @@ base) ;;
 esac
 # shellcheck disable=SC2034
 kernel_out=$build/obj-$kernel_version/$variant
+# shellcheck disable=SC2034
+kernel_selftests=$build/selftests-$kernel_version
+# What tests left
+# shellcheck disable=SC2034
+kernel_tested=$build/test-$kernel_version

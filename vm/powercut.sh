@@ -16,7 +16,7 @@
 #   control   to ext4 that doesn't flush the disk: records must be lost
 
 ways="direct by-id inode control"
-records=/repo/build/selftests/helpers/records
+records=/repo/build/selftests-$KERNEL/helpers/records
 
 # attach_disk N: the device is in $device
 attach_disk()
@@ -134,13 +134,13 @@ check()
 		if [ "$way" = control ]; then
 			mount "$device" "/cut/$way"
 			tap "$way: without flushes, synced records are lost" \
-				not $records check "/cut/$way/records" \
+				not "$records" check "/cut/$way/records" \
 				"${argument#*=}"
 			continue
 		fi
 		tap "$way: ext4 mounts" mount "$device" "/cut/$way"
 		tap "$way: synced records are there, and nothing strange" \
-			$records check "/cut/$way/records" "${argument#*=}"
+			"$records" check "/cut/$way/records" "${argument#*=}"
 		umount "/cut/$way"
 		tap "$way: ext4 is clean" e2fsck -fn "$device"
 	done

@@ -17,14 +17,14 @@
 #include "text_file.h"
 #include "wait_until.h"
 
-#define MODULE		"/hold_task_mod/hold_task.ko"
 #define PARAMETERS	"/sys/module/hold_task/parameters/"
 
 static unsigned long gone;	/* a bit for each point */
 
-/* Beside this program */
+/* Beside this program, for each variant of the kernel: vm/run says which this is */
 static int open_module(void)
 {
+	const char *variant = getenv("VARIANT");
 	char program[PATH_MAX], path[PATH_MAX];
 	ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	int fd;
@@ -33,7 +33,8 @@ static int open_module(void)
 		return -errno;
 	program[len] = '\0';
 	*strrchr(program, '/') = '\0';
-	if (snprintf(path, sizeof(path), "%s" MODULE, program) >= PATH_MAX)
+	if (snprintf(path, sizeof(path), "%s/hold_task_mod/%s/hold_task.ko",
+		     program, variant ?: "base") >= PATH_MAX)
 		return -ENAMETOOLONG;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;

@@ -25,7 +25,7 @@ load()
 	perl -e 'open my $f, "<", $ARGV[0] or die "$ARGV[0]: $!\n";
 		my $no_parameters = "";
 		syscall(313, fileno $f, $no_parameters, 0) == 0 or die "$!\n"' \
-		"$(find /repo/build/obj-*/module/fs/fuse -name fuse.ko)"
+		"/repo/build/obj-$KERNEL/$VARIANT/fs/fuse/fuse.ko"
 }
 
 unload()
