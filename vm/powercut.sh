@@ -90,10 +90,10 @@ append()
 	keep_cache
 	sync
 	for way in direct control; do
-		$records append "/cut/$way/records" "$way" &
+		"$records" append "/cut/$way/records" "$way" &
 	done
 	for way in by-id inode; do
-		$records append "/fuse/$way/records" "$way" &
+		"$records" append "/fuse/$way/records" "$way" &
 	done
 	sleep 1
 	tell_mapped by-id
