@@ -15,9 +15,10 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 #: make run       the main job, in a guest, start to end
-#: make test      what every change must pass; TESTS=pattern for some, DEBUG=1
-#:                for all of them under KASAN & co.
-#: make test-all  everything there is, some hours; RESUME=1 what didn't pass yet
+#: make test      what every change must pass, what rests on the kernel's version
+#:                with each; TESTS=pattern for some, DEBUG=1 for all under KASAN & co.
+#: make test-all  everything there is, on each kernel, for hours; RESUME=1 what
+#:                didn't pass yet
 #: make powercut guests killed while they write; ROUNDS=1, SEED= of a failure
 #: make bench     against Debian's kernel, in instructions; QUICK=1 for a look
 #: make peers     libfuse's tests, fsx and fsstress, on Debian's kernel and ours
@@ -29,9 +30,12 @@ help:
 #: make image     build the guest's root image
 #: make tools     build lsfusebacking for this machine, in build/tools/lsfusebacking
 #: make install   the same, and install it: DESTDIR= PREFIX=/usr/local
-#: make clean     remove build/: all that was made in this clone
+#: make clean     remove build/: all that was made in this clone; the next build
+#:                takes the newest kernel source that there is
 #: make cacheclean remove what all clones share: objects, sources, images
 #:
+#: KERNEL=VERSION of kernels.conf is another kernel than the default, for all of them;
+#: check and test then leave out the others.
 #: Variables of vm, shell, test: VARIANT IMAGE MEM CPUS DISKS DISK APPEND ICOUNT,
 #: described in vm/run. make turns any failure into its own exit status 2;
 #: after `make kernel image`, CMD='...' vm/run exits with the command's own.
