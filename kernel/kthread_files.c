@@ -37,6 +37,7 @@
 #include <linux/pid_namespace.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
+#include <linux/sched/isolation.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/sched/user.h>
@@ -44,6 +45,7 @@
 #include <linux/user_namespace.h>
 
 #include "../fs/internal.h"
+#include "kthread_exec_state.h"
 
 /* What somebody who exits, and can't be killed any more, waits at most */
 #define EXIT_PATIENCE	HZ
@@ -187,8 +189,11 @@ static int grow_locked(struct kthread_files *kf, u32 nr, union number **number)
 	void *allocated;
 
 	*number = genradix_ptr(&kf->numbers, nr);
+	if (*number && nr < files_fdtable(files)->max_fds)
+		return 0;
+	/* it doesn't say that it dropped the lock, but to grow it has to */
 	if (*number)
-		return expand_files(files, nr);
+		return expand_files(files, nr) ?: 1;
 
 	spin_unlock(&files->file_lock);
 	allocated = genradix_ptr_alloc(&kf->numbers, nr, GFP_KERNEL_ACCOUNT);
@@ -526,9 +531,6 @@ static int serve_until_stopped(void *data)
 {
 	struct kthread_files *kf = data;
 
-	/* The user whose thread this is must not bind it to a CPU */
-	current->flags |= PF_NO_SETAFFINITY;
-
 	/* Only a task itself may change its credentials */
 	commit_creds(kf->cred);
 	complete(&kf->ready);
@@ -754,9 +756,12 @@ static int launch_thread(struct kthread_files *kf)
 {
 	int err;
 
-	err = unshare_table(kf);
+	err = unshare_table(kf) ?: kthread_unshare_exec_state(kf->task);
 	if (err)
 		return err;
+
+	/* the user whose thread this is must not bind it to a CPU */
+	kthread_bind_mask(kf->task, housekeeping_cpumask(HK_TYPE_KTHREAD));
 
 	kf->cred = prepare_thread_creds();
 	if (!kf->cred)

@@ -6,6 +6,7 @@
 #ifndef _FS_FUSE_BACKING_H
 #define _FS_FUSE_BACKING_H
 
+#include <linux/fs.h>
 #include <linux/list.h>
 #include <linux/types.h>
 
@@ -13,7 +14,6 @@ struct dentry;
 struct file;
 struct folio;
 struct fuse_attachment;
-struct fuse_backing_map;
 struct fuse_conn;
 struct fuse_file;
 struct fuse_inode;
@@ -64,15 +64,14 @@ struct fuse_inode_backing {
 #ifdef CONFIG_FUSE_PASSTHROUGH
 
 /* backing_conn.c */
-int fuse_backing_open(struct fuse_conn *fc, struct fuse_backing_map *map);
-int fuse_backing_close(struct fuse_conn *fc, int backing_id);
 void fuse_backing_abort(struct fuse_conn *fc);
 void fuse_backing_destroy(struct fuse_conn *fc);
 
 /* backing_ctl.c, backing_ioctl.c */
-void fuse_backing_show_fdinfo(struct seq_file *m, struct file *file);
+void fuse_backing_show_fdinfo(struct seq_file *m, struct fuse_conn *fc);
 bool fuse_backing_ctl_add(struct dentry *parent, struct fuse_conn *fc);
-long fuse_backing_ioctl(struct file *file, unsigned int cmd, void __user *argp);
+long fuse_backing_ioctl(struct fuse_conn *fc, unsigned int cmd,
+			void __user *argp);
 
 /* backing_open.c */
 void fuse_backing_reply(struct fuse_file *ff, bool isdir);
@@ -81,7 +80,6 @@ int fuse_passthrough_bad_flags(struct fuse_file *ff);
 void fuse_passthrough_open_failed(struct fuse_file *ff, struct fuse_inode *fi,
 				  int err);
 int fuse_passthrough_open_error(const struct fuse_file *ff, int err);
-bool fuse_passthrough_is_uncached(const struct fuse_file *ff);
 
 /* backing_attach.c */
 void fuse_backing_inode_made(struct inode *inode);
@@ -144,17 +142,6 @@ int fuse_passthrough_open(struct file *file, int backing_id);
 void fuse_passthrough_release(struct fuse_file *ff, struct fuse_inode *fi);
 
 #else
-
-static inline int fuse_backing_open(struct fuse_conn *fc,
-				    struct fuse_backing_map *map)
-{
-	return -EOPNOTSUPP;
-}
-
-static inline int fuse_backing_close(struct fuse_conn *fc, int backing_id)
-{
-	return -EOPNOTSUPP;
-}
 
 static inline void fuse_backing_abort(struct fuse_conn *fc)
 {
@@ -278,13 +265,16 @@ static inline void fuse_inode_backing_evict(struct fuse_inode *fi)
 
 #define fuse_inode_backing_inval_mask(fi) READ_ONCE((fi)->inval_mask)
 
-static inline long fuse_backing_ioctl(struct file *file, unsigned int cmd,
+static inline long fuse_backing_ioctl(struct fuse_conn *fc, unsigned int cmd,
 				      void __user *argp)
 {
 	return -ENOTTY;
 }
 
-#define fuse_backing_show_fdinfo NULL
+static inline void fuse_backing_show_fdinfo(struct seq_file *m,
+					    struct fuse_conn *fc)
+{
+}
 
 static inline bool fuse_backing_ctl_add(struct dentry *parent,
 					struct fuse_conn *fc)
@@ -311,11 +301,6 @@ static inline int fuse_passthrough_open_error(const struct fuse_file *ff,
 					      int err)
 {
 	return -EIO;
-}
-
-static inline bool fuse_passthrough_is_uncached(const struct fuse_file *ff)
-{
-	return false;
 }
 
 static inline void fuse_passthrough_release(struct fuse_file *ff,

@@ -14,6 +14,7 @@
 #include "fuse_i.h"
 #include "backing_access.h"
 #include "backing_reject.h"
+#include "backing_server.h"
 
 #include <linux/cred.h>
 #include <linux/dcache.h>
@@ -143,11 +144,7 @@ static bool is_depth_known(struct super_block *sb)
 {
 	if (sb->s_magic != FUSE_SUPER_MAGIC)
 		return true;
-	if (!READ_ONCE(get_fuse_conn_super(sb)->initialized))
-		return false;
-	/* matches smp_wmb() in fuse_set_initialized() */
-	smp_rmb();
-	return true;
+	return fuse_backing_has_init(get_fuse_conn_super(sb));
 }
 
 /*

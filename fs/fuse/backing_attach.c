@@ -30,6 +30,7 @@
 #include "backing_mmap.h"
 #include "backing_reject.h"
 #include "backing_revoke.h"
+#include "backing_server.h"
 #include "backing_table.h"
 #include "backing_trace.h"
 #include "backing_usage.h"
@@ -550,7 +551,7 @@ static struct fuse_backing_table *get_table(struct fuse_conn *fc, int id)
 	struct fuse_backing_table *table;
 
 	/* the attachments' lock makes sure; this is for who finds no id any more */
-	if (!READ_ONCE(fc->connected)) {
+	if (!fuse_backing_has_server(fc)) {
 		fuse_backing_reject(fc, id, -ENOTCONN, FUSE_BACKING_TABLE);
 		return ERR_PTR(-ENOTCONN);
 	}

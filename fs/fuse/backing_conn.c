@@ -7,12 +7,14 @@
  * before all others.
  */
 
+#include "dev.h"
 #include "fuse_i.h"
 #include "backing_access.h"
 #include "backing_attach.h"
 #include "backing_conn.h"
 #include "backing_mapping.h"
 #include "backing_reject.h"
+#include "backing_server.h"
 #include "backing_table.h"
 #include "backing_trace.h"
 
@@ -61,7 +63,7 @@ static int table_publish(struct fuse_conn *fc, struct fuse_backing_table *new)
 	int err = 0;
 
 	spin_lock(&fc->lock);
-	if (!fc->connected)
+	if (!fuse_backing_has_server(fc))
 		err = -ENOTCONN;
 	else
 		/* pairs with smp_load_acquire() in fuse_backing_table_find() */
@@ -110,7 +112,7 @@ static struct fuse_backing_table *table_get_or_start(struct fuse_conn *fc)
 	int err;
 
 	/* the sealed table makes sure; this spares the server a thread, or an EMFILE */
-	if (!READ_ONCE(fc->connected))
+	if (!fuse_backing_has_server(fc))
 		return ERR_PTR(-ENOTCONN);
 
 	table = fuse_backing_table_get(fc);

@@ -7,6 +7,7 @@
  * line for each mapping.
  */
 
+#include "dev.h"
 #include "fuse_i.h"
 #include "backing_conn.h"
 #include "backing_list.h"
@@ -28,26 +29,20 @@
 /**
  * fuse_backing_show_fdinfo - /proc/PID/fdinfo of a /dev/fuse descriptor
  * @m: where to print
- * @file: the open /dev/fuse
+ * @fc: its connection
  *
- * Prints the connection's number as in the control filesystem, the pid of its
- * kernel thread as the reader's pid namespace knows it, 0 if it doesn't or there
- * is none, and how many files the thread's table holds and may hold.  A
- * descriptor that isn't mounted has no connection and prints nothing.
+ * Prints the pid of the connection's kernel thread as the reader's pid namespace
+ * knows it, 0 if it doesn't or there is none, and how many files the thread's table
+ * holds and may hold.
  *
  * Context: process context; doesn't sleep.
  */
-void fuse_backing_show_fdinfo(struct seq_file *m, struct file *file)
+void fuse_backing_show_fdinfo(struct seq_file *m, struct fuse_conn *fc)
 {
-	struct fuse_dev *fud = READ_ONCE(file->private_data);
 	struct fuse_backing_status status;
 
-	if (!fud)
-		return;
-
-	fuse_backing_status(fud->fc, proc_pid_ns(file_inode(m->file)->i_sb),
+	fuse_backing_status(fc, proc_pid_ns(file_inode(m->file)->i_sb),
 			    &status);
-	seq_printf(m, "fuse_connection:\t%u\n", fud->fc->dev);
 	seq_printf(m, "backing_thread:\t%d\n", status.pid);
 	seq_printf(m, "backing_files:\t%u %u\n", status.count, status.limit);
 }
@@ -230,9 +225,9 @@ static void show_mapping(struct file *file, void *data, void *arg)
 		   state_of(fb, &users));
 	show_counts(m, &users);
 	show_nodes(m, &users);
-	seq_printf(m, "%u:%u %lu %lld %llu %llu %d ",
+	seq_printf(m, "%u:%u %llu %lld %llu %llu %d ",
 		   MAJOR(inode->i_sb->s_dev), MINOR(inode->i_sb->s_dev),
-		   inode->i_ino, i_size_read(inode), users.read, users.written,
+		   (u64)inode->i_ino, i_size_read(inode), users.read, users.written,
 		   d_unlinked(file->f_path.dentry));
 	seq_file_path(m, file, ESCAPED);
 	seq_putc(m, '\n');
@@ -300,10 +295,10 @@ bool fuse_backing_ctl_add(struct dentry *parent, struct fuse_conn *fc)
 {
 	const umode_t mode = S_IFREG | 0400;
 
-	return fuse_ctl_add_dentry(parent, fc, "backing_files", mode, 1, NULL,
-				   &files_ops) &&
-	       fuse_ctl_add_dentry(parent, fc, "backing_limit", mode, 1, NULL,
-				   &limit_ops) &&
-	       fuse_ctl_add_dentry(parent, fc, "backing_thread", mode, 1, NULL,
-				   &thread_ops);
+	return fuse_ctl_add_file(parent, fc, "backing_files", mode,
+				 &files_ops) &&
+	       fuse_ctl_add_file(parent, fc, "backing_limit", mode,
+				 &limit_ops) &&
+	       fuse_ctl_add_file(parent, fc, "backing_thread", mode,
+				 &thread_ops);
 }

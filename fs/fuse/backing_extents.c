@@ -825,17 +825,15 @@ int fuse_extents_fsync(struct fuse_extents *extents, loff_t start, loff_t end,
 {
 	loff_t good, from, to;
 	struct fuse_extents_map *map = get_map(extents, &good);
-	const struct cred *old_cred;
 	int err = 0, ret;
 	unsigned int i;
 
 	for (i = 0; i < map->nr_files; i++) {
 		if (!written_range(map, i, start, end, &from, &to))
 			continue;
-		old_cred = override_creds(map->files[i].fb->cred);
-		ret = vfs_fsync_range(map->files[i].fb->file, from, to - 1,
-				      datasync);
-		revert_creds(old_cred);
+		scoped_with_creds(map->files[i].fb->cred)
+			ret = vfs_fsync_range(map->files[i].fb->file, from,
+					      to - 1, datasync);
 		err = err ?: ret;
 		cond_resched();
 	}
@@ -855,7 +853,6 @@ int fuse_extents_flush(struct fuse_extents *extents, fl_owner_t id)
 {
 	loff_t end;
 	struct fuse_extents_map *map = get_map(extents, &end);
-	const struct cred *old_cred;
 	struct file *file;
 	int err = 0, ret;
 	unsigned int i;
@@ -864,9 +861,8 @@ int fuse_extents_flush(struct fuse_extents *extents, fl_owner_t id)
 		file = map->files[i].fb->file;
 		if (!(file->f_mode & FMODE_WRITE) || !file->f_op->flush)
 			continue;
-		old_cred = override_creds(map->files[i].fb->cred);
-		ret = file->f_op->flush(file, id);
-		revert_creds(old_cred);
+		scoped_with_creds(map->files[i].fb->cred)
+			ret = file->f_op->flush(file, id);
 		err = err ?: ret;
 		cond_resched();
 	}

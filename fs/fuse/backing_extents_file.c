@@ -187,7 +187,6 @@ long fuse_extents_fallocate(struct file *file, int mode, loff_t offset,
 static int advise(struct file *file, loff_t pos, loff_t end, int advice)
 {
 	struct fuse_passthrough *pt = fuse_passthrough_of(file);
-	const struct cred *old_cred;
 	struct fuse_range range;
 	int err = 0;
 
@@ -195,10 +194,9 @@ static int advise(struct file *file, loff_t pos, loff_t end, int advice)
 		fuse_extents_find(pt->extents, pos, &range);
 		range.len = min(range.len, end - pos);
 		if (range.kind == FUSE_RANGE_FILE) {
-			old_cred = override_creds(range.fb->cred);
-			err = vfs_fadvise(range.file, range.pos, range.len,
-					  advice);
-			revert_creds(old_cred);
+			scoped_with_creds(range.fb->cred)
+				err = vfs_fadvise(range.file, range.pos,
+						  range.len, advice);
 		}
 		pos += range.len;
 		fuse_extents_range_put(&range);

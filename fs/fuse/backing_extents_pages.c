@@ -72,19 +72,18 @@ static struct folio *get_page_of(const struct fuse_range *range, size_t len)
 	struct file *backing = range->file;
 	struct address_space *mapping = backing->f_mapping;
 	pgoff_t index = range->pos >> PAGE_SHIFT;
-	const struct cred *old_cred;
 	struct folio *folio;
 
-	old_cred = fuse_backing_override_creds(range->fb->cred);
-	folio = filemap_get_folio(mapping, index);
-	if (!IS_ERR(folio))
-		folio_put(folio);
-	else
-		page_cache_sync_readahead(mapping, &backing->f_ra, backing,
-					  index, (len >> PAGE_SHIFT) + 1);
-	folio = read_mapping_folio(mapping, index, backing);
-	fuse_backing_revert_creds(old_cred);
-	return folio;
+	scoped_with_creds(range->fb->cred) {
+		folio = filemap_get_folio(mapping, index);
+		if (!IS_ERR(folio))
+			folio_put(folio);
+		else
+			page_cache_sync_readahead(mapping, &backing->f_ra,
+						  backing, index,
+						  (len >> PAGE_SHIFT) + 1);
+		return read_mapping_folio(mapping, index, backing);
+	}
 }
 
 /* Copy what is in one page of the backing file */

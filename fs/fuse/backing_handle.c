@@ -134,13 +134,11 @@ static int get_handle_locked(struct file *file)
 	/* what created or emptied the file is done */
 	unsigned int flags = file->f_flags & ~(O_CREAT | O_EXCL | O_NOCTTY |
 					       O_TRUNC);
-	const struct cred *old_cred;
 	struct fuse_file *opened;
 
 	/* whoever needs the handle now, the file is whose it was */
-	old_cred = override_creds(file->f_cred);
-	opened = fuse_file_open(ff->fm, ff->nodeid, flags, false);
-	revert_creds(old_cred);
+	scoped_with_creds(file->f_cred)
+		opened = fuse_file_open(ff->fm, ff->nodeid, flags, false);
 	if (IS_ERR(opened))
 		return PTR_ERR(opened);
 

@@ -194,36 +194,6 @@ static inline void fuse_backing_write_end(struct file *file, bool exclusive)
 }
 
 /**
- * fuse_backing_override_creds - be somebody else for the time of a call
- * @cred: credentials of a mapping
- *
- * Takes no reference: who calls this holds one on a mapping, which keeps its
- * credentials.
- *
- * Context: process context.
- * Return: for fuse_backing_revert_creds().
- */
-static inline const struct cred *
-fuse_backing_override_creds(const struct cred *cred)
-{
-	const struct cred *old = current_cred();
-
-	rcu_assign_pointer(current->cred, cred);
-	return old;
-}
-
-/**
- * fuse_backing_revert_creds - be who one was
- * @old: from fuse_backing_override_creds()
- *
- * Context: process context.
- */
-static inline void fuse_backing_revert_creds(const struct cred *old)
-{
-	rcu_assign_pointer(current->cred, old);
-}
-
-/**
  * fuse_backing_invalidate - have attributes fetched before they are used
  * @inode: the FUSE inode
  * @mask: STATX_*

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * FUSE backing files: ioctls on /dev/fuse that Linux 6.12 doesn't have.
+ * FUSE backing files: ioctls on /dev/fuse that Linux doesn't have.
  *
  * Arguments are copied here and looked at where they are used.
  */
@@ -68,30 +68,28 @@ static int ioctl_close_all(struct fuse_conn *fc,
 
 /**
  * fuse_backing_ioctl - ioctls of our own
- * @file: the open /dev/fuse
+ * @fc: the connection of the open /dev/fuse, or %NULL
  * @cmd: any number
  * @argp: its argument
  *
  * Context: process context without locks; may sleep.
- * Return: 0 or more, -ENOTTY if @cmd is unknown, -EPERM if @file isn't mounted,
+ * Return: 0 or more, -ENOTTY if @cmd is unknown, -EPERM if there is no @fc,
  *	-EFAULT, or the error of the ioctl.
  */
-long fuse_backing_ioctl(struct file *file, unsigned int cmd, void __user *argp)
+long fuse_backing_ioctl(struct fuse_conn *fc, unsigned int cmd,
+			void __user *argp)
 {
-	/* set once, when it is mounted */
-	struct fuse_dev *fud = READ_ONCE(file->private_data);
-
 	switch (cmd) {
 	case FUSE_DEV_IOC_BACKING_ATTACH:
-		return fud ? ioctl_attach(fud->fc, argp) : -EPERM;
+		return fc ? ioctl_attach(fc, argp) : -EPERM;
 	case FUSE_DEV_IOC_BACKING_DETACH:
-		return fud ? ioctl_detach(fud->fc, argp) : -EPERM;
+		return fc ? ioctl_detach(fc, argp) : -EPERM;
 	case FUSE_DEV_IOC_BACKING_LIST:
-		return fud ? ioctl_list(fud->fc, argp) : -EPERM;
+		return fc ? ioctl_list(fc, argp) : -EPERM;
 	case FUSE_DEV_IOC_BACKING_CLOSE_ALL:
-		return fud ? ioctl_close_all(fud->fc, argp) : -EPERM;
+		return fc ? ioctl_close_all(fc, argp) : -EPERM;
 	case FUSE_DEV_IOC_BACKING_EXTENTS:
-		return fud ? ioctl_extents(fud->fc, argp) : -EPERM;
+		return fc ? ioctl_extents(fc, argp) : -EPERM;
 	default:
 		return -ENOTTY;
 	}

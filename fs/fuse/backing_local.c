@@ -18,6 +18,7 @@
 #include "backing_io.h"
 #include "backing_privs.h"
 #include "backing_revoke.h"
+#include "backing_server.h"
 
 #include <linux/cred.h>
 #include <linux/fadvise.h>
@@ -66,7 +67,7 @@ static bool is_for_server(struct inode *inode, const struct file *file)
 
 	return ((file->f_flags & O_TRUNC) && fc->atomic_o_trunc) ||
 	       READ_ONCE(get_fuse_inode(inode)->iocachectr) > 0 ||
-	       !READ_ONCE(fc->connected);
+	       !fuse_backing_has_server(fc);
 }
 
 /**
@@ -128,14 +129,12 @@ out_ask:
 static int flush_file(const struct fuse_passthrough *pt, fl_owner_t id)
 {
 	struct file *backing = pt->file;
-	const struct cred *old_cred;
 	int err;
 
 	if (!backing->f_op->flush)
 		return 0;
-	old_cred = fuse_backing_override_creds(pt->fb->cred);
-	err = backing->f_op->flush(backing, id);
-	fuse_backing_revert_creds(old_cred);
+	scoped_with_creds(pt->fb->cred)
+		err = backing->f_op->flush(backing, id);
 	return err;
 }
 
@@ -272,7 +271,6 @@ bool fuse_backing_fsync(struct file *file, loff_t start, loff_t end,
 			int datasync, int *err)
 {
 	struct fuse_passthrough *pt = fuse_passthrough_of(file);
-	const struct cred *old_cred;
 
 	switch (find_doer(file, err)) {
 	case SERVER:
@@ -282,9 +280,8 @@ bool fuse_backing_fsync(struct file *file, loff_t start, loff_t end,
 	case BACKING_FILE:
 		break;
 	}
-	old_cred = fuse_backing_override_creds(pt->fb->cred);
-	*err = vfs_fsync_range(pt->file, start, end, datasync);
-	fuse_backing_revert_creds(old_cred);
+	scoped_with_creds(pt->fb->cred)
+		*err = vfs_fsync_range(pt->file, start, end, datasync);
 	fuse_backing_io_end(file);
 	return true;
 }
@@ -303,7 +300,6 @@ bool fuse_backing_lseek(struct file *file, loff_t offset, int whence,
 			loff_t *pos)
 {
 	struct fuse_passthrough *pt = fuse_passthrough_of(file);
-	const struct cred *old_cred;
 	int err;
 
 	switch (find_doer(file, &err)) {
@@ -315,9 +311,8 @@ bool fuse_backing_lseek(struct file *file, loff_t offset, int whence,
 	case BACKING_FILE:
 		break;
 	}
-	old_cred = fuse_backing_override_creds(pt->fb->cred);
-	*pos = vfs_llseek(pt->file, offset, whence);
-	fuse_backing_revert_creds(old_cred);
+	scoped_with_creds(pt->fb->cred)
+		*pos = vfs_llseek(pt->file, offset, whence);
 	fuse_backing_io_end(file);
 	if (*pos >= 0)
 		*pos = vfs_setpos(file, *pos, file_inode(file)->i_sb->s_maxbytes);
@@ -355,16 +350,15 @@ static int fallocate(struct file *backing, int mode, loff_t offset, loff_t len)
 static int allocate(struct file *file, int mode, loff_t offset, loff_t len)
 {
 	struct fuse_passthrough *pt = fuse_passthrough_of(file);
-	const struct cred *cred, *old_cred;
+	const struct cred *cred;
 	int err;
 
 	cred = fuse_backing_start_write(file, 0, true);
 	if (IS_ERR(cred))
 		return PTR_ERR(cred);
 
-	old_cred = fuse_backing_override_creds(cred);
-	err = fallocate(pt->file, mode, offset, len);
-	fuse_backing_revert_creds(old_cred);
+	scoped_with_creds(cred)
+		err = fallocate(pt->file, mode, offset, len);
 	fuse_backing_end_write(file, cred);
 	return err;
 }
@@ -446,19 +440,18 @@ static int truncate_backing(struct fuse_passthrough *pt, loff_t size)
 		.ia_size = size,
 		.ia_file = backing,
 	};
-	const struct cred *old_cred;
 	int err;
 
 	err = fuse_backing_start_fs(backing, false);
 	if (err)
 		return err;
-	old_cred = fuse_backing_override_creds(pt->fb->write_cred);
-	/* may be a FUSE inode too, below ours */
-	inode_lock_nested(inode, I_MUTEX_CHILD);
-	err = notify_change(file_mnt_idmap(backing), file_dentry(backing),
-			    &attr, NULL);
-	inode_unlock(inode);
-	fuse_backing_revert_creds(old_cred);
+	scoped_with_creds(pt->fb->write_cred) {
+		/* may be a FUSE inode too, below ours */
+		inode_lock_nested(inode, I_MUTEX_CHILD);
+		err = notify_change(file_mnt_idmap(backing),
+				    file_dentry(backing), &attr, NULL);
+		inode_unlock(inode);
+	}
 	file_end_write(backing);
 
 	return err;
@@ -538,7 +531,6 @@ int fuse_backing_fadvise(struct file *file, loff_t offset, loff_t len,
 			 int advice)
 {
 	struct fuse_passthrough *pt = fuse_passthrough_of(file);
-	const struct cred *old_cred;
 	int err;
 
 	if (!pt)
@@ -548,9 +540,8 @@ int fuse_backing_fadvise(struct file *file, loff_t offset, loff_t len,
 	/* taken away: advice is only that, and nothing to ask the server for */
 	if (!fuse_backing_io_start(file))
 		return 0;
-	old_cred = fuse_backing_override_creds(pt->fb->cred);
-	err = vfs_fadvise(pt->file, offset, len, advice);
-	fuse_backing_revert_creds(old_cred);
+	scoped_with_creds(pt->fb->cred)
+		err = vfs_fadvise(pt->file, offset, len, advice);
 	fuse_backing_io_end(file);
 	return err;
 }

@@ -102,14 +102,8 @@ static struct file *reopen_file(struct file *file, struct fuse_backing *fb)
 /* Open what @fb maps as @file was opened, as whoever registered it */
 static struct file *reopen(struct file *file, struct fuse_backing *fb)
 {
-	const struct cred *old_cred;
-	struct file *backing;
-
-	old_cred = fuse_backing_override_creds(fb->cred);
-	backing = reopen_file(file, fb);
-	fuse_backing_revert_creds(old_cred);
-
-	return backing;
+	scoped_with_creds(fb->cred)
+		return reopen_file(file, fb);
 }
 
 static int open_mapping(struct file *file, struct fuse_passthrough *pt)
@@ -229,19 +223,4 @@ int fuse_passthrough_open_error(const struct fuse_file *ff, int err)
 	    !(ff->open_flags & FOPEN_PASSTHROUGH))
 		return -EIO;
 	return err;
-}
-
-/**
- * fuse_passthrough_is_uncached - has a file's inode no pages that are to be written
- * @ff: file data of an open FUSE file
- *
- * Then closing the file has nothing to wait for, and must not: whoever writes through
- * another file of the inode holds the inode's lock for as long as that takes.
- *
- * Context: any.
- * Return: whether it is so.
- */
-bool fuse_passthrough_is_uncached(const struct fuse_file *ff)
-{
-	return ff->iomode == IOM_UNCACHED;
 }

@@ -47,20 +47,17 @@ static umode_t bits_to_remove(struct file *file)
 /* suid and sgid bits of @file's inode that a write with @cred removes */
 static umode_t bits_removed_by(struct file *file, const struct cred *cred)
 {
-	const struct cred *old_cred = fuse_backing_override_creds(cred);
-	umode_t bits = bits_to_remove(file);
-
-	fuse_backing_revert_creds(old_cred);
-	return bits;
+	scoped_with_creds(cred)
+		return bits_to_remove(file);
 }
 
 /* @cred, of somebody who is in the group @gid, too */
 static const struct cred *join_group(const struct cred *cred, kgid_t gid)
 {
-	const struct cred *old_cred = fuse_backing_override_creds(cred);
-	struct cred *member = prepare_creds();
+	struct cred *member;
 
-	fuse_backing_revert_creds(old_cred);
+	scoped_with_creds(cred)
+		member = prepare_creds();
 	if (!member)
 		return ERR_PTR(-ENOMEM);
 	member->fsgid = gid;
@@ -98,7 +95,6 @@ static int kill_bits(struct file *backing, umode_t bits,
 {
 	struct inode *inode = file_inode(backing);
 	struct iattr attr = { .ia_valid = ATTR_FORCE };
-	const struct cred *old_cred;
 	int err;
 
 	if (bits & S_ISUID)
@@ -109,12 +105,12 @@ static int kill_bits(struct file *backing, umode_t bits,
 	err = fuse_backing_start_fs(backing, false);
 	if (err)
 		return err;
-	old_cred = fuse_backing_override_creds(cred);
-	inode_lock(inode);
-	err = notify_change(file_mnt_idmap(backing), file_dentry(backing),
-			    &attr, NULL);
-	inode_unlock(inode);
-	fuse_backing_revert_creds(old_cred);
+	scoped_with_creds(cred) {
+		inode_lock(inode);
+		err = notify_change(file_mnt_idmap(backing),
+				    file_dentry(backing), &attr, NULL);
+		inode_unlock(inode);
+	}
 	file_end_write(backing);
 
 	return err;

@@ -606,16 +606,14 @@ static ssize_t splice_file(struct file *in, loff_t *ppos,
 			   unsigned int flags)
 {
 	struct fuse_passthrough *pt = fuse_passthrough_of(in);
-	const struct cred *old_cred;
 	ssize_t ret;
 
 	fuse_backing_trace(fuse_passthrough_backing_enter, file_inode(in),
 			   pt->fb->id, pipe, *ppos, len);
-	old_cred = fuse_backing_override_creds(pt->fb->cred);
-	ret = pt->fb->copies ?
-	      copy_splice(pt->file, ppos, pipe, len, flags) :
-	      vfs_splice_read(pt->file, ppos, pipe, len, flags);
-	fuse_backing_revert_creds(old_cred);
+	scoped_with_creds(pt->fb->cred)
+		ret = pt->fb->copies ?
+		      copy_splice(pt->file, ppos, pipe, len, flags) :
+		      vfs_splice_read(pt->file, ppos, pipe, len, flags);
 	fuse_backing_trace(fuse_passthrough_backing_exit, file_inode(in),
 			   pt->fb->id, pipe, ret);
 	return ret;

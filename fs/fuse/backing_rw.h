@@ -111,15 +111,13 @@ static __always_inline ssize_t
 fuse_backing_call_read(const struct kiocb *orig, struct kiocb *kiocb,
 		       struct iov_iter *iter, const struct fuse_backing *fb)
 {
-	const struct cred *old_cred;
 	ssize_t ret;
 
 	fuse_backing_trace(fuse_passthrough_backing_enter,
 			   file_inode(orig->ki_filp), fb->id, orig,
 			   kiocb->ki_pos, iov_iter_count(iter));
-	old_cred = fuse_backing_override_creds(fb->cred);
-	ret = vfs_iocb_iter_read(kiocb->ki_filp, kiocb, iter);
-	fuse_backing_revert_creds(old_cred);
+	scoped_with_creds(fb->cred)
+		ret = vfs_iocb_iter_read(kiocb->ki_filp, kiocb, iter);
 	fuse_backing_trace(fuse_passthrough_backing_exit,
 			   file_inode(orig->ki_filp), fb->id, orig, ret);
 	return ret;
@@ -141,15 +139,13 @@ fuse_backing_call_write(const struct kiocb *orig, struct kiocb *kiocb,
 			struct iov_iter *iter, const struct fuse_backing *fb,
 			const struct cred *cred)
 {
-	const struct cred *old_cred;
 	ssize_t ret;
 
 	fuse_backing_trace(fuse_passthrough_backing_enter,
 			   file_inode(orig->ki_filp), fb->id, orig,
 			   kiocb->ki_pos, iov_iter_count(iter));
-	old_cred = fuse_backing_override_creds(cred);
-	ret = fuse_backing_write_iter(kiocb, iter);
-	fuse_backing_revert_creds(old_cred);
+	scoped_with_creds(cred)
+		ret = fuse_backing_write_iter(kiocb, iter);
 	fuse_backing_trace(fuse_passthrough_backing_exit,
 			   file_inode(orig->ki_filp), fb->id, orig, ret);
 	return ret;

@@ -12,6 +12,7 @@
  * taken inside of it here.
  */
 
+#include "dev.h"
 #include "fuse_i.h"
 #include "backing_table.h"
 #include "backing_trace.h"

@@ -110,7 +110,6 @@ static int call_mmap_of(struct file *file, struct vm_area_struct *vma)
 	struct fuse_passthrough *pt = ff->passthrough;
 	struct backing_file_ctx ctx = {
 		.cred = pt->fb->cred,
-		.user_file = file,
 		.accessed = fuse_backing_accessed,
 	};
 
