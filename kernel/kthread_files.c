@@ -22,6 +22,7 @@
  */
 
 #include <linux/completion.h>
+#include <linux/cpumask.h>
 #include <linux/cred.h>
 #include <linux/export.h>
 #include <linux/fdtable.h>
@@ -672,7 +673,7 @@ int kthread_files_flush(struct kthread_files *kf)
 	if (!would_wait(kf))
 		return -EINTR;
 
-	barrier = kmalloc(sizeof(*barrier), GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	barrier = kmalloc_obj(*barrier, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 	init_completion(&barrier->reached);
 	refcount_set(&barrier->count, 2);
 	kthread_files_queue(kf, &barrier->work, reach_barrier);
@@ -742,6 +743,24 @@ static int unshare_table(struct kthread_files *kf)
 	return 0;
 }
 
+/*
+ * The user whose thread this is must not bind it to a processor.  It may run where kernel
+ * threads may as it starts; which those are may change.
+ */
+static int fix_affinity(struct task_struct *task)
+{
+	cpumask_var_t mask;
+
+	if (!alloc_cpumask_var(&mask, GFP_KERNEL))
+		return -ENOMEM;
+	rcu_read_lock();
+	cpumask_copy(mask, housekeeping_cpumask(HK_TYPE_KTHREAD));
+	rcu_read_unlock();
+	kthread_bind_mask(task, mask);
+	free_cpumask_var(mask);
+	return 0;
+}
+
 /* The thread is a process of the user's; who may exceed that, as in fork(2) */
 static bool over_process_limit(struct task_struct *task)
 {
@@ -756,12 +775,10 @@ static int launch_thread(struct kthread_files *kf)
 {
 	int err;
 
-	err = unshare_table(kf) ?: kthread_unshare_exec_state(kf->task);
+	err = unshare_table(kf) ?: kthread_unshare_exec_state(kf->task) ?:
+	      fix_affinity(kf->task);
 	if (err)
 		return err;
-
-	/* the user whose thread this is must not bind it to a CPU */
-	kthread_bind_mask(kf->task, housekeeping_cpumask(HK_TYPE_KTHREAD));
 
 	kf->cred = prepare_thread_creds();
 	if (!kf->cred)
@@ -828,7 +845,7 @@ struct kthread_files *kthread_files_create(const char *namefmt, ...)
 	va_list args;
 	int err;
 
-	kf = kzalloc(sizeof(*kf), GFP_KERNEL_ACCOUNT);
+	kf = kzalloc_obj(*kf, GFP_KERNEL_ACCOUNT);
 	if (!kf)
 		return ERR_PTR(-ENOMEM);
 	init_completion(&kf->ready);

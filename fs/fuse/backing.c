@@ -132,7 +132,7 @@ static void close_by_thread(struct fuse_backing *fb, struct file *file)
 	struct fuse_backing_table *table = fb->table;
 	struct closing_file *closing;
 
-	closing = kmalloc(sizeof(*closing), GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	closing = kmalloc_obj(*closing, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 	closing->fb = fb;
 	closing->file = file;
 	atomic_inc(&table->closing);
@@ -234,7 +234,7 @@ static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
 					  struct file *file, bool brokered,
 					  u32 flags)
 {
-	struct fuse_backing *fb = kmalloc(sizeof(*fb), GFP_KERNEL_ACCOUNT);
+	struct fuse_backing *fb = kmalloc_obj(*fb, GFP_KERNEL_ACCOUNT);
 
 	if (!fb)
 		return NULL;

@@ -40,7 +40,8 @@ MODULE_PARM_DESC(unprivileged_passthrough,
  */
 int fuse_backing_may_call(struct fuse_conn *fc, int backing_id)
 {
-	if (!fc->passthrough)
+	/* the depth of the stack comes with it */
+	if (!fuse_backing_has_init(fc) || !fc->passthrough)
 		return fuse_backing_reject(fc, backing_id, -EPERM, FUSE_BACKING_NOT_NEGOTIATED);
 	if (!READ_ONCE(unprivileged_passthrough) && !capable(CAP_SYS_ADMIN))
 		return fuse_backing_reject(fc, backing_id, -EPERM, FUSE_BACKING_SWITCHED_OFF);
@@ -72,18 +73,27 @@ static bool is_fit_filesystem(const struct super_block *sb)
 }
 
 /*
- * Where what is known of @dentry comes from: the layer below an overlayfs, or
- * below several of them.  A file whose data is elsewhere (metacopy) is told by the
- * layer with its metadata, because looking for the other one is I/O; it takes
- * CAP_SYS_ADMIN to mount such an overlayfs.
+ * Where data or metadata of @dentry come from: the layer below an overlayfs, or
+ * below several of them.
  */
-static struct dentry *last_layer(struct dentry *dentry)
+static struct dentry *last_layer(struct dentry *dentry, enum d_real_type type)
 {
 	struct dentry *real;
 
-	while ((real = d_real(dentry, D_REAL_METADATA)) != dentry)
+	while ((real = d_real(dentry, type)) != dentry)
 		dentry = real;
 	return dentry;
+}
+
+/*
+ * A file may have its data in another layer than what else is known of it (metacopy).
+ * To look for that is I/O, unless the file was opened.
+ */
+static struct dentry *data_layer(const struct file *file)
+{
+	return last_layer(file->f_path.dentry,
+			  file->f_mode & FMODE_PATH ? D_REAL_METADATA :
+						      D_REAL_DATA);
 }
 
 static bool is_remote(const struct dentry *dentry)
@@ -104,13 +114,16 @@ static int check_filesystem(const struct file *file,
 			    enum fuse_backing_reason *reason)
 {
 	struct dentry *top = file->f_path.dentry;
-	struct dentry *last = last_layer(top);
+	struct dentry *last = last_layer(top, D_REAL_METADATA);
+	struct dentry *data = data_layer(file);
 
 	*reason = FUSE_BACKING_FILESYSTEM;
-	if (!is_fit_filesystem(top->d_sb) || !is_fit_filesystem(last->d_sb))
+	if (!is_fit_filesystem(top->d_sb) || !is_fit_filesystem(last->d_sb) ||
+	    !is_fit_filesystem(data->d_sb))
 		return -EOPNOTSUPP;
 	*reason = FUSE_BACKING_OVERLAY_ON_FUSE;
-	if (last != top && last->d_sb->s_magic == FUSE_SUPER_MAGIC)
+	if (last != top && (last->d_sb->s_magic == FUSE_SUPER_MAGIC ||
+			    data->d_sb->s_magic == FUSE_SUPER_MAGIC))
 		return -EOPNOTSUPP;
 	return 0;
 }
@@ -133,7 +146,8 @@ static int check_opened(const struct file *file,
 	if (err || !(top->d_flags & DCACHE_OP_REAL) ||
 	    (file->f_mode & (FMODE_PATH | FMODE_WRITE)))
 		return err;
-	return is_remote(top) && !is_remote(last_layer(top)) ? -EOPNOTSUPP : 0;
+	return is_remote(top) && !is_remote(last_layer(top, D_REAL_METADATA)) ?
+	       -EOPNOTSUPP : 0;
 }
 
 /*
@@ -279,17 +293,18 @@ bool fuse_backing_is_noexec(const struct file *file)
 
 /*
  * What is below an overlayfs changes: a file is copied up, from then on for good.
- * So a look before the open is enough.  To be called with the registration's
+ * So a look before the open is enough, but for a file that was registered without
+ * having been opened, whose data may be anywhere.  To be called with the registration's
  * credentials.
  */
-static int check_layers(struct fuse_backing *fb,
+static int check_layers(const struct fuse_backing *fb, const struct file *file,
 			enum fuse_backing_reason *reason)
 {
 	int err;
 
-	if (likely(!(fb->file->f_path.dentry->d_flags & DCACHE_OP_REAL)))
+	if (likely(!(file->f_path.dentry->d_flags & DCACHE_OP_REAL)))
 		return 0;
-	err = check_filesystem(fb->file, reason);
+	err = check_filesystem(file, reason);
 	if (err && !fb->brokered &&
 	    ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN))
 		return 0;
@@ -364,13 +379,33 @@ int fuse_backing_may_open(struct fuse_backing *fb, struct file *file)
 	bool append_only = false;
 	int err;
 
-	err = check_layers(fb, &reason);
+	err = check_layers(fb, fb->file, &reason);
 	if (!err)
 		err = check_open(fb, file, &append_only, &reason);
 	if (err)
 		return fuse_backing_reject(ff->fm->fc, fb->id, err, reason);
 	ff->passthrough->append_only = append_only;
 	return 0;
+}
+
+/**
+ * fuse_backing_may_use - may a backing file that was opened be used
+ * @fc: the connection
+ * @fb: the mapping
+ * @backing: the file
+ *
+ * On an overlayfs, where its data is is known only now.
+ *
+ * Context: process context with the registration's credentials; doesn't sleep.
+ * Return: 0 or -EOPNOTSUPP.
+ */
+int fuse_backing_may_use(struct fuse_conn *fc, const struct fuse_backing *fb,
+			 const struct file *backing)
+{
+	enum fuse_backing_reason reason;
+	int err = check_layers(fb, backing, &reason);
+
+	return err ? fuse_backing_reject(fc, fb->id, err, reason) : 0;
 }
 
 /**

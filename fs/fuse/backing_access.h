@@ -20,6 +20,8 @@ int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file);
 bool fuse_backing_is_brokered(struct fuse_conn *fc);
 bool fuse_backing_is_noexec(const struct file *file);
 int fuse_backing_may_open(struct fuse_backing *fb, struct file *file);
+int fuse_backing_may_use(struct fuse_conn *fc, const struct fuse_backing *fb,
+			 const struct file *backing);
 int fuse_backing_open_flags(const struct fuse_backing *fb, int flags);
 int fuse_backing_may_write(struct fuse_file *ff, bool append);
 int fuse_backing_may_mmap(struct fuse_file *ff, struct vm_area_struct *vma);

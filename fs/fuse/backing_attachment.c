@@ -32,7 +32,7 @@ fuse_attachment_of_file(struct fuse_backing *fb,
 
 	if (fuse_backing_start_use(fb, true))
 		return NULL;
-	att = kmalloc(sizeof(*att), GFP_KERNEL_ACCOUNT);
+	att = kmalloc_obj(*att, GFP_KERNEL_ACCOUNT);
 	if (!att)
 		return NULL;
 
@@ -61,7 +61,7 @@ fuse_attachment_of_extents(struct fuse_conn *fc,
 {
 	struct fuse_attachment *att;
 
-	att = kmalloc(sizeof(*att), GFP_KERNEL_ACCOUNT);
+	att = kmalloc_obj(*att, GFP_KERNEL_ACCOUNT);
 	if (!att) {
 		fuse_extents_map_abandon(map);
 		return ERR_PTR(-ENOMEM);

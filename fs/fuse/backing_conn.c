@@ -34,7 +34,7 @@ static struct fuse_backing_table *table_create(struct fuse_conn *fc)
 {
 	struct fuse_backing_table *table;
 
-	table = kzalloc(sizeof(*table), GFP_KERNEL_ACCOUNT);
+	table = kzalloc_obj(*table, GFP_KERNEL_ACCOUNT);
 	if (!table)
 		return ERR_PTR(-ENOMEM);
 

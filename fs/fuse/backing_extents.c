@@ -451,7 +451,7 @@ struct fuse_extents *fuse_extents_create(struct fuse_conn *fc,
 	struct fuse_extents *extents;
 	int err = -ENOMEM;
 
-	extents = kmalloc(sizeof(*extents), GFP_KERNEL_ACCOUNT);
+	extents = kmalloc_obj(*extents, GFP_KERNEL_ACCOUNT);
 	if (extents)
 		err = map_complete(fc, map);
 	if (err) {

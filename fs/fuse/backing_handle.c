@@ -39,7 +39,7 @@ enum {
  */
 struct fuse_passthrough *fuse_passthrough_alloc(struct fuse_file *ff, gfp_t gfp)
 {
-	struct fuse_passthrough *pt = kmalloc(sizeof(*pt), gfp);
+	struct fuse_passthrough *pt = kmalloc_obj(*pt, gfp);
 
 	if (!pt)
 		return NULL;

@@ -103,7 +103,7 @@ static struct fuse_backing_mapped *make_mapped(const struct file *file)
 	const struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	struct fuse_backing_mapped *mapped;
 
-	mapped = kzalloc(sizeof(*mapped), GFP_KERNEL_ACCOUNT);
+	mapped = kzalloc_obj(*mapped, GFP_KERNEL_ACCOUNT);
 	if (!mapped)
 		return NULL;
 	mapped->owner.key = pt->fb;

@@ -93,10 +93,16 @@ static struct file *reopen_file(struct file *file, struct fuse_backing *fb)
 
 	flags = fuse_backing_open_flags(fb, file->f_flags);
 	backing = backing_file_open(file, flags, &fb->file->f_path, fb->cred);
-	if (IS_ERR(backing))
+	if (IS_ERR(backing)) {
 		fuse_backing_reject(ff->fm->fc, fb->id, PTR_ERR(backing),
 				    FUSE_BACKING_REOPEN);
-	return backing;
+		return backing;
+	}
+	err = fuse_backing_may_use(ff->fm->fc, fb, backing);
+	if (!err)
+		return backing;
+	fput(backing);
+	return ERR_PTR(err);
 }
 
 /* Open what @fb maps as @file was opened, as whoever registered it */

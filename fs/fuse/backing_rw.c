@@ -9,8 +9,8 @@
  * backing file, or the extents, of its FUSE file; the submitter keeps the FUSE file until
  * completion.
  *
- * Each superblock has a queue of its own for the ends of writes: those may wait for a page
- * of the FUSE inode, and that for a read from a backing file of a user's own.
+ * Each table has a queue for the ends of writes: those may wait for a page of the FUSE
+ * inode, and that for a read from a backing file of a user's own.
  */
 
 #include "fuse_i.h"
@@ -20,6 +20,7 @@
 #include "backing_privs.h"
 #include "backing_revoke.h"
 #include "backing_rw.h"
+#include "backing_table.h"
 #include "backing_trace.h"
 #include "backing_usage.h"
 
@@ -98,8 +99,8 @@ static struct fuse_backing_aio *alloc_aio(struct kiocb *iocb,
 {
 	struct fuse_backing_aio *aio;
 
-	aio = kmalloc(sizeof(*aio),
-		      iocb->ki_flags & IOCB_NOWAIT ? GFP_NOWAIT : GFP_KERNEL);
+	aio = kmalloc_obj(*aio, iocb->ki_flags & IOCB_NOWAIT ? GFP_NOWAIT :
+							       GFP_KERNEL);
 	if (!aio)
 		return NULL;
 	/* nobody is going to poll for it */
@@ -228,7 +229,7 @@ static void complete_write(struct kiocb *iocb, long res)
 		return;
 	}
 	INIT_WORK(&aio->work, finish_write_work);
-	queue_work(inode_of(aio)->i_sb->s_dio_done_wq, &aio->work);
+	queue_work(aio->rw.fb->table->ends, &aio->work);
 }
 
 /*
@@ -237,29 +238,29 @@ static void complete_write(struct kiocb *iocb, long res)
  * memory reclaim waits for, and that doesn't wait for direct I/O on FUSE files.
  * Nor does anybody pay for workers: a write that ends may wait for a page that the
  * server is to fill, so the writes of one mount end one after the other.
- * The superblock ends the queue when it ends itself.
  */
-static int create_queue(struct super_block *sb)
+static int create_queue(struct fuse_backing_table *table)
 {
 	struct workqueue_struct *wq;
 
-	wq = alloc_ordered_workqueue("dio/%s", 0, sb->s_id);
+	wq = alloc_ordered_workqueue("fuse_backing/%u:%u", 0,
+				     MAJOR(table->fc->dev),
+				     MINOR(table->fc->dev));
 	if (!wq)
 		return -ENOMEM;
 	/* somebody else may have been faster */
-	if (cmpxchg(&sb->s_dio_done_wq, NULL, wq))
+	if (cmpxchg(&table->ends, NULL, wq))
 		destroy_workqueue(wq);
 	return 0;
 }
 
-/* The queue for ends of writes; made once for each FUSE superblock */
-static int init_queue(const struct kiocb *iocb)
+/* The queue for ends of writes; made once for each table */
+static int init_queue(struct fuse_backing_table *table, bool nowait)
 {
-	struct super_block *sb = file_inode(iocb->ki_filp)->i_sb;
-
-	if (sb->s_dio_done_wq)
+	/* what cmpxchg() published */
+	if (READ_ONCE(table->ends))
 		return 0;
-	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN : create_queue(sb);
+	return nowait ? -EAGAIN : create_queue(table);
 }
 
 /**
@@ -278,7 +279,7 @@ ssize_t fuse_backing_write_async(struct kiocb *iocb, struct iov_iter *iter,
 	struct fuse_backing_aio *aio;
 	int err;
 
-	err = init_queue(iocb);
+	err = init_queue(rw->fb->table, iocb->ki_flags & IOCB_NOWAIT);
 	if (err)
 		return err;
 	aio = alloc_aio(iocb, rw);

@@ -21,6 +21,7 @@
 #include <linux/kthread_files.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 static pid_t thread_of(const struct fuse_backing_table *table)
 {
@@ -30,6 +31,8 @@ static pid_t thread_of(const struct fuse_backing_table *table)
 /* The table has no users left */
 static void free_table(struct fuse_backing_table *table)
 {
+	if (table->ends)
+		destroy_workqueue(table->ends);
 	put_cred(table->cred);
 	put_cred(table->write_cred);
 	kfree(table);

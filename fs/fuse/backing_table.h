@@ -36,6 +36,8 @@ struct fuse_backing_table {
 	struct kthread_files_work empty_work;
 	/* backing files of FUSE files that the thread is yet to close */
 	atomic_t closing;
+	/* where writes that interrupts complete end; made for the first of them */
+	struct workqueue_struct *ends;
 };
 
 void fuse_backing_table_unused(struct fuse_backing_table *table);

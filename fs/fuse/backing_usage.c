@@ -34,7 +34,7 @@ static struct fuse_backing_usage *usage_create(bool shared)
 {
 	struct fuse_backing_usage *usage;
 
-	usage = kzalloc(sizeof(*usage), GFP_KERNEL_ACCOUNT);
+	usage = kzalloc_obj(*usage, GFP_KERNEL_ACCOUNT);
 	if (!usage)
 		return NULL;
 
