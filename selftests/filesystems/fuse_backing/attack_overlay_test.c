@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "harness.h"
 
@@ -285,6 +286,96 @@ TEST_F(overlay, that_copied_up_from_a_fuse)
 	id = register_own(attack, O_PATH);
 	EXPECT_LT(0, id);
 	EXPECT_EQ(0, attack_try_open(attack, id, O_RDONLY));
+}
+
+/*
+ * "own" with what is known of it in SECOND, and its bytes in another layer, of which
+ * nothing else is seen. Linux 6.12 leaves those to who has CAP_SYS_ADMIN.
+ */
+static int mount_data_only(const char *lower, const char *redirect)
+{
+	static const char file[] = SECOND "/own";
+	int fd = open(file, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+	int fs;
+
+	if (fd < 0 || fchmod(fd, 0666) < 0 || ftruncate(fd, 16) < 0)
+		return -errno;
+	close(fd);
+	if (setxattr(file, "user.overlay.metacopy", "", 0, 0) < 0 ||
+	    setxattr(file, "user.overlay.redirect", redirect,
+		     strlen(redirect), 0) < 0)
+		return -errno;
+
+	fs = fsopen("overlay", FSOPEN_CLOEXEC);
+	if (fs < 0 || fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) ||
+	    fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", SECOND, 0) ||
+	    fsconfig(fs, FSCONFIG_SET_STRING, "datadir+", lower, 0) ||
+	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		return -EOPNOTSUPP;
+	fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	if (fd < 0 || move_mount(fd, "", AT_FDCWD, MERGED,
+				 MOVE_MOUNT_F_EMPTY_PATH))
+		return -errno;
+	close(fd);
+	close(fs);
+	return 0;
+}
+
+/* Refused once it is open: to see where the bytes are takes that. */
+static void expect_no_data(struct __test_metadata *_metadata,
+			   struct attack *attack, const char *reason)
+{
+	int id = register_own(attack, O_PATH);
+
+	EXPECT_EQ(-EOPNOTSUPP, register_own(attack, O_RDONLY));
+	EXPECT_TRUE(attack_rejected(attack, 0, -EOPNOTSUPP, reason));
+	ASSERT_LT(0, id);
+	EXPECT_EQ(-EOPNOTSUPP, attack_try_open(attack, id, O_RDONLY));
+	EXPECT_TRUE(attack_rejected(attack, id, -EOPNOTSUPP, reason));
+}
+
+TEST_F(overlay, whose_data_is_on_a_pseudo_filesystem)
+{
+	int err;
+
+	ASSERT_EQ(0, make_layers("tmpfs"));
+	err = mount_data_only("/sys/fs/cgroup", "/cgroup.procs");
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "no layers for data only without privileges");
+	ASSERT_EQ(0, err);
+	expect_no_data(_metadata, &self->attack, "filesystem");
+}
+
+TEST_F(overlay, whose_data_is_on_a_fuse)
+{
+	int err;
+
+	ASSERT_EQ(0, serve_lower(&self->lower));
+	ASSERT_EQ(0, make_layers("tmpfs"));
+	err = mount_data_only(SCRATCH_FUSE2, "/own");
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "no layers for data only without privileges");
+	ASSERT_EQ(0, err);
+	expect_no_data(_metadata, &self->attack, "overlay-on-fuse");
+}
+
+/* The control */
+TEST_F(overlay, whose_data_is_on_what_is_fit)
+{
+	struct attack *attack = &self->attack;
+	int opened, closed, err;
+
+	ASSERT_EQ(0, make_layers("tmpfs"));
+	err = mount_data_only(SCRATCH_BACKING, "/own");
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "no layers for data only without privileges");
+	ASSERT_EQ(0, err);
+	opened = register_own(attack, O_RDONLY);
+	closed = register_own(attack, O_PATH);
+	ASSERT_LT(0, opened);
+	ASSERT_LT(0, closed);
+	EXPECT_EQ(0, attack_try_open(attack, opened, O_RDONLY));
+	EXPECT_EQ(0, attack_try_open(attack, closed, O_RDONLY));
 }
 
 TEST_HARNESS_MAIN

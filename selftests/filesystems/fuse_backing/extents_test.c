@@ -915,6 +915,28 @@ TEST_F(extents, write_what_is_mapped)
 	EXPECT_EQ(0, asked(self->srv));
 }
 
+/* A write that has to wait for a page of the same file, which is the server's */
+TEST_F(extents, write_what_the_server_has)
+{
+	struct fuse_backing_extent extent = {
+		0, 4096, 0, self->image, WRITE
+	};
+	char *map;
+	int fd;
+
+	ASSERT_EQ(0, set(self, &extent, 1, BOTH));
+	fd = open_a(self, O_RDWR);
+	map = mmap(NULL, FILE_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	/* into an extent, and to the server */
+	ASSERT_EQ(4096, pwrite(fd, map + 8192, 4096, 0));
+	ASSERT_EQ(4096, pwrite(fd, map + 16384, 4096, 32768));
+	EXPECT_EQ(0, memcmp(map, map + 8192, 4096));
+	EXPECT_EQ(0, memcmp(map + 32768, map + 16384, 4096));
+	munmap(map, FILE_SIZE);
+	close(fd);
+}
+
 /* What is appended goes behind what others have appended, at the server */
 TEST_F(extents, append_where_extents_go_on)
 {

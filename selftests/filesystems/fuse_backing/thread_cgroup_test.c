@@ -511,7 +511,7 @@ TEST_F(completions, no_thread_of_their_own)
 	fd = fuse_server_open_id(&self->env.srv, "a", O_RDWR | O_DIRECT, id);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(FILE_SIZE, aio_rw(fd, buf, FILE_SIZE, 0, true));
-	EXPECT_EQ(0, rescuers("dio/fuse"));
+	EXPECT_EQ(0, rescuers("fuse_backing"));
 	EXPECT_LT(0, rescuers(""));
 	close(fd);
 	free(buf);
@@ -576,7 +576,7 @@ static int busy_workers(void)
 {
 	char out[64];
 
-	if (command_output("cat /proc/[0-9]*/comm 2>/dev/null | grep -c '+dio/fuse'",
+	if (command_output("cat /proc/[0-9]*/comm 2>/dev/null | grep -c '+fuse_backing'",
 			   out, sizeof(out)) < 0)
 		return -1;
 	return atoi(out);
