@@ -18,11 +18,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <linux/fuse.h>
-
 #include "backing_ioctl.h"
 #include "creds.h"
+#include "fuse_uring.h"
 #include "server_process.h"
+#include "server_ring.h"
 #include "wait_until.h"
 
 #define MAX_WRITE	(128 * 1024)
@@ -32,10 +32,12 @@
 /* What the server process knows beside the shared memory. */
 struct server {
 	int dev;
+	struct server_ring *ring;	/* or NULL */
 	const char *backing;
 	struct fuse_server_opts opts;
 	struct fuse_server_shared *sh;
 	const struct fuse_in_header *in;
+	bool by_ring;			/* how it came */
 	char request[REQUEST_SIZE];
 	char reply[REQUEST_SIZE];
 };
@@ -55,6 +57,8 @@ static void reply_raw(struct server *s, __u64 unique, int error,
 		{ (void *)data, len },
 	};
 
+	if (server_ring_reply(s->ring, &out, data))
+		return;
 	/*
 	 * ENOENT says that the request was interrupted or aborted, ENODEV
 	 * that the mount is gone: nobody is left to hear about either.
@@ -175,6 +179,15 @@ static int entry_of(struct server *s, const struct fuse_server_file *file,
 
 /* Requests: one function each, in the order of a file's life. */
 
+static void start_ring(struct server *s)
+{
+	int err = server_ring_start(s->ring);
+
+	if (err)
+		fprintf(stderr, "# fuse_server: ring: %s\n", strerror(-err));
+	s->sh->over_ring = !err;
+}
+
 static void do_init(struct server *s, const struct fuse_init_in *in)
 {
 	__u64 offered = in->flags | (__u64)in->flags2 << 32;
@@ -193,12 +206,16 @@ static void do_init(struct server *s, const struct fuse_init_in *in)
 
 	if (!s->opts.no_passthrough)
 		want |= FUSE_PASSTHROUGH;
+	if (s->ring)
+		want |= FUSE_OVER_IO_URING;
 	want &= offered;
 	out.flags = want;
 	out.flags2 = want >> 32;
 	if (want & FUSE_PASSTHROUGH)
 		out.max_stack_depth = s->opts.max_stack_depth ?: 1;
 	reply_data(s, &out, sizeof(out));
+	if (want & FUSE_OVER_IO_URING)
+		start_ring(s);
 	s->sh->passthrough = want & FUSE_PASSTHROUGH;
 	s->sh->ready = true;
 }
@@ -736,8 +753,11 @@ static void handle(struct server *s)
 {
 	const void *arg = s->in + 1;
 
-	if (s->in->opcode < FUSE_SERVER_OPS)
+	if (s->in->opcode < FUSE_SERVER_OPS) {
 		s->sh->ops[s->in->opcode]++;
+		if (s->by_ring)
+			s->sh->ring_ops[s->in->opcode]++;
+	}
 
 	switch (s->in->opcode) {
 	case FUSE_INIT:
@@ -814,14 +834,26 @@ static void handle(struct server *s)
 
 static void wait_for_request(struct server *s)
 {
-	struct pollfd pfd = { .fd = s->dev, .events = POLLIN };
+	struct pollfd pfd[] = {
+		{ .fd = s->dev, .events = POLLIN },
+		{ .fd = server_ring_fd(s->ring), .events = POLLIN },
+	};
 
-	while (s->sh->held_count) {
+	/* without a ring and what is held, read(2) waits */
+	while (s->ring || s->sh->held_count) {
 		if (s->sh->release_held)
 			release_held(s);
-		else if (poll(&pfd, 1, 10))
+		else if (poll(pfd, 2, s->sh->held_count ? 10 : -1))
 			return;
 	}
+}
+
+static ssize_t receive(struct server *s)
+{
+	ssize_t n = server_ring_receive(s->ring, s->request);
+
+	s->by_ring = n > 0;
+	return n ?: read(s->dev, s->request, sizeof(s->request));
 }
 
 static void serve(struct server *s)
@@ -830,7 +862,7 @@ static void serve(struct server *s)
 
 	for (;;) {
 		wait_for_request(s);
-		n = read(s->dev, s->request, sizeof(s->request));
+		n = receive(s);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN ||
 			      errno == ENOENT))
 			continue;
@@ -872,6 +904,9 @@ static void be_server(int dev, const char *backing,
 	server.backing = backing;
 	server.opts = *opts;
 	server.sh = sh;
+	if (opts->ring_depth)
+		server.ring = server_ring_new(SERVER_DEV, opts->ring_depth,
+					      MAX_WRITE);
 	/* who comes after another waits for its end, as long as it takes */
 	while (sh->ready && !sh->restarted)
 		usleep(WAIT_STEP_US);

@@ -64,6 +64,7 @@ struct fuse_server_shared {
 	bool ready;		/* INIT is answered */
 	bool restarted;		/* the standby's turn */
 	bool passthrough;	/* and passthrough was on offer */
+	bool over_ring;		/* and io_uring was, and is in use */
 	bool release_held;	/* answer what is held, then clear this */
 	__u32 held_count;
 	struct fuse_server_held held[FUSE_SERVER_HELD];
@@ -85,6 +86,7 @@ struct fuse_server_shared {
 	__u32 bad_fh;	/* requests with a handle we never gave */
 	__u32 bad_op;	/* the last of them */
 	__u32 ops[FUSE_SERVER_OPS];
+	__u32 ring_ops[FUSE_SERVER_OPS];	/* those that came by a ring */
 	struct fuse_server_file file[FUSE_SERVER_FILES];
 };
 
@@ -94,6 +96,9 @@ struct fuse_server_opts {
 	__u64 init_flags;	/* wanted beyond those of server_process.c */
 	bool no_passthrough;	/* don't negotiate it */
 	__u32 max_stack_depth;	/* 0 means 1 */
+	__u32 ring_depth;	/* requests by io_uring, of each processor's
+				 * queue at a time; 0 means none
+				 */
 	bool auto_register;	/* register at OPEN, close at last RELEASE */
 	const char *mount_opts;	/* appended to ours, may be NULL */
 	int dev_fd;		/* > 0: /dev/fuse that is mounted already */
