@@ -51,8 +51,8 @@ static int open_files(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, f);
 	test->priv = f;
-	f->user = shmem_kernel_file_setup("user", PAGE_SIZE, 0);
-	f->real = shmem_kernel_file_setup("real", PAGE_SIZE, 0);
+	f->user = shmem_kernel_file_setup("user", PAGE_SIZE, EMPTY_VMA_FLAGS);
+	f->real = shmem_kernel_file_setup("real", PAGE_SIZE, EMPTY_VMA_FLAGS);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(f->user));
 	KUNIT_ASSERT_FALSE(test, IS_ERR(f->real));
 	f->backing = backing_file_open(f->user, O_RDWR, &f->real->f_path,
