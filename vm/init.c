@@ -246,6 +246,31 @@ static void name_disks(void)
 	}
 }
 
+/* Which kernel this is, as vm/run says on its command line. */
+static void keep(const char *name, const char *value)
+{
+	if (value)
+		setenv(name, value, 1);
+}
+
+static void set_up_environment(void)
+{
+	/* they stay where they are */
+	const char *kernel = getenv("KERNEL"), *variant = getenv("VARIANT");
+
+	clearenv();
+	keep("KERNEL", kernel);
+	keep("VARIANT", variant);
+	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:"
+	       "/repo/build/tools/lsfusebacking:/repo/tools/bpftrace", 1);
+	setenv("HOME", "/root", 1);
+	setenv("USER", "root", 1);
+	setenv("LOGNAME", "root", 1);
+	setenv("SHELL", "/bin/bash", 1);
+	setenv("LANG", "C.UTF-8", 1);
+	setenv("TERM", term, 1);
+}
+
 static void set_up_system(void)
 {
 	if (symlink("/proc/self/fd", "/dev/fd") ||
@@ -257,15 +282,7 @@ static void set_up_system(void)
 	if (chmod("/dev/fuse", 0666) && errno != ENOENT)
 		die("/dev/fuse");
 	sethostname("guest", 5);
-	clearenv();
-	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:"
-	       "/repo/build/tools/lsfusebacking:/repo/tools/bpftrace", 1);
-	setenv("HOME", "/root", 1);
-	setenv("USER", "root", 1);
-	setenv("LOGNAME", "root", 1);
-	setenv("SHELL", "/bin/bash", 1);
-	setenv("LANG", "C.UTF-8", 1);
-	setenv("TERM", term, 1);
+	set_up_environment();
 	if (chdir("/root"))
 		die("/root");
 }
