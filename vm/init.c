@@ -246,6 +246,11 @@ static void name_disks(void)
 	}
 }
 
+/* The system's programs, and ours. */
+#define SYSTEM_PATH	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define OUR_PATH	"/repo/build/tools/lsfusebacking:/repo/tools/bpftrace"
+#define PATH_OF_ALL	SYSTEM_PATH ":" OUR_PATH
+
 /* Which kernel this is, as vm/run says on its command line. */
 static void keep(const char *name, const char *value)
 {
@@ -261,8 +266,7 @@ static void set_up_environment(void)
 	clearenv();
 	keep("KERNEL", kernel);
 	keep("VARIANT", variant);
-	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:"
-	       "/repo/build/tools/lsfusebacking:/repo/tools/bpftrace", 1);
+	setenv("PATH", PATH_OF_ALL, 1);
 	setenv("HOME", "/root", 1);
 	setenv("USER", "root", 1);
 	setenv("LOGNAME", "root", 1);

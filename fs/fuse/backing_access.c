@@ -394,7 +394,7 @@ int fuse_backing_may_open(struct fuse_backing *fb, struct file *file)
  * @fb: the mapping
  * @backing: the file
  *
- * On an overlayfs, where its data is is known only now.
+ * Where the data of a file on an overlayfs comes from is known only now.
  *
  * Context: process context with the registration's credentials; doesn't sleep.
  * Return: 0 or -EOPNOTSUPP.

@@ -280,8 +280,9 @@ bool fuse_backing_fsync(struct file *file, loff_t start, loff_t end,
 	case BACKING_FILE:
 		break;
 	}
-	scoped_with_creds(pt->fb->cred)
+	scoped_with_creds(pt->fb->cred) {
 		*err = vfs_fsync_range(pt->file, start, end, datasync);
+	}
 	fuse_backing_io_end(file);
 	return true;
 }
@@ -311,8 +312,9 @@ bool fuse_backing_lseek(struct file *file, loff_t offset, int whence,
 	case BACKING_FILE:
 		break;
 	}
-	scoped_with_creds(pt->fb->cred)
+	scoped_with_creds(pt->fb->cred) {
 		*pos = vfs_llseek(pt->file, offset, whence);
+	}
 	fuse_backing_io_end(file);
 	if (*pos >= 0)
 		*pos = vfs_setpos(file, *pos, file_inode(file)->i_sb->s_maxbytes);
