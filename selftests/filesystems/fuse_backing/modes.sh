@@ -167,9 +167,11 @@ stop_server()
 	$unmount "$WORK/fuse" && wait "$server" && poll holds 0
 }
 
+# Once it serves: libfuse doesn't take a signal while it mounts for a good end
 terminate_server()
 {
-	kill "$server" && wait "$server" && ! mountpoint -q "$WORK/fuse"
+	ls "$WORK/fuse" >/dev/null &&
+		kill "$server" && wait "$server" && ! mountpoint -q "$WORK/fuse"
 }
 
 # One mode; direct.list is there
