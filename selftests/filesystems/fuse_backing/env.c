@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backing_ioctl.h"
@@ -90,4 +91,22 @@ int env_open(struct env *env, int *id, int *fd, char **buf)
 		return *fd;
 	*buf = aligned_alloc(ENV_ALIGN, FILE_SIZE);
 	return *buf ? 0 : -ENOMEM;
+}
+
+int env_attach(struct env *env, int id, bool extents)
+{
+	const __u32 modes = FUSE_BACKING_READ | FUSE_BACKING_WRITE;
+	const struct fuse_backing_extent all = {
+		.length = FILE_SIZE,
+		.backing_id = id,
+		.flags = FUSE_BACKING_EXTENT_WRITE,
+	};
+	__u64 node = fuse_server_node(&env->srv, &env->srv.sh->file[0]);
+	struct stat st;
+
+	if (stat(SCRATCH_FUSE "/a", &st) < 0)
+		return -errno;
+	return extents ?
+	       fuse_backing_set_extents(env->srv.fd, node, &all, 1, modes) :
+	       fuse_backing_attach(env->srv.fd, node, 0, id, modes);
 }

@@ -41,6 +41,9 @@ int env_register(struct env *env, const char *name, int flags);
  */
 int env_open(struct env *env, int *id, int *fd, char **buf);
 
+/* The kernel opens "a" from now on: on what @id maps, or on all of its bytes. */
+int env_attach(struct env *env, int id, bool extents);
+
 /* Only one object of a program, the test itself, can include the harness. */
 #ifdef HARNESS_H
 

@@ -12,14 +12,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/stat.h>
 
 #include "harness.h"
 
-#include "backing_ioctl.h"
 #include "env.h"
-
-#define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 
 FIXTURE(lease) {
 	struct env env;
@@ -49,24 +45,6 @@ FIXTURE_VARIANT_ADD(lease, extents) {
 	.from = EXTENTS,
 };
 
-/* The kernel opens "a" on all of the backing file, or on its bytes */
-static int attach(struct env *env, int id, enum from from)
-{
-	const struct fuse_backing_extent all = {
-		.length = FILE_SIZE,
-		.backing_id = id,
-		.flags = FUSE_BACKING_EXTENT_WRITE,
-	};
-	__u64 node = fuse_server_node(&env->srv, &env->srv.sh->file[0]);
-	struct stat st;
-
-	if (stat(SCRATCH_FUSE "/a", &st) < 0)
-		return -errno;
-	return from == EXTENTS ?
-	       fuse_backing_set_extents(env->srv.fd, node, &all, 1, BOTH) :
-	       fuse_backing_attach(env->srv.fd, node, 0, id, BOTH);
-}
-
 static int open_a(struct env *env, enum from from)
 {
 	int id = from == SERVER ? 0 : env_register(env, "a", O_RDWR);
@@ -77,7 +55,7 @@ static int open_a(struct env *env, enum from from)
 	if (from == BACKING_FILE)
 		return fuse_server_open_id(&env->srv, "a", O_RDONLY, id);
 	if (from != SERVER)
-		err = attach(env, id, from);
+		err = env_attach(env, id, from == EXTENTS);
 	return err ?: fuse_server_open(&env->srv, "a", O_RDONLY);
 }
 

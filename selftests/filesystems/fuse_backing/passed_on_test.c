@@ -28,8 +28,6 @@
 #include "backing_ioctl.h"
 #include "wait_until.h"
 
-#define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
-
 /* Backing files are on another FUSE, which knows who flushes. */
 FIXTURE(flush) {
 	struct env env;
@@ -49,24 +47,6 @@ FIXTURE_VARIANT_ADD(flush, extents) {
 	.extents = true,
 };
 
-/* "a" is opened by the kernel, on the lower "a" or on all of its bytes. */
-static int attach_a(struct env *env, int id, bool extents)
-{
-	const struct fuse_backing_extent all = {
-		.length = FILE_SIZE,
-		.backing_id = id,
-		.flags = FUSE_BACKING_EXTENT_WRITE,
-	};
-	__u64 node = fuse_server_node(&env->srv, &env->srv.sh->file[0]);
-	struct stat st;
-
-	if (stat(SCRATCH_FUSE "/a", &st) < 0)
-		return -errno;
-	return extents ?
-	       fuse_backing_set_extents(env->srv.fd, node, &all, 1, BOTH) :
-	       fuse_backing_attach(env->srv.fd, node, 0, id, BOTH);
-}
-
 FIXTURE_SETUP(flush)
 {
 	const struct fuse_server_opts lower = {
@@ -82,7 +62,7 @@ FIXTURE_SETUP(flush)
 	self->id = fuse_backing_open_path(self->env.srv.fd, SCRATCH_FUSE2 "/a",
 					  O_RDWR);
 	ASSERT_LT(0, self->id);
-	ASSERT_EQ(0, attach_a(&self->env, self->id, variant->extents));
+	ASSERT_EQ(0, env_attach(&self->env, self->id, variant->extents));
 	/* by who registered it */
 	self->lower.sh->ops[FUSE_FLUSH] = 0;
 }
