@@ -35,7 +35,7 @@ help:
 #: make cacheclean remove what all clones share: objects, sources, images
 #:
 #: KERNEL=VERSION of kernels.conf is another kernel than the default, for all of them;
-#: check and test then leave out the others.
+#: check, test and test-all then leave out the others.
 #: Variables of vm, shell, test: VARIANT IMAGE MEM CPUS DISKS DISK APPEND ICOUNT,
 #: described in vm/run. make turns any failure into its own exit status 2;
 #: after `make kernel image`, CMD='...' vm/run exits with the command's own.
