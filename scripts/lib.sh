@@ -38,6 +38,14 @@ die()
 	exit 1
 }
 
+# files_of DIRECTORY WHERE...: no leavings of editors or of patch
+files_of()
+{
+	(cd "$1" 2>/dev/null && shift && find "$@" -type f \
+		! -name '*~' ! -name '.*' ! -name '*.orig' ! -name '*.rej' \
+		2>/dev/null | sed 's,^\./,,' | sort) || true
+}
+
 minutes()
 {
 	printf '%d:%02d' $(($1 / 60)) $(($1 % 60))
