@@ -24,7 +24,10 @@ read -r kernel_version kernel_package kernel_suite kernel_fragment kernel_hooks 
 # shellcheck disable=SC2034
 read -r kernel_default < <(kernel_versions)
 
-kernel_tree=$build/linux-$kernel_version
+# Where trees and their objects are; with TREES= somewhere else, and whoever laid a tree
+# there says what to make of it
+trees=${TREES:-$build}
+kernel_tree=$trees/linux-$kernel_version
 kernel_fragments=(base "$kernel_fragment")
 # shellcheck disable=SC2034
 case $variant in
@@ -38,7 +41,7 @@ base) ;;
 	;;
 esac
 # shellcheck disable=SC2034
-kernel_out=$build/obj-$kernel_version/$variant
+kernel_out=$trees/obj-$kernel_version/$variant
 # shellcheck disable=SC2034
 kernel_selftests=$build/selftests-$kernel_version
 # What tests left
