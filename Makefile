@@ -7,6 +7,7 @@ override CMD := $(value CMD)
 PREFIX ?= /usr/local
 export CMD SHARE TIMEOUT VARIANT KERNEL MEM CPUS DISKS DISK APPEND ICOUNT LEAKS
 export IMAGE LOG ACCEL MIRROR CACHE TESTS DEBUG QUICK BOOTS GUESTS RESUME ROUNDS SEED REPORT DESTDIR PREFIX
+export IMPORT
 ifneq ($(DEBUG),)
 override VARIANT := debug
 endif
@@ -24,6 +25,9 @@ help:
 #: make peers     libfuse's tests, fsx and fsstress, on Debian's kernel and ours
 #: make coverage  lines of our kernel files that the tests run, as a table
 #: make check     checkpatch, sparse, W=1, kernel-doc, shellcheck, build variants
+#: make export    patches for git am on the newest kernel's source, in build/export;
+#:                IMPORT=DIR:BASE..END..END brings another split of them from a git
+#:                branch
 #: make vm        CMD='...' run in a fresh guest; SHARE=DIR at /share, TIMEOUT=120
 #: make shell     a prompt in a fresh guest; Ctrl-D ends it
 #: make kernel    build the guest's kernel: VARIANT=base|debug|race|gcov|module|nopt
@@ -64,6 +68,9 @@ coverage:
 check:
 	@scripts/check
 
+export:
+	@scripts/export
+
 vm:
 	@scripts/prepare && scripts/tools && vm/run
 
@@ -85,6 +92,6 @@ clean:
 cacheclean:
 	@scripts/cache clean
 
-.PHONY: help run test test-all powercut bench peers coverage check vm shell kernel image \
+.PHONY: help run test test-all powercut bench peers coverage check export vm shell kernel image \
 	tools install clean cacheclean
 .NOTPARALLEL:
