@@ -7,7 +7,7 @@ override CMD := $(value CMD)
 PREFIX ?= /usr/local
 export CMD SHARE TIMEOUT VARIANT KERNEL MEM CPUS DISKS DISK APPEND ICOUNT LEAKS
 export IMAGE LOG ACCEL MIRROR CACHE TESTS DEBUG QUICK BOOTS GUESTS RESUME ROUNDS SEED REPORT DESTDIR PREFIX
-export IMPORT
+export IMPORT CHECK FROM
 ifneq ($(DEBUG),)
 override VARIANT := debug
 endif
@@ -26,8 +26,8 @@ help:
 #: make coverage  lines of our kernel files that the tests run, as a table
 #: make check     checkpatch, sparse, W=1, kernel-doc, shellcheck, build variants
 #: make export    patches for git am on the newest kernel's source, in build/export;
-#:                IMPORT=DIR:BASE..END..END brings another split of them from a git
-#:                branch
+#:                CHECK=1 tries each, FROM=1/05 from there on; IMPORT=DIR:BASE..END..END
+#:                brings another split of them from a git branch
 #: make vm        CMD='...' run in a fresh guest; SHARE=DIR at /share, TIMEOUT=120
 #: make shell     a prompt in a fresh guest; Ctrl-D ends it
 #: make kernel    build the guest's kernel: VARIANT=base|debug|race|gcov|module|nopt
