@@ -2,7 +2,7 @@
 """Unified diffs whose hunks are found by what they say alone
 
 Line numbers are for readers: files that a diff is for go on changing above and below
-its hunks. So each has as much context, two lines at least, as makes it fit in one
+its hunks. So each has as much context, one line at least, as makes it fit in one
 place only; where it fits in none, or in several, it is not applied.
 """
 
@@ -11,7 +11,7 @@ import re
 import subprocess
 import tempfile
 
-CONTEXT = 2
+CONTEXT = 1
 NOTHING = '/dev/null'
 
 # Where it is in the diff, and lines before and after
