@@ -23,6 +23,13 @@ read -r kernel_version kernel_package kernel_suite kernel_fragment kernel_hooks 
 	die "kernels.conf has no line of five columns for kernel '${KERNEL:-}'"
 # shellcheck disable=SC2034
 read -r kernel_default < <(kernel_versions)
+# What pages of results are named after: nothing, or -VERSION where it isn't the default
+# shellcheck disable=SC2034
+if [ "$kernel_version" = "$kernel_default" ]; then
+	kernel_suffix=
+else
+	kernel_suffix=-$kernel_version
+fi
 
 # Where trees and their objects are; with TREES= somewhere else, and whoever laid a tree
 # there says what to make of it
