@@ -72,6 +72,14 @@
 #include <linux/types.h>
 
 /*
+ * fuse_init_in.flags and flags2: the kernel has the ioctls numbered 32 and above and
+ * the FUSE_BACKING_MAP flags of this file, if passthrough is negotiated. It isn't
+ * answered. A server that probed for them by ENOTTY would have to do so again after
+ * each INIT, and one behind a proxy would ask the proxy's kernel.
+ */
+#define FUSE_HAS_BACKING_TABLE		(1ULL << 56)
+
+/*
  * fuse_backing_map.flags: the id belongs to the first OPEN, CREATE or TMPFILE
  * reply with FOPEN_PASSTHROUGH that names it. Nobody has to close it.
  *

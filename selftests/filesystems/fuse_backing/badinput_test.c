@@ -342,6 +342,19 @@ TEST_F(badinput, unknown_ioctl)
 	EXPECT_EQ(ENOTTY, errno);
 }
 
+/* Proves: who has seen INIT needn't probe for ioctls. */
+TEST_F(badinput, init_says_what_there_is)
+{
+	__u64 arg[8] = {};
+
+	EXPECT_NE(0, self->srv->sh->offered & FUSE_HAS_BACKING_TABLE);
+	/* a number that is ours, as it is refused */
+	arg[0] = ~0ULL;
+	arg[1] = ~0ULL;
+	EXPECT_EQ(-1, ioctl(self->dev, FUSE_DEV_IOC_BACKING_CLOSE_ALL, arg));
+	EXPECT_EQ(EINVAL, errno);
+}
+
 /* open(2) through the mount */
 
 TEST_F(badinput, reply_enoent)

@@ -217,6 +217,7 @@ static void do_init(struct server *s, const struct fuse_init_in *in)
 	if (want & FUSE_OVER_IO_URING)
 		start_ring(s);
 	s->sh->passthrough = want & FUSE_PASSTHROUGH;
+	s->sh->offered = offered;
 	s->sh->ready = true;
 }
 

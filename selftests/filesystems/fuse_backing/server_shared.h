@@ -64,6 +64,7 @@ struct fuse_server_shared {
 	bool ready;		/* INIT is answered */
 	bool restarted;		/* the standby's turn */
 	bool passthrough;	/* and passthrough was on offer */
+	__u64 offered;		/* flags of INIT */
 	bool over_ring;		/* and io_uring was, and is in use */
 	bool release_held;	/* answer what is held, then clear this */
 	__u32 held_count;
