@@ -199,10 +199,8 @@ ssize_t fuse_backing_read_async(struct kiocb *iocb, struct iov_iter *iter,
 static void finish_write(struct fuse_backing_aio *aio)
 {
 	struct kiocb *orig = aio->orig;
-	long res = aio->res;
+	long res = end_aio(aio, aio->res);
 
-	kiocb_end_write(&aio->iocb);
-	res = end_aio(aio, res);
 	fuse_backing_trace(fuse_passthrough_write_exit, inode_of(aio),
 			   aio->rw.fb->id, orig, res);
 	put_aio(aio);
@@ -222,6 +220,8 @@ static void complete_write(struct kiocb *iocb, long res)
 
 	fuse_backing_trace(fuse_passthrough_backing_exit, inode_of(aio),
 			   aio->rw.fb->id, aio->orig, res);
+	/* what is left may wait for the server: a freeze is not to wait for that */
+	kiocb_end_write(iocb);
 	aio->res = res;
 	/* fuse_inode::lock is not for interrupts, and at an extent the end may sleep */
 	if (in_task() && !irqs_disabled() && !aio->rw.range) {

@@ -7,7 +7,9 @@
  *
  * Proves, for whatever changes a backing file: as long as the filesystem is frozen it waits,
  * and a signal that kills ends that. Control: once thawed, it succeeds; and a file of the
- * inode works as before after somebody was killed.
+ * inode works as before after somebody was killed. A freeze doesn't wait for the server,
+ * which has the ends of writes wait that are on the disk: what it is asked for belongs to a
+ * page that such an end is to forget. Control: those ends do wait.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -18,6 +20,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -31,11 +34,13 @@
 #include "backing_ioctl.h"
 #include "env.h"
 #include "held_page.h"
+#include "io_ring.h"
 #include "wait_until.h"
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define BLOCK		4096
 #define ROUNDS		10
+#define WRITERS		8	/* one that isn't done when it was submitted is enough */
 
 #define self_t FIXTURE_DATA(frozen)
 #define variant_t FIXTURE_VARIANT(frozen)
@@ -217,6 +222,165 @@ TEST_F(frozen, control_waits_for_the_thaw)
 		EXPECT_EQ(pid, waitpid(pid, &status, 0));
 		EXPECT_EQ(0, status);
 	}
+}
+
+FIXTURE(ends) {
+	struct env env;
+	struct fuse_server *srv;
+	int direct, fd;
+	char *page;
+	pid_t toucher, writer[WRITERS], last;
+};
+
+/* The first page of "a" is half the server's; the third is not */
+static int attach_halves(struct env *env)
+{
+	struct fuse_server *srv = &env->srv;
+	int id = env_register(env, "b", O_RDWR);
+	const struct fuse_backing_extent extent[] = {
+		{ BLOCK / 2, BLOCK, 0, id, FUSE_BACKING_EXTENT_WRITE },
+		{ 2 * BLOCK, BLOCK, 2 * BLOCK, id, FUSE_BACKING_EXTENT_WRITE },
+	};
+
+	return id < 0 ? id :
+	       fuse_backing_set_extents(srv->fd,
+					fuse_server_node(srv, &srv->sh->file[0]),
+					extent, ARRAY_SIZE(extent), BOTH);
+}
+
+FIXTURE_SETUP(ends)
+{
+	struct stat st;
+
+	if (!env_start(_metadata, &self->env, SCRATCH_EXT4))
+		return;
+	self->srv = &self->env.srv;
+	ASSERT_EQ(0, stat(SCRATCH_FUSE "/a", &st));
+	ASSERT_EQ(0, attach_halves(&self->env));
+	self->direct = fuse_server_open(self->srv, "a", O_RDWR | O_DIRECT);
+	ASSERT_LE(0, self->direct);
+	self->fd = fuse_server_open(self->srv, "a", O_RDONLY);
+	ASSERT_LE(0, self->fd);
+	self->page = aligned_alloc(BLOCK, BLOCK);
+	ASSERT_NE(NULL, self->page);
+	/* the server is asked for what a write removes, once */
+	ASSERT_EQ(BLOCK, pwrite(self->direct, self->page, BLOCK, BLOCK / 2));
+}
+
+FIXTURE_TEARDOWN(ends)
+{
+	free(self->page);
+	close(self->fd);
+	close(self->direct);
+	env_teardown(&self->env);
+}
+
+static pid_t touch_in_child(FIXTURE_DATA(ends) *self)
+{
+	pid_t pid;
+	char *page;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid)
+		return pid;
+	page = mmap(NULL, BLOCK, PROT_READ, MAP_SHARED, self->fd, 0);
+	_exit(page == MAP_FAILED ? 1 : *(volatile char *)page & 0);
+}
+
+/* A child that has written, and sleeps until it is killed, once that is under way */
+static pid_t write_in_child(FIXTURE_DATA(ends) *self, off_t pos)
+{
+	struct io_uring_sqe *sqe;
+	struct io_ring ring;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid)
+		return pid;
+	if (io_ring_setup(&ring, 1, 0))
+		_exit(1);
+	sqe = io_ring_sqe(&ring);
+	sqe->opcode = IORING_OP_WRITE;
+	sqe->fd = self->direct;
+	sqe->addr = (unsigned long)self->page;
+	sqe->len = BLOCK;
+	sqe->off = pos;
+	if (io_ring_submit(&ring, 0))
+		_exit(1);
+	pause();
+	_exit(0);
+}
+
+static bool is_server_asked(const FIXTURE_DATA(ends) *self)
+{
+	const struct held_page page = { .srv = *self->srv };
+
+	return held_page_is_wanted(&page);
+}
+
+static bool any_is_under_way(const FIXTURE_DATA(ends) *self)
+{
+	for (int i = 0; i < WRITERS; i++)
+		if (sleeps_in(self->writer[i], SYS_pause))
+			return true;
+	return false;
+}
+
+static pid_t freeze_in_child(void)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		_exit(-freeze(FIFREEZE));
+	return pid;
+}
+
+static void end_children(FIXTURE_DATA(ends) *self)
+{
+	kill(self->last, SIGKILL);
+	waitpid(self->last, NULL, 0);
+	for (int i = 0; i < WRITERS; i++) {
+		kill(self->writer[i], SIGKILL);
+		waitpid(self->writer[i], NULL, 0);
+	}
+}
+
+TEST_F_TIMEOUT(ends, freeze_does_not_wait_for_the_server, 200)
+{
+	int status = -1;
+	bool frozen;
+	pid_t pid;
+
+	ASSERT_EQ(0, kill(self->srv->pid, SIGSTOP));
+	self->toucher = touch_in_child(self);
+	EXPECT_TRUE(wait_until(is_server_asked(self)));
+	for (int i = 0; i < WRITERS; i++)
+		self->writer[i] = write_in_child(self, BLOCK / 2);
+	EXPECT_TRUE(wait_until(any_is_under_way(self)));
+	self->last = write_in_child(self, 2 * BLOCK);
+	EXPECT_TRUE(wait_until(sleeps_in(self->last, SYS_pause)));
+
+	pid = freeze_in_child();
+	frozen = wait_until(is_reaped(pid, &status));
+	EXPECT_TRUE(frozen);
+	/* control: they do wait */
+	EXPECT_EQ(0, waitpid(self->toucher, NULL, WNOHANG));
+	if (frozen)
+		EXPECT_EQ(0, status);
+	if (frozen)
+		EXPECT_EQ(0, freeze(FITHAW));
+	kill(self->srv->pid, SIGCONT);
+	if (!frozen) {
+		waitpid(pid, &status, 0);
+		freeze(FITHAW);
+	}
+	EXPECT_EQ(self->toucher, waitpid(self->toucher, &status, 0));
+	EXPECT_EQ(0, status);
+	end_children(self);
 }
 
 TEST_HARNESS_MAIN
