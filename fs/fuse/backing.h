@@ -32,6 +32,7 @@ struct vm_area_struct;
  * @inode: backing inode of all files that are open in passthrough mode, to
  *	compare with; the open files keep it alive
  * @files: how many files are open in passthrough mode
+ * @storing: how many of them were mmapped to be written to
  * @attached: what the kernel opens files on without asking the server
  * @was_attached: there is, or was, something attached; set once
  * @stored_to: somebody may be storing to a backing file, which nobody hears of
@@ -49,6 +50,7 @@ struct vm_area_struct;
 struct fuse_inode_backing {
 	struct inode *inode;
 	unsigned int files;
+	unsigned int storing;
 	struct fuse_attachment *attached;
 	bool was_attached;
 	bool stored_to;

@@ -202,6 +202,9 @@ static void take_file_locked(struct fuse_inode *fi, struct fuse_passthrough *pt,
 	};
 	if (pt->file)
 		fuse_backing_unmap(pt);
+	if (pt->stored_to)
+		fi->backing.storing--;
+	pt->stored_to = false;
 	WRITE_ONCE(pt->extents, NULL);
 	pt->file = NULL;
 	pt->fb = NULL;
@@ -356,25 +359,18 @@ void fuse_backing_leave(struct fuse_file *ff, struct fuse_inode *fi)
  * @ff: file data of the FUSE file
  * @fi: its inode
  *
- * Context: process context; doesn't sleep.
+ * Context: process context between fuse_backing_io_start() and _end(); doesn't sleep.
  */
 void fuse_inode_backing_store(struct fuse_file *ff, struct fuse_inode *fi)
 {
+	struct fuse_passthrough *pt = ff->passthrough;
+
 	spin_lock(&fi->lock);
-	ff->passthrough->stored_to = true;
+	if (!pt->stored_to)
+		fi->backing.storing++;
+	pt->stored_to = true;
 	WRITE_ONCE(fi->backing.stored_to, true);
 	spin_unlock(&fi->lock);
-}
-
-/* A mapping that is being made isn't among those yet, but its file is open */
-static bool is_open(const struct fuse_inode *fi)
-{
-	const struct fuse_passthrough *pt;
-
-	list_for_each_entry(pt, &fi->backing.open, link)
-		if (pt->stored_to)
-			return true;
-	return false;
 }
 
 /*
@@ -386,7 +382,8 @@ static void check_stores(struct fuse_inode *fi)
 	struct fuse_conn *fc = get_fuse_conn(&fi->inode);
 
 	spin_lock(&fi->lock);
-	if (fi->backing.stored_to && !is_open(fi) &&
+	/* a mapping that is being made isn't among those yet, but its file is open */
+	if (fi->backing.stored_to && !fi->backing.storing &&
 	    !fuse_inode_backing_is_stored_to(fi)) {
 		WRITE_ONCE(fi->backing.stored_to, false);
 		fi->attr_version = atomic64_inc_return(&fc->attr_version);

@@ -270,14 +270,18 @@ bool fuse_inode_backing_is_mapped(struct fuse_inode *fi)
  */
 bool fuse_inode_backing_is_stored_to(struct fuse_inode *fi)
 {
-	const struct fuse_backing_mapped *mapped;
+	struct fuse_backing_mapped *mapped;
 
 	lockdep_assert_held(&fi->lock);
 
-	list_for_each_entry(mapped, &fi->backing.mapped, link)
-		if (mapped->stacked ||
-		    mapping_writably_mapped(mapped->fb->file->f_mapping))
-			return true;
+	list_for_each_entry(mapped, &fi->backing.mapped, link) {
+		if (!mapped->stacked &&
+		    !mapping_writably_mapped(mapped->fb->file->f_mapping))
+			continue;
+		/* each stat(2) asks: next time it is found at once */
+		list_move(&mapped->link, &fi->backing.mapped);
+		return true;
+	}
 	return false;
 }
 
