@@ -23,8 +23,8 @@ struct fault_call {
 	long (*call)(void *fixture);
 	/* after @call, whatever it returned; also the last, which does not fail */
 	int (*undo)(void *fixture, long result);
-	/* has it an errno that may be, beside those of memory? */
-	int also;
+	/* errnos that may be, beside those of memory */
+	int also[2];
 };
 
 /* For a fixture's setup, which is to end if this says false. */
@@ -42,7 +42,7 @@ static inline bool fault_ready(struct __test_metadata *_metadata)
 static inline bool fault_allows(const struct fault_call *c, long result)
 {
 	return result >= 0 || result == -ENOMEM || result == -EFAULT ||
-	       (c->also && result == -c->also);
+	       result == -c->also[0] || result == -c->also[1];
 }
 
 /*

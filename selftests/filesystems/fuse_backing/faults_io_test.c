@@ -436,7 +436,7 @@ TEST_F_TIMEOUT(faults_io, aio_read, 300)
 {
 	everywhere(_metadata, &self->io, &(const struct fault_call) {
 		.call = call_aio_read,
-		.also = EAGAIN,
+		.also = { EAGAIN },
 	});
 }
 
@@ -444,7 +444,7 @@ TEST_F_TIMEOUT(faults_io, aio_write, 300)
 {
 	everywhere(_metadata, &self->io, &(const struct fault_call) {
 		.call = call_aio_write,
-		.also = EAGAIN,
+		.also = { EAGAIN },
 	});
 }
 
@@ -454,7 +454,7 @@ TEST_F_TIMEOUT(faults_io, direct_read, 300)
 		.prepare = prepare_direct,
 		.call = call_aio_read,
 		.undo = undo_direct,
-		.also = EAGAIN,
+		.also = { EAGAIN },
 	});
 }
 
@@ -464,7 +464,7 @@ TEST_F_TIMEOUT(faults_io, direct_write, 300)
 		.prepare = prepare_direct,
 		.call = call_direct_write,
 		.undo = undo_direct,
-		.also = EAGAIN,
+		.also = { EAGAIN },
 	});
 }
 
@@ -472,7 +472,8 @@ TEST_F_TIMEOUT(faults_io, uring_read, 300)
 {
 	everywhere(_metadata, &self->io, &(const struct fault_call) {
 		.call = call_uring_read,
-		.also = EAGAIN,
+		/* io_uring made no worker: those of Linux 7.3 end with their ring */
+		.also = { EAGAIN, ECANCELED },
 	});
 }
 

@@ -472,6 +472,7 @@ static int undo_mount(void *fixture, long result)
 static const struct fault_call mount_light = {
 	.call = call_mount,
 	.undo = undo_mount,
+	.also = { ENOTCONN },	/* INIT could not be sent: since Linux 7.3 */
 };
 
 static int prepare_mount(void *fixture)
@@ -517,7 +518,7 @@ static const struct fault_call first = {
 	.prepare = prepare_mount,
 	.call = call_first,
 	.undo = undo_first,
-	.also = EAGAIN,		/* of the thread's creation */
+	.also = { EAGAIN },	/* of the thread's creation */
 };
 
 static int prepare_full(void *fixture)
