@@ -26,11 +26,6 @@ static char *device(unsigned int major, unsigned int minor)
 	return xasprintf("%u:%u", major, minor);
 }
 
-static char *pid_or_nothing(pid_t pid)
-{
-	return pid ? number(pid) : NULL;
-}
-
 static const char *problem(const struct row *row)
 {
 	return row->map ? row->map->problem : row->conn->problem;
@@ -69,6 +64,10 @@ static const char *mount_state(const struct connection *conn)
 
 	if (conn->problem)
 		return "unreadable";
+	if (conn->detached)
+		return "detached";
+	if (conn->dead)
+		return "dead";
 	if (connection_unused(conn))
 		return "unused";
 	if (fact_known(facts, FACT_LIMIT) &&
@@ -130,21 +129,81 @@ static bool is_repeated(const struct row *row, const struct style *style)
 	return row->map && style->tree && style->audience == FOR_PEOPLE;
 }
 
+/* Of the mapping, or of the mount */
+static const struct facts *facts_of(const struct row *row, enum fact fact)
+{
+	return row->map && fact < FACT_FILES ? &row->map->facts :
+		&row->conn->facts;
+}
+
 static char *fact_text(const struct row *row, enum column column,
 		       const struct style *style)
 {
 	const struct column_info *info = &infos[column];
-	const struct facts *facts = &row->conn->facts;
+	const struct facts *facts = facts_of(row, info->fact);
 
-	if (row->map && info->fact < FACT_FILES)
-		facts = &row->map->facts;
-	else if (is_repeated(row, style))
+	if (facts == &row->conn->facts && is_repeated(row, style))
 		return NULL;
 	if (!fact_known(facts, info->fact))
 		return NULL;
 	if (info->bytes && !style->bytes)
 		return human_bytes(facts->value[info->fact]);
 	return number(facts->value[info->fact]);
+}
+
+static bool connection_value(const struct connection *conn,
+			     enum column column, uint64_t *value)
+{
+	switch (column) {
+	case COL_CONN:
+		*value = conn->number;
+		return true;
+	case COL_PID:
+		*value = conn->thread;
+		return conn->thread;
+	case COL_SERVER:
+		*value = connection_server(conn);
+		return *value;
+	case COL_UID:
+		*value = conn->uid;
+		return conn->uid_known;
+	default:
+		return false;
+	}
+}
+
+bool cell_number(const struct row *row, enum column column, uint64_t *value)
+{
+	enum fact fact = infos[column].fact;
+	const struct facts *facts;
+
+	if (fact == NO_FACT)
+		return connection_value(row->conn, column, value);
+	facts = facts_of(row, fact);
+	*value = facts->value[fact];
+	return fact_known(facts, fact);
+}
+
+static enum color state_color(const struct row *row)
+{
+	const char *text = state(row);
+
+	if (!text)
+		return NO_COLOR;
+	if (!strcmp(text, "closing"))
+		return COLOR_CLOSING;
+	if (!strcmp(text, "dead"))
+		return COLOR_DEAD;
+	return strcmp(text, "detached") ? NO_COLOR : COLOR_DETACHED;
+}
+
+enum color cell_color(const struct row *row, enum column column)
+{
+	bool deleted = row->map && row->map->facts.value[FACT_DELETED];
+
+	if (column == COL_STATE)
+		return state_color(row);
+	return column == COL_NAME && deleted ? COLOR_DELETED : NO_COLOR;
 }
 
 static char *mapping_text(const struct mapping *map, enum column column)
@@ -166,21 +225,21 @@ static char *mapping_text(const struct mapping *map, enum column column)
 
 static char *connection_text(const struct connection *conn, enum column column)
 {
+	uint64_t value;
+
 	switch (column) {
 	case COL_MAJMIN:
 		return device(connection_major(conn), connection_minor(conn));
 	case COL_CONN:
-		return number(conn->number);
 	case COL_PID:
-		return pid_or_nothing(conn->thread);
 	case COL_SERVER:
-		return pid_or_nothing(connection_server(conn));
+	case COL_UID:
+		return connection_value(conn, column, &value) ?
+			number(value) : NULL;
 	case COL_COMMAND:
 		return command(conn);
 	case COL_USER:
 		return conn->uid_known ? copy(user_name(conn->uid)) : NULL;
-	case COL_UID:
-		return conn->uid_known ? number(conn->uid) : NULL;
 	default:
 		return mount_text(conn, column);
 	}

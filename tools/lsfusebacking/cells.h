@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "colors.h"
 #include "columns.h"
 
 enum audience {
@@ -26,6 +27,12 @@ struct row {
 	const struct connection *conn;
 	const struct mapping *map;
 };
+
+/* A number that is known, before it is made text */
+bool cell_number(const struct row *row, enum column column, uint64_t *number);
+
+/* What is to be coloured there, NO_COLOR if nothing is */
+enum color cell_color(const struct row *row, enum column column);
 
 /* The text of a cell, NULL if it isn't known; the caller must free it */
 char *cell_text(const struct row *row, enum column column,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "status.h"
 #include "xalloc.h"
 
 #define TEXT SCOLS_JSON_STRING
@@ -31,7 +32,7 @@ const struct column_info infos[NR_COLUMNS] = {
 		"kernel thread whose table has the files" },
 	[COL_SERVER] = { "SERVER", 5, RIGHT, NUMBER, NO_FACT, false,
 		"process that serves the mount, the lowest pid of several" },
-	[COL_COMMAND] = { "COMMAND", 15, TRUNC, TEXT, NO_FACT, false,
+	[COL_COMMAND] = { "COMMAND", 0.10, TRUNC, TEXT, NO_FACT, false,
 		"command of the server" },
 	[COL_USER] = { "USER", 5, 0, TEXT, NO_FACT, false,
 		"user that the thread counts for" },
@@ -63,7 +64,7 @@ const struct column_info infos[NR_COLUMNS] = {
 		"extents of FUSE inodes that are parts of the file" },
 	[COL_EXTENT_BYTES] = { "EXTENT-BYTES", 5, RIGHT, NUMBER,
 		FACT_EXTENT_BYTES, true, "bytes in EXTENTS" },
-	[COL_NODES] = { "NODES", 0.10, TRUNC, NUMBER, NO_FACT, false,
+	[COL_NODES] = { "NODES", 5, 0, NUMBER, NO_FACT, false,
 		"FUSE node ids that use the file" },
 	[COL_MORENODES] = { "MORENODES", 1, RIGHT, BOOLEAN, FACT_MORE_NODES,
 		false, "there may be more than NODES" },
@@ -86,7 +87,7 @@ const struct column_info infos[NR_COLUMNS] = {
 		"the file was deleted" },
 	[COL_ERROR] = { "ERROR", 0.20, TRUNC, TEXT, NO_FACT, false,
 		"why this could not be read" },
-	[COL_NAME] = { "NAME", 0.40, 0, TEXT, NO_FACT, false,
+	[COL_NAME] = { "NAME", 4, 0, TEXT, NO_FACT, false,
 		"path of the file" },
 };
 
@@ -106,7 +107,16 @@ bool columns_have(const struct columns *columns, enum column column)
 	return false;
 }
 
-static enum column find_column(const char *name, size_t length)
+size_t columns_index(const struct columns *columns, enum column column)
+{
+	size_t i;
+
+	for (i = 0; columns->list[i] != column; i++)
+		continue;
+	return i;
+}
+
+enum column column_find(const char *name, size_t length)
 {
 	enum column column;
 
@@ -114,7 +124,7 @@ static enum column find_column(const char *name, size_t length)
 		if (!strncasecmp(infos[column].name, name, length) &&
 		    !infos[column].name[length])
 			return column;
-	errx(EXIT_FAILURE, "unknown column: %.*s; --list-columns shows them",
+	errx(EXIT_TROUBLE, "unknown column: %.*s; --list-columns shows them",
 	     (int)length, name);
 }
 
@@ -123,11 +133,17 @@ void columns_parse(struct columns *columns, const char *list)
 	for (;;) {
 		size_t length = strcspn(list, ",");
 
-		columns_add(columns, find_column(list, length));
+		columns_add(columns, column_find(list, length));
 		if (!list[length])
 			break;
 		list += length + 1;
 	}
+}
+
+/* NODES are several, with commas between them */
+bool column_is_number(enum column column)
+{
+	return infos[column].json != TEXT && column != COL_NODES;
 }
 
 static const char *type_name(enum column column)
@@ -143,10 +159,37 @@ static const char *type_name(enum column column)
 	return "string";
 }
 
-void columns_print(void)
+static void print_json(void)
+{
+	struct libscols_table *table = scols_new_table();
+	enum column column;
+
+	if (!table || !scols_table_new_column(table, "HOLDER", 0, 0) ||
+	    !scols_table_new_column(table, "TYPE", 0, 0) ||
+	    !scols_table_new_column(table, "DESCRIPTION", 0, 0))
+		err(EXIT_TROUBLE, "cannot allocate memory");
+	scols_table_enable_json(table, true);
+	scols_table_set_name(table, "lsfusebacking-columns");
+	for (column = 0; column < NR_COLUMNS; column++) {
+		struct libscols_line *line = scols_table_new_line(table, NULL);
+
+		if (!line || scols_line_set_data(line, 0, infos[column].name) ||
+		    scols_line_set_data(line, 1, type_name(column)) ||
+		    scols_line_set_data(line, 2, infos[column].help))
+			err(EXIT_TROUBLE, "cannot allocate memory");
+	}
+	scols_print_table(table);
+	scols_unref_table(table);
+}
+
+void columns_print(bool json)
 {
 	enum column column;
 
+	if (json) {
+		print_json();
+		return;
+	}
 	for (column = 0; column < NR_COLUMNS; column++)
 		printf("%-12s %-8s %s\n", infos[column].name,
 		       type_name(column), infos[column].help);

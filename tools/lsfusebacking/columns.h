@@ -72,7 +72,16 @@ bool columns_have(const struct columns *columns, enum column column);
 /* Names with commas between them; ends the program if it knows one not */
 void columns_parse(struct columns *columns, const char *list);
 
+/* Where it is among them, which it must be */
+size_t columns_index(const struct columns *columns, enum column column);
+
+/* By its name; ends the program if there is none */
+enum column column_find(const char *name, size_t length);
+
+/* Its values are numbers, whatever of them is printed */
+bool column_is_number(enum column column);
+
 /* --list-columns: name, type and description */
-void columns_print(void);
+void columns_print(bool json);
 
 #endif

@@ -2,6 +2,7 @@
 #include "connection.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "root.h"
 #include "xalloc.h"
@@ -9,6 +10,8 @@
 /* Of the kernel's device numbers */
 #define MAJOR_BITS 12
 #define MINOR_BITS 20
+
+#define THREAD_PREFIX "fuse/"
 
 unsigned int connection_number(unsigned int major, unsigned int minor)
 {
@@ -24,6 +27,14 @@ bool connection_parse(const char *device, unsigned int *number)
 		return false;
 	*number = connection_number(major, minor);
 	return true;
+}
+
+bool connection_parse_thread(const char *comm, unsigned int *number)
+{
+	size_t length = strlen(THREAD_PREFIX);
+
+	return !strncmp(comm, THREAD_PREFIX, length) &&
+	       connection_parse(comm + length, number);
 }
 
 unsigned int connection_major(const struct connection *conn)

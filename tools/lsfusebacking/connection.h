@@ -83,6 +83,8 @@ struct connection {
 	bool gone;
 	bool named;			/* the caller asked for it */
 	bool unaware;			/* a server's fdinfo has no backing_* */
+	bool dead;			/* no process serves it any more */
+	bool detached;			/* mounted nowhere, and still in use */
 	pid_t thread;			/* 0: none, or not visible */
 	pid_t *servers;
 	size_t nr_servers;
@@ -99,6 +101,9 @@ unsigned int connection_number(unsigned int major, unsigned int minor);
 
 /* The number from MAJOR:MINOR, if the kernel may have such a device */
 bool connection_parse(const char *device, unsigned int *number);
+
+/* The same from fuse/MAJOR:MINOR, as its thread is called */
+bool connection_parse_thread(const char *comm, unsigned int *number);
 unsigned int connection_major(const struct connection *conn);
 unsigned int connection_minor(const struct connection *conn);
 

@@ -9,22 +9,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "capture.h"
 #include "connection.h"
 #include "control.h"
 #include "holders.h"
 #include "options.h"
 #include "root.h"
 #include "snapshot.h"
+#include "status.h"
 #include "table.h"
 #include "users.h"
 #include "watch.h"
 #include "words.h"
 
+/* Whether one serves a mount is a part of the mount's STATE */
 static bool needs_servers(const struct options *options)
 {
-	return options->selection.pids ||
-	       columns_have(&options->columns, COL_SERVER) ||
-	       columns_have(&options->columns, COL_COMMAND);
+	const struct columns *columns = &options->columns;
+
+	return options->selection.pids || options->filter || options->sorted ||
+	       columns_have(columns, COL_SERVER) ||
+	       columns_have(columns, COL_COMMAND) ||
+	       ((options->tree || options->summary) &&
+		columns_have(columns, COL_STATE));
 }
 
 static void require_feature(const struct snapshot *snap)
@@ -33,7 +40,7 @@ static void require_feature(const struct snapshot *snap)
 
 	if (!snapshot_lacks_feature(snap, &example))
 		return;
-	errx(EXIT_FAILURE,
+	errx(EXIT_TROUBLE,
 	     "cannot list FUSE backing files: this kernel keeps no table of them (connection %u has none); boot one that does",
 	     example->number);
 }
@@ -71,7 +78,7 @@ static int find(struct snapshot *snap, struct options *options, bool first)
 	snapshot_find(snap, needs_servers(options));
 	selection_apply(&options->selection, snap);
 	if (!first)
-		return EXIT_SUCCESS;
+		return EXIT_FOUND;
 	require_feature(snap);
 	warn_without_fusectl(snap);
 	return selection_status(&options->selection, options->watch);
@@ -92,59 +99,102 @@ static void read_tables(struct snapshot *snap, const struct options *options,
 	snapshot_read_tables(snap, &filter);
 }
 
-/* An empty answer is failure; what we couldn't look into is told. */
-static int holders_status(const struct snapshot *snap,
-			  const struct options *options,
-			  const struct holders *holders)
-{
-	bool found = false, hidden = false;
-	size_t i;
-
-	for (i = 0; i < snap->nr; i++) {
-		const struct connection *conn = &snap->conns[i];
-
-		found |= conn->nr_maps > 0;
-		if (!connection_unread(conn))
-			continue;
-		hidden = true;
-		warnx("connection %u may hold it too: %s", conn->number,
-		      conn->problem);
-	}
-	if (!found && !hidden && !holders->exists)
-		warnx("%s: no such file, and no mapping has that path",
-		      options->holders);
-	return found ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 /* Whoever names a mount wants to know if it can't be read. */
-static int named_status(const struct snapshot *snap)
+static bool named_unread(const struct snapshot *snap)
 {
 	size_t i;
 
 	for (i = 0; i < snap->nr; i++)
 		if (snap->conns[i].named && snap->conns[i].problem)
-			return EXIT_FAILURE;
-	return EXIT_SUCCESS;
+			return true;
+	return false;
+}
+
+static bool any_unread(const struct snapshot *snap)
+{
+	size_t i;
+
+	for (i = 0; i < snap->nr; i++)
+		if (connection_unread(&snap->conns[i]))
+			return true;
+	return false;
+}
+
+static bool any_mapping(const struct snapshot *snap)
+{
+	size_t i;
+
+	for (i = 0; i < snap->nr; i++)
+		if (snap->conns[i].nr_maps)
+			return true;
+	return false;
+}
+
+static void tell_unread(const struct snapshot *snap)
+{
+	size_t i;
+
+	for (i = 0; i < snap->nr; i++) {
+		const struct connection *conn = &snap->conns[i];
+
+		if (connection_unread(conn))
+			warnx("connection %u may hold it too: %s",
+			      conn->number, conn->problem);
+	}
+}
+
+/*
+ * Somebody who asks what keeps a filesystem busy isn't done when no mapping does: a
+ * server has descriptors like any other process.
+ */
+static int no_holders(const struct snapshot *snap, const struct options *options,
+		      const struct holders *holders)
+{
+	if (any_unread(snap))
+		return EXIT_TROUBLE;
+	if (!holders->exists) {
+		warnx("%s: no such file, and no mapping has that path",
+		      options->holders);
+		return EXIT_TROUBLE;
+	}
+	warnx("no mapping of %s; open files of processes, also of servers, are for fuser -vm to find",
+	      options->holders);
+	return EXIT_NONE;
+}
+
+/* What to exit with when @lines were listed of what there is */
+static int listed_status(const struct snapshot *snap,
+			 const struct options *options,
+			 const struct holders *holders, size_t lines)
+{
+	if (options->holders) {
+		tell_unread(snap);
+		return lines ? EXIT_FOUND : no_holders(snap, options, holders);
+	}
+	if (named_unread(snap))
+		return EXIT_TROUBLE;
+	if (options->summary || !any_unread(snap))
+		return lines ? EXIT_FOUND : EXIT_NONE;
+	return any_mapping(snap) && lines ? EXIT_FOUND : EXIT_TROUBLE;
 }
 
 static void flush(void)
 {
 	if (fflush(stdout) || ferror(stdout))
-		err(EXIT_FAILURE, "cannot write");
+		err(EXIT_TROUBLE, "cannot write");
 }
 
 static int list_once(struct snapshot *snap, struct options *options)
 {
 	struct holders holders = { };
 	int status = find(snap, options, true);
+	size_t lines;
 
 	read_tables(snap, options, &holders);
-	table_print(snap, options);
+	lines = table_print(snap, options);
 	flush();
-	if (status == EXIT_SUCCESS && options->holders)
-		status = holders_status(snap, options, &holders);
-	else if (status == EXIT_SUCCESS)
-		status = named_status(snap);
+	if (status == EXIT_FOUND)
+		status = listed_status(snap, options, &holders, lines);
 	holders_free(&holders);
 	return status;
 }
@@ -201,7 +251,9 @@ int main(int argc, char **argv)
 	/* Numbers are for programs too, so only names are of the locale */
 	setlocale(LC_CTYPE, "");
 	options_parse(&options, argc, argv);
-	if (options.watch)
+	if (options.record)
+		status = capture(options.record, &snap);
+	else if (options.watch)
 		status = watch(&snap, &options);
 	else
 		status = list_once(&snap, &options);

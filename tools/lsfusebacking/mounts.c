@@ -11,6 +11,7 @@
 
 #include "connection.h"
 #include "root.h"
+#include "status.h"
 #include "xalloc.h"
 
 struct libmnt_table *mounts_load(void)
@@ -20,16 +21,32 @@ struct libmnt_table *mounts_load(void)
 	FILE *file;
 
 	if (!mounts)
-		err(EXIT_FAILURE, "cannot allocate memory");
+		err(EXIT_TROUBLE, "cannot allocate memory");
 	file = root_open("/proc/self/mountinfo");
 	if (!file)
-		err(EXIT_FAILURE,
+		err(EXIT_TROUBLE,
 		    "cannot see any mounts; mount proc on /proc (%s)",
 		    root_path(path, "/proc/self/mountinfo"));
 	if (mnt_table_parse_stream(mounts, file, "mountinfo") < 0)
-		errx(EXIT_FAILURE, "cannot understand %s",
+		errx(EXIT_TROUBLE, "cannot understand %s",
 		     root_path(path, "/proc/self/mountinfo"));
 	fclose(file);
+	return mounts;
+}
+
+struct libmnt_table *mounts_of(pid_t pid)
+{
+	struct libmnt_table *mounts = mnt_new_table();
+	FILE *file = root_open("/proc/%d/mountinfo", pid);
+
+	if (!mounts)
+		err(EXIT_TROUBLE, "cannot allocate memory");
+	if (!file || mnt_table_parse_stream(mounts, file, "mountinfo") < 0) {
+		mnt_unref_table(mounts);
+		mounts = NULL;
+	}
+	if (file)
+		fclose(file);
 	return mounts;
 }
 

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The caller's mountinfo.
+ * The caller's mountinfo, and those of others.
  */
 #ifndef LSFUSEBACKING_MOUNTS_H
 #define LSFUSEBACKING_MOUNTS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct libmnt_fs;
 struct libmnt_table;
 
 /* Ends the program with a message if there is none */
 struct libmnt_table *mounts_load(void);
+
+/* That of another process, NULL if it can't be seen */
+struct libmnt_table *mounts_of(pid_t pid);
 
 /* The device number of a mount's superblock, as connections are numbered */
 unsigned int mount_number(struct libmnt_fs *fs);

@@ -7,14 +7,21 @@
 
 #include <stdbool.h>
 
+#include "colors.h"
 #include "columns.h"
 #include "select.h"
 
 struct options {
-	bool json, raw, noheadings, bytes, notruncate;
-	bool tree, summary, watch;
+	bool json, raw, pairs, shellvar, ascii, noheadings, bytes, notruncate;
+	bool tree, summary, watch, colors;
+	bool list_columns, all_columns;
 	double interval;		/* seconds */
 	const char *holders;		/* path, or NULL */
+	const char *filter;		/* expression, or NULL */
+	const char *record;		/* file, or NULL */
+	enum color_mode color_mode;
+	bool sorted;
+	enum column sort;
 	struct columns columns;
 	struct selection selection;
 };

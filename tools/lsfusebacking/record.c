@@ -9,6 +9,7 @@
 #include "connection.h"
 #include "escape.h"
 #include "root.h"
+#include "status.h"
 #include "words.h"
 #include "xalloc.h"
 
@@ -76,7 +77,7 @@ static void check_version(const char *word)
 
 	if (word && parse_number(word, &version) && version == VERSION)
 		return;
-	errx(EXIT_FAILURE,
+	errx(EXIT_TROUBLE,
 	     "cannot understand backing_files: it has version %s and this command knows %d; install the lsfusebacking of this kernel",
 	     word ? word : "none", VERSION);
 }

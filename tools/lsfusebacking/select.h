@@ -9,10 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* As lsblk's and findmnt's */
-#define EXIT_NONE_FOUND 32
-#define EXIT_SOME_FOUND 64
-
 struct snapshot;
 
 struct wish {
@@ -21,6 +17,7 @@ struct wish {
 	uint64_t pid;
 	unsigned int conn;	/* what it means in the snapshot at hand */
 	bool found;
+	bool told;		/* that it is a file on the mount */
 };
 
 struct selection {
@@ -29,10 +26,13 @@ struct selection {
 	bool mounts, pids;	/* there are some of these */
 };
 
-/* A mount point, a device number or the number of a connection */
+/*
+ * A mount point or what lies on it, a device number, a thread's name, or the number
+ * of a connection
+ */
 void selection_add_mount(struct selection *selection, const char *text);
 
-/* Pids with commas between them; ends the program if they are none */
+/* Pids with commas or blanks between them; ends the program if they are none */
 void selection_add_pids(struct selection *selection, const char *list);
 
 /*

@@ -149,6 +149,20 @@ static void take_sightings(struct snapshot *snap,
 	}
 }
 
+/*
+ * A connection has an end when nobody has its /dev/fuse open. There is none of a
+ * virtiofs, whose mount is no FUSE mount of ours.
+ */
+static void judge_life(struct connection *conn, const struct sightings *seen)
+{
+	bool mounted = sightings_mounted(seen, conn->number);
+
+	if (!seen->complete)
+		return;
+	conn->detached = !mounted && !conn->mount;
+	conn->dead = mounted && !conn->nr_servers;
+}
+
 static void find_owner(struct connection *conn)
 {
 	pid_t pid = conn->thread;
@@ -229,16 +243,17 @@ void snapshot_find(struct snapshot *snap, bool servers)
 		processes_scan(&seen);
 		find_sighted(snap, &seen);
 		take_sightings(snap, &seen);
-		free(seen.list);
 	}
 	assign_mounts(snap);
 	for (i = 0; i < snap->nr; i++) {
 		struct connection *conn = &snap->conns[i];
 
+		judge_life(conn, &seen);
 		find_owner(conn);
 		if (conn->thread && conn->control != CONTROL_READ)
 			thread_read_limit(conn);
 	}
+	sightings_free(&seen);
 	snapshot_select(snap, is_there, NULL);
 }
 

@@ -5,9 +5,12 @@
 #ifndef LSFUSEBACKING_TABLE_H
 #define LSFUSEBACKING_TABLE_H
 
+#include <stddef.h>
+
 struct options;
 struct snapshot;
 
-void table_print(const struct snapshot *snap, const struct options *options);
+/* Returns how many lines there were, without headings */
+size_t table_print(const struct snapshot *snap, const struct options *options);
 
 #endif

@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "status.h"
+
 static void *checked(void *p)
 {
 	if (!p)
-		err(EXIT_FAILURE, "cannot allocate memory");
+		err(EXIT_TROUBLE, "cannot allocate memory");
 	return p;
 }
 
@@ -45,6 +47,6 @@ void *xgrow(void *array, size_t nr, size_t size)
 	if (nr & (nr - 1))
 		return array;
 	if (room > SIZE_MAX / 2 / size)
-		errx(EXIT_FAILURE, "cannot allocate memory: too many entries");
+		errx(EXIT_TROUBLE, "cannot allocate memory: too many entries");
 	return checked(realloc(array, room * size));
 }

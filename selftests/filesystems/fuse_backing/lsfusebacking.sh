@@ -8,9 +8,10 @@
 # are those of the clients; strange names survive JSON; mounts are found by
 # mount point, device number, connection and pid, and the exit status says
 # whether they were; it names the holders of a filesystem that can't be
-# unmounted; root and the owner see all of it, without fusectl what that leaves
-# to be seen, and the owner also in a container; another user sees nothing and
-# is told so.
+# unmounted; it knows a mount whose server is dead from one that is mounted no
+# more; what it records is listed as it was; root and the owner see all of it,
+# without fusectl what that leaves to be seen, and the owner also in a container;
+# another user sees nothing and is told so.
 #
 # Privilege: root, to mount and to become others.
 #
@@ -147,10 +148,11 @@ exit_statuses()
 {
 	fails_with 0 "$tool" &&
 		fails_with 0 "$tool" "$WORK/fuse" &&
-		fails_with 1 "$tool" --no-such-option &&
-		fails_with 1 "$tool" -o no-such-column &&
-		fails_with 1 "$tool" -J -r &&
-		fails_with 1 "$tool" --holders "$WORK/nothing" &&
+		fails_with 2 "$tool" --no-such-option &&
+		fails_with 2 "$tool" -o no-such-column &&
+		fails_with 2 "$tool" -J -r &&
+		fails_with 1 "$tool" --holders "$WORK/owner" &&
+		fails_with 2 "$tool" --holders "$WORK/nothing" &&
 		fails_with 32 "$tool" "$WORK/backing" &&
 		fails_with 32 "$tool" 999999 0:999999 &&
 		fails_with 32 "$tool" --pid 1 &&
@@ -169,7 +171,7 @@ helps()
 headings()
 {
 	"$tool" "$WORK/fuse" | head -n 1 | tr -s ' ' '\n' | tr '\n' ' ' |
-		grep -qx 'TARGET PID SERVER USER ID MODE ACCESS USES SIZE READ WRITTEN STATE NAME '
+		grep -qx 'TARGET SERVER COMMAND USER ID USES SIZE READ WRITTEN STATE NAME '
 }
 
 as_a_tree()
@@ -205,7 +207,7 @@ uses()
 closing()
 {
 	ask close 1 && row "1 rw closing 2 2,3 5000 701 30 0" &&
-		ask release && row "" &&
+		ask release && ! row "1 rw closing 0 - 5000 701 30 0" &&
 		fails_with 1 "$tool" --holders "$WORK/backing/a"
 }
 
@@ -234,6 +236,76 @@ rates()
 	wait "$watching" 2>/dev/null
 	head -n 20 "$WORK/watched"
 	ask release && return "$result"
+}
+
+# By what isn't printed, or is printed for people
+filtered()
+{
+	shows "$WORK/backing/b" -o NAME -Q DELETED "$WORK/fuse" &&
+		shows "" -o NAME -Q 'SIZE > 1M' "$WORK/fuse"
+	[ "$("$tool" -n -T -o NAME -Q 'SIZE > 1K and not DELETED' \
+		"$WORK/fuse" | grep -c "─$WORK/backing/")" = 1 ]
+}
+
+# The tables of expressions that are made without a mount
+filter_cases()
+{
+	REPO=${REPO:-/repo}
+	[ -d "$REPO/tools/lsfusebacking/tests" ] || return
+	"$REPO/tools/lsfusebacking/tests/run" "$tool" filter
+}
+
+# What is recorded here is listed in the same way from there
+recorded()
+{
+	columns=TARGET,CONN,PID,SERVER,COMMAND,USER,LIMIT,MODE,USES,STATE,NAME
+	rm -rf "$WORK/tree"
+	mkdir "$WORK/tree"
+	"$tool" --record "$WORK/tree.tar" &&
+		tar -xf "$WORK/tree.tar" -C "$WORK/tree" || return
+	for form in "" --summary; do
+		"$tool" -r -o "$columns" $form >"$WORK/1"
+		"$tool" -r -o "$columns" $form --sysroot "$WORK/tree" \
+			>"$WORK/2"
+		same_list "$WORK/1" "$WORK/2" || return
+	done
+}
+
+# Lives of a mount
+
+state_of()
+{
+	seen=$("$tool" --summary -r -n -o CONN,TARGET,STATE "$connection")
+	echo "$seen"
+	[ "$seen" = "$connection $1" ]
+}
+
+dead()
+{
+	state_of "$WORK/fuse live" && kill_many &&
+		poll state_of "$WORK/fuse dead"
+}
+
+# Of the mount, which goes when nobody uses it any more
+detached()
+{
+	(
+		cd "$WORK/fuse" && umount -l "$WORK/fuse" &&
+			poll state_of " detached"
+	) && poll fails_with 32 "$tool" --summary "$connection"
+}
+
+# In the mount namespace of others it is mounted still
+elsewhere()
+{
+	unshare --mount --propagation private sleep 1000 &
+	sleeper=$!
+	poll grep -q "$WORK/fuse" "/proc/$sleeper/mountinfo" &&
+		umount "$WORK/fuse" && state_of " live"
+	result=$?
+	kill "$sleeper"
+	wait "$sleeper" 2>/dev/null
+	return "$result"
 }
 
 # Names
@@ -465,7 +537,7 @@ prepare()
 as_root()
 {
 	echo "TAP version 13"
-	echo "1..35"
+	echo "1..41"
 	prepare
 
 	check "nothing to list" lists 0
@@ -490,6 +562,9 @@ as_root()
 	check "closing" closing
 	check "watch shows rates" rates
 	check "deleted" deleted
+	check "filter" filtered
+	check "filter, of recorded tables" filter_cases
+	check "recorded" recorded
 	check "owner's server starts" start_owners
 	check "owner sees its own" owner_sees
 	check "owner sees nothing of others" owner_sees_all
@@ -501,6 +576,19 @@ as_root()
 	umount "$WORK/fuse"
 
 	mount_backing
+	for file in a b; do
+		head -c 5000 /dev/zero >"$WORK/backing/$file"
+	done
+	start_many 2 a b
+	check "mount of a dead server" dead
+	umount "$WORK/fuse"
+	start_many 2 a b
+	check "detached mount" detached
+	kill_many
+	start_many 2 a b
+	check "mounted elsewhere" elsewhere
+	kill_many
+	rm "$WORK/backing/"*
 	check "strange names" start_strange
 	check_with python3 "strange names in JSON" names_in_json
 	check "strange names, raw" names_in_raw

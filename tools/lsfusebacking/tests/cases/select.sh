@@ -8,7 +8,13 @@ list two -o ID 0:45
 list two -o ID //mnt/./again/
 list two -o CONN,ID $'/mnt/with blank\\and\ttab'
 list two -o CONN,ID 46 51 46
-echo "# nothing mapped is no failure"
+echo "# a thread's name, as lsof has it"
+list two -o CONN,ID fuse/0:46
+list two fuse/0:99
+echo "# a file on a mount, or what was one"
+list two -o CONN,ID /mnt/a/some/file
+list two -o CONN,ID /mnt/again/.. /mnt/abc
+echo "# nothing mapped"
 list two /mnt/sshfs
 echo "# none is there, and only some are"
 list two /mnt
