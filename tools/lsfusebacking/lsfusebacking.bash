@@ -113,7 +113,7 @@ _lsfusebacking_cut()
 	[[ $COMP_WORDBREAKS != *=* ]] || breaks+='='
 	[[ $COMP_WORDBREAKS != *:* ]] || breaks+=':'
 	[[ -n $breaks && $typed == *[$breaks]* ]] || return 0
-	last=${typed##*[$breaks]}
+	last=${typed##*["$breaks"]}
 	for i in "${!COMPREPLY[@]}"; do
 		COMPREPLY[i]=${COMPREPLY[i]:${#typed}-${#last}}
 	done

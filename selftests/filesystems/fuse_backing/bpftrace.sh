@@ -7,7 +7,8 @@
 # opens and refusals in their order; as many reads, writes and splices as there
 # were, and their bytes; no request for any of them, one for each that isn't
 # passed through, and those of a write that removes privileges; a mapping without
-# I/O is found, one that was used isn't.
+# I/O is found, one that was used isn't. Each command finds its mount by mount point,
+# device number or connection, prints its help, and says in a line what is missing.
 #
 # Privilege: root, to trace.
 #
@@ -43,13 +44,13 @@ is_attached()
 	done
 }
 
-# start_trace SCRIPT ARGUMENT...: what it prints goes to $WORK/trace. What BEGIN
+# start_trace COMMAND ARGUMENT...: what it prints goes to $WORK/trace. What BEGIN
 # prints is taken in when all probes are attached.
 start_trace()
 {
 	script=$1
 	shift
-	bpftrace "$scripts/$script" "$@" >"$WORK/trace" 2>&1 8>&- &
+	"$scripts/$script" "$@" >"$WORK/trace" 2>&1 8>&- &
 	tracer=$!
 	is_attached
 }
@@ -98,7 +99,7 @@ was_emptied()
 
 snoop()
 {
-	start_trace fusebackingsnoop.bt && start_many 3 a b c &&
+	start_trace fusebackingsnoop && start_many 3 a b c &&
 		ask open 2 b && ask map 4096 && ask release &&
 		ask close 3 || return
 	ask close 3
@@ -141,7 +142,7 @@ do_io()
 		ask plain c && repeat 4 read 100 && ask release
 }
 
-# trace_io SCRIPT ARGUMENT...
+# trace_io COMMAND ARGUMENT...
 trace_io()
 {
 	start_trace "$@" || return
@@ -160,7 +161,7 @@ histograms()
 
 latency()
 {
-	trace_io fusebackinglat.bt "$connection" || return
+	trace_io fusebackinglat "$WORK/fuse" || return
 	histograms | matches /dev/fd/9 9<<-END
 		@ns[$connection, read, backing filesystem]: 10
 		@ns[$connection, read, ours]: 10
@@ -175,21 +176,23 @@ latency()
 # of the I/O is in the table that is printed at the end.
 top()
 {
-	trace_io fusebackingtop.bt 100000 "$connection" || return
+	trace_io fusebackingtop -s 100000 "$device" || return
+	client=$(sed -n 's/^@calls.*, read, \([0-9]*\), map_many.*/\1/p' "$WORK/trace")
+	grep -qx map_many "/proc/$client/comm" || return
 	grep '^@' "$WORK/trace" | sort | matches /dev/fd/9 9<<-END
-		@bytes[$connection, 1, /a, read]: 11500
-		@bytes[$connection, 1, /a, write]: 10000
-		@calls[$connection, 1, /a, read]: 13
-		@calls[$connection, 1, /a, write]: 5
+		@bytes[$connection, 1, /a, read, $client, map_many]: 11500
+		@bytes[$connection, 1, /a, write, $client, map_many]: 10000
+		@calls[$connection, 1, /a, read, $client, map_many]: 13
+		@calls[$connection, 1, /a, write, $client, map_many]: 5
 	END
 }
 
 # While it goes on, two tables at least
 top_each_second()
 {
-	start_trace fusebackingtop.bt 1 "$connection" && ask open 1 a || return
+	start_trace fusebackingtop -s 1 "$connection" && ask open 1 a || return
 	tries=0
-	until [ "$(grep -c "^@calls.$connection, 1, /a, read.: [1-9]" \
+	until [ "$(grep -c "^@calls.$connection, 1, /a, read, [0-9]*, map_many.: [1-9]" \
 		"$WORK/trace")" -ge 2 ]; do
 		tries=$((tries + 1))
 		[ "$tries" -lt 1800 ] || break
@@ -203,7 +206,7 @@ top_each_second()
 
 round_trips()
 {
-	trace_io fuseroundtrips.bt "$connection" || return
+	trace_io fuseroundtrips "$connection" || return
 	grep '^@' "$WORK/trace" | sort | matches /dev/fd/9 9<<-END
 		@operations[$connection, mmap]: 1
 		@operations[$connection, open]: 1
@@ -225,7 +228,7 @@ round_trips()
 # the bit still
 round_trips_of_write()
 {
-	start_trace fuseroundtrips.bt && ask open 2 suid && ask release || return
+	start_trace fuseroundtrips && ask open 2 suid && ask release || return
 	# shellcheck disable=SC2016 # for the inner shell
 	setpriv --bounding-set -fsetid sh -c 'echo >>"$0"' "$WORK/fuse/suid"
 	stop_trace || return
@@ -238,7 +241,7 @@ round_trips_of_write()
 # One is read, one is mapped, one is open, one has no user at all
 leaks()
 {
-	start_trace fusebackingleak.bt "$leak_after" && start_many 4 a b c d &&
+	start_trace fusebackingleak -s "$leak_after" && start_many 4 a b c d &&
 		ask open 1 a && ask read 1 && ask open 2 b && ask map 4096 &&
 		ask open 3 c || return
 	tries=0
@@ -255,6 +258,60 @@ leaks()
 	END
 }
 
+# What can be said without a trace
+
+commands()
+{
+	for script in "$scripts"/*.bt; do
+		echo "${script%.bt}"
+	done
+}
+
+own_help()
+{
+	for command in $(commands); do
+		"$command" -h >"$WORK/help" &&
+			grep -q "^USAGE: ${command##*/} " "$WORK/help" &&
+			! grep -q '\*' "$WORK/help" || return
+	done
+	[ -n "$command" ]
+}
+
+# says TEXT STATUS COMMAND...: in one line, the command's
+says()
+{
+	text=$1
+	expected=$2
+	shift 2
+	"$@" >"$WORK/said" 2>&1
+	status=$?
+	cat "$WORK/said"
+	[ "$status" = "$expected" ] && [ "$(wc -l <"$WORK/said")" = 1 ] &&
+		grep -q "$text" "$WORK/said"
+}
+
+# Of a kernel without them, and where tracefs is not mounted
+no_tracepoints()
+{
+	for command in $(commands); do
+		says "no tracepoint fuse:fuse_" 2 unshare --mount sh -c "
+			mount -t tmpfs none /sys/kernel/tracing &&
+			mkdir /sys/kernel/tracing/events && $command" &&
+			says "tracefs is not mounted" 2 unshare --mount sh -c "
+			mount -t tmpfs none /sys/kernel && $command" || return
+	done
+}
+
+mistakes()
+{
+	says "not on a FUSE mount" 32 "$scripts/fusebackinglat" "$WORK/backing" &&
+		says "no such FUSE connection" 32 "$scripts/fusebackinglat" 0:999 &&
+		says "not permitted" 2 setpriv --reuid 1000 --regid 1000 --clear-groups \
+			"$scripts/fusebackingsnoop" &&
+		says "whole number" 2 "$scripts/fusebackingtop" -s soon &&
+		! "$scripts/fusebackinglat" -s 3 && ! "$scripts/fusebackingsnoop" 1 2
+}
+
 prepare()
 {
 	mount -t tmpfs -o mode=755 work "$TOP" || exit 1
@@ -269,9 +326,12 @@ prepare()
 as_root()
 {
 	echo "TAP version 13"
-	echo "1..8"
+	echo "1..11"
 	prepare
 
+	check "help of each" own_help
+	check "no tracepoints" no_tracepoints
+	check "mistakes" mistakes
 	check "snoop" snoop
 	check "snoop: every reason" knows_reasons
 	start_many 4 a suid c d

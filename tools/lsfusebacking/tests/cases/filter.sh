@@ -15,5 +15,5 @@ list two -o $columns -Q 'not DELETED' -x SIZE
 echo "# nothing"
 list two -o $columns -Q 'SIZE > 1T'
 echo "# mistakes"
-list two -Q 'SIZE >'
+list two -Q 'SIZE >' | sed 's,filter: .*; see,filter: why; see,'
 list two -Q 'COLOR == "red"'

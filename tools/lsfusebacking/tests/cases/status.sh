@@ -3,12 +3,15 @@
 # As grep's: found, none, can't tell
 status()
 {
-	local expected=$1 got=0
-	shift
+	local expected=$1 tree=$2 got=0
+	shift 2
 
-	run_command --sysroot "$work/trees/$@" >/dev/null 2>&1 || got=$?
-	[ $got -eq "$expected" ] && echo "$got: $*" ||
-		echo "$got, not $expected: $*"
+	run_command --sysroot "$work/trees/$tree" "$@" >/dev/null 2>&1 || got=$?
+	if [ $got -eq "$expected" ]; then
+		echo "$got: $tree $*"
+	else
+		echo "$got, not $expected: $tree $*"
+	fi
 }
 
 copy_tree two here
