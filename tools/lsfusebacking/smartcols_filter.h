@@ -9,10 +9,10 @@
 #include <libsmartcols.h>
 
 #ifndef HAVE_SCOLS_FILTER
+/* Numbers of the library's ABI */
 enum {
-	SCOLS_DATA_NONE,
-	SCOLS_DATA_STRING,
-	SCOLS_DATA_U64,
+	SCOLS_DATA_U64 = 1,
+	SCOLS_DATA_STRING = 4,
 };
 
 struct libscols_filter;

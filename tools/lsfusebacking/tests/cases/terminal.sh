@@ -7,7 +7,7 @@ long=/srv/data/a/directory/with/as/many/levels/as/anybody/likes/file
 sed -i "s,/srv/data/a.db,$long.db,; s/ 3,7 / 13998 /" "$files"
 at_terminal 80 24 wide
 at_terminal 80 24 wide --tree
-at_terminal 80 24 wide --summary
+at_terminal 80 24 wide --summary 47 51
 at_terminal 80 24 wide -o TARGET,ID,NODES,EXTENTS,ATTACHED,PENDING,USES,SIZE,NAME /mnt/a
 at_terminal 80 24 wide -T -i -o NAME,ID,SIZE,READ,WRITTEN,MODE,ACCESS,STATE,USES /mnt/a
 echo "# what has no room at all"

@@ -3,4 +3,4 @@
 list two --tree
 list two --tree -o ID,NAME,SIZE /mnt/a
 list two --tree -o TARGET,ID /mnt/a
-list two --tree --noheadings
+list two --tree --noheadings -o NAME /mnt/a
