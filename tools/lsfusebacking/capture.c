@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "compiler.h"
 #include "connection.h"
 #include "control.h"
 #include "process.h"
@@ -41,8 +42,7 @@ static void remove_copy(struct copy *copy)
 	nftw(copy->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static __attribute__((noreturn)) void give_up(struct copy *copy,
-					      const char *what)
+static __noreturn void give_up(struct copy *copy, const char *what)
 {
 	int error = errno;
 
@@ -229,7 +229,7 @@ static void copy_processes(struct copy *copy)
 /* Whatever its name: a colon means no other machine, and a dash no standard output */
 static void make_tar(struct copy *copy, char *file)
 {
-	char *argv[] = {
+	char *const argv[] = {
 		"tar", "--create", "--force-local", "--numeric-owner",
 		"--file", file, "--directory", copy->dir, "etc", "proc", "sys", NULL
 	};

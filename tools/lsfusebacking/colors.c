@@ -17,7 +17,7 @@
 #define PROGRAM "lsfusebacking"
 #define SYSTEM_DIR "/etc/terminal-colors.d"
 
-#define ESCAPE '\033'
+static const char escape = '\033';
 
 static const char *const names[NR_COLORS] = {
 	[COLOR_DEAD] = "dead",
@@ -136,9 +136,9 @@ static const char *sequence(const char *word)
 	char text[160];
 
 	if (isdigit((unsigned char)*word))
-		snprintf(text, sizeof(text), "%c[%sm", ESCAPE, word);
+		snprintf(text, sizeof(text), "%c[%sm", escape, word);
 	else if (!strncmp(word, "\\e", 2))
-		snprintf(text, sizeof(text), "%c%s", ESCAPE, word + 2);
+		snprintf(text, sizeof(text), "%c%s", escape, word + 2);
 	else
 		snprintf(text, sizeof(text), "%s", word);
 	return word_intern(text);

@@ -9,4 +9,6 @@
 	__attribute__(( \
 		__format__(printf, format_at, first)))
 
+#define __noreturn __attribute__((__noreturn__))
+
 #endif

@@ -157,7 +157,7 @@ static int no_holders(const struct snapshot *snap, const struct options *options
 		      options->holders);
 		return EXIT_TROUBLE;
 	}
-	warnx("no mapping of %s; open files of processes, also of servers, are for fuser -vm to find",
+	warnx("no mapping of %s; open files, also those of servers, are for fuser -vm",
 	      options->holders);
 	return EXIT_NONE;
 }

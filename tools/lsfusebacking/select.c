@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler.h"
 #include "connection.h"
 #include "mounts.h"
 #include "root.h"
@@ -32,7 +33,7 @@ void selection_add_mount(struct selection *selection, const char *text)
 	selection->mounts = true;
 }
 
-static __attribute__((noreturn)) void reject_pids(const char *list)
+static __noreturn void reject_pids(const char *list)
 {
 	errx(EXIT_TROUBLE,
 	     "cannot parse '%s' as a list of process ids; put commas or blanks between numbers",
@@ -245,7 +246,7 @@ static void complain(const struct wish *wish, bool watching)
 		warnx("%s: no such FUSE connection; --summary lists them",
 		      wish->text);
 	else
-		warnx("%s: not on a FUSE mount, which --summary lists; --holders %s says who maps it",
+		warnx("%s: not on a FUSE mount (see --summary); --holders %s says who maps it",
 		      wish->text, wish->text);
 }
 

@@ -281,7 +281,7 @@ static void sort(struct table *table)
 	scols_sort_table(table->scols, scols);
 }
 
-static void print(struct table *table)
+static void print_table(struct table *table)
 {
 	const struct options *options = table->options;
 	struct fit fit = {
@@ -321,7 +321,7 @@ size_t table_print(const struct snapshot *snap, const struct options *options)
 		add_connection(&table, &snap->conns[i]);
 	if (options->sorted)
 		sort(&table);
-	print(&table);
+	print_table(&table);
 	lines = scols_table_get_nlines(table.scols);
 	destroy(&table);
 	return lines;
