@@ -80,12 +80,32 @@ static void find_mounts(struct snapshot *snap)
 	mnt_free_iter(iter);
 }
 
-/* Those in other mount namespaces, if fusectl doesn't have them */
+static bool is_fusectl_mounted(const struct snapshot *snap)
+{
+	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_fs *fs;
+	bool found = false;
+
+	while (!found && mnt_table_next_fs(snap->mounts, iter, &fs) == 0) {
+		const char *type = mnt_fs_get_fstype(fs);
+
+		found = type && !strcmp(type, "fusectl");
+	}
+	mnt_free_iter(iter);
+	return found;
+}
+
+/*
+ * Those in other mount namespaces. fusectl has all of them: what it has not is over,
+ * though its server may be there still.
+ */
 static void find_sighted(struct snapshot *snap, const struct sightings *seen)
 {
 	struct snapshot more = { };
 	size_t i;
 
+	if (is_fusectl_mounted(snap))
+		return;
 	for (i = 0; i < seen->nr; i++)
 		if (!snapshot_connection(snap, seen->list[i].number))
 			append(&more, seen->list[i].number);
@@ -139,6 +159,8 @@ static void take_sightings(struct snapshot *snap,
 		struct connection *conn;
 
 		conn = snapshot_connection(snap, one->number);
+		if (!conn)
+			continue;
 		if (one->server) {
 			take_server(snap, conn, one);
 		} else {
@@ -159,7 +181,8 @@ static void judge_life(struct connection *conn, const struct sightings *seen)
 
 	if (!seen->complete)
 		return;
-	conn->detached = !mounted && !conn->mount;
+	conn->detached = !mounted && !conn->mount &&
+			 conn->control != CONTROL_NONE;
 	conn->dead = mounted && !conn->nr_servers;
 }
 
