@@ -60,8 +60,8 @@ int backing_attach(struct fuse_session *session, uint64_t node,
 		return id;
 	attach.backing_id = id;
 	err = device_ioctl(session, FUSE_DEV_IOC_BACKING_ATTACH, &attach);
-	/* a kernel that doesn't know the ioctl has not consumed the id */
-	if (err == -ENOTTY)
+	/* refused as such, by the kernel or for this mount: the id isn't consumed */
+	if (err == -ENOTTY || err == -EACCES)
 		backing_close(session, id);
 	return err;
 }

@@ -390,6 +390,12 @@ TEST_F(per_inode, auto_close_id_is_consumed)
 	/* also by a call that fails */
 	EXPECT_EQ(-EEXIST, attach_a(&self->env, self->node, BOTH));
 	EXPECT_EQ(1, count(self->srv));
+	/* but not by one that is refused as such */
+	id = once(&self->env, "a", O_RDWR);
+	ASSERT_LT(0, id);
+	EXPECT_EQ(-EINVAL, fuse_backing_attach(self->dev, self->node, 0, id,
+					       0));
+	EXPECT_EQ(0, fuse_backing_close(self->dev, id));
 }
 
 TEST_F(per_inode, close_all)

@@ -1,0 +1,224 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The server that fuse-backing-servers.rst shows as a whole, taken from the page with
+# the command that compiles it, in each mode, run by root and by an ordinary user.
+#
+# Proves: it compiles without a word, and is as short as the page says; its file reads,
+# is written and emptied (O_TRUNC) like the one that it serves; requests are those of its
+# mode, and where the kernel lacks that, as Debian's does (VARIANT pristine) and one
+# without FUSE_PASSTHROUGH (nopt), those of the mode that it falls back to. mode=none,
+# whose reads and writes are requests, is the control.
+#
+# Privilege: root, also to become an ordinary user.
+#
+# Output is TAP: `1..N`, then `ok` or `not ok` per test.
+
+set -u
+
+TOP=/mnt
+OWNER=1000
+REPO=${REPO:-/repo}
+PAGE=$REPO/Documentation/filesystems/fuse/fuse-backing-servers.rst
+LSFUSEBACKING=$REPO/build/tools/lsfusebacking/lsfusebacking
+LINES=120
+
+# Tests of one user
+EACH=20
+
+. "$(dirname "$0")/passthrough_hp.inc.sh"
+
+# block CAPTION: what the page has in the block with this caption
+block()
+{
+	awk -v caption="  :caption: $1" '
+		inside && /^[^ ]/ { exit }
+		inside { sub(/^  /, ""); print }
+		$0 == caption { inside = 1 }' "$PAGE"
+}
+
+take_from_page()
+{
+	block server.c >"$TOP/server.c" && block "to compile it" >"$TOP/compile" &&
+		[ -s "$TOP/server.c" ] && [ -s "$TOP/compile" ]
+}
+
+is_short()
+{
+	[ "$(grep -c . "$TOP/server.c")" -le "$LINES" ]
+}
+
+# In a tree with the sources, as the page has it; the guest's can't be written to
+compiles_silently()
+{
+	ln -s "$REPO/include" "$TOP/include" && (cd "$TOP" && sh ./compile) 2>&1 |
+		tee "$TOP/said" && [ -x "$TOP/server" ] && ! [ -s "$TOP/said" ]
+}
+
+# The mode that the kernel can do of this one
+mode_here()
+{
+	case ${VARIANT:-base}-$who-$1 in
+	nopt-* | pristine-user-*) echo none ;;
+	pristine-root-none) echo none ;;
+	pristine-root-*) echo id ;;
+	*) echo "$1" ;;
+	esac
+}
+
+serve()
+{
+	seq 10000 >"$WORK/backing/file"
+	"$TOP/server" "$1" "$WORK/backing/file" "$WORK/fuse" -d \
+		>"$WORK/server.log" 2>&1 &
+	server=$!
+	poll mountpoint -q "$WORK/fuse"
+}
+
+same_bytes()
+{
+	cmp "$WORK/fuse/file" "$WORK/backing/file"
+}
+
+says()
+{
+	[ "$(cat "$WORK/fuse/file")" = "$1" ] && same_bytes
+}
+
+# Shorter than what was there
+use_file()
+{
+	same_bytes && echo hi >"$WORK/fuse/file" && says hi &&
+		echo more >>"$WORK/fuse/file" && says "hi
+more" &&
+		printf H | dd of="$WORK/fuse/file" conv=notrunc,fsync &&
+		says "Hi
+more" && truncate -s 2 "$WORK/fuse/file" && says Hi
+}
+
+requests()
+{
+	grep -c "opcode: $1 (" "$WORK/server.log"
+}
+
+requests_are_of()
+{
+	echo "OPEN $(requests OPEN), READ $(requests READ), WRITE $(requests WRITE)"
+	case $1 in
+	none) [ "$(requests READ)" -gt 0 ] && [ "$(requests WRITE)" -gt 0 ] ;;
+	inode) [ "$(requests OPEN)$(requests READ)$(requests WRITE)" = 000 ] ;;
+	*) [ "$(requests OPEN)" -gt 0 ] &&
+		[ "$(requests READ)$(requests WRITE)" = 00 ] ;;
+	esac
+}
+
+# falls_back FROM TO: with a word of why, unless the kernel didn't offer passthrough
+falls_back()
+{
+	[ "$1" = "$2" ] || [ "${VARIANT:-base}" = nopt ] ||
+		grep "mode $2 from here on: " "$WORK/server.log"
+}
+
+# requests_fit MODE HERE: they are those of the mode that the kernel can do
+requests_fit()
+{
+	requests_are_of "$2" && falls_back "$1" "$2"
+}
+
+# What lsfusebacking shows of a file that is open; only our kernels have that
+is_mapped_by()
+{
+	shown=$1
+	[ "$shown" != none ] || shown=
+	case ${VARIANT:-base} in
+	nopt | pristine) return ;;
+	esac
+	exec 7<"$WORK/fuse/file"
+	[ "$("$LSFUSEBACKING" --noheadings --raw -o MODE "$WORK/fuse")" = "$shown" ]
+	status=$?
+	exec 7<&-
+	return $status
+}
+
+ends()
+{
+	$unmount "$WORK/fuse" && wait "$server"
+}
+
+mode_tests()
+{
+	here=$(mode_here "$1")
+	check "$who-$1: starts" serve "$1"
+	check "$who-$1: reads, writes, empties" use_file
+	check "$who-$1: is mapped as mode $here has it" is_mapped_by "$here"
+	check "$who-$1: requests are those of mode $here" requests_fit "$1" "$here"
+	check "$who-$1: umount, the server ends well" ends
+}
+
+# as WHO UNMOUNT FIRST: number tests from FIRST on, exit with how many failed
+as()
+{
+	who=$1
+	unmount=$2
+	number=$(($3 - 1))
+	for mode in none id open inode; do
+		mode_tests "$mode"
+	done
+}
+
+as_user()
+{
+	WORK=$TOP/user
+	cd "$WORK" || exit 1
+	as user "fusermount3 -u" 4
+	exit "$failed"
+}
+
+no_thread()
+{
+	! grep -l '^fuse/' /proc/[0-9]*/comm 2>/dev/null
+}
+
+as_root()
+{
+	WORK=$TOP
+	mount -t tmpfs -o mode=755 work "$TOP" || exit 1
+	for who in user root; do
+		mkdir -p "$TOP/$who/backing" "$TOP/$who/fuse"
+		mount -t tmpfs -o mode=755 backing "$TOP/$who/backing" || exit 1
+	done
+	chown -R "$OWNER:$OWNER" "$TOP/user"
+
+	echo "TAP version 13"
+	echo "1..$((2 * EACH + 6))"
+	check "the page has a server, and how to compile it" take_from_page
+	check "it has no more than $LINES lines" is_short
+	check "it compiles as it stands" compiles_silently
+	setpriv --reuid "$OWNER" --regid "$OWNER" --clear-groups \
+		--inh-caps=-all env HOME="$TOP" "$0" user
+	failed=$((failed + $?))
+	WORK=$TOP/root
+	as root umount $((EACH + 4))
+	WORK=$TOP
+	check "umount of the user's backing filesystem" umount "$TOP/user/backing"
+	check "umount of root's backing filesystem" umount "$TOP/root/backing"
+	check "no thread is left" poll no_thread
+	totals
+}
+
+case ${1:-} in
+user)
+	as_user
+	;;
+inside)
+	as_root
+	;;
+*)
+	[ "$(id -u)" = 0 ] || skip_all "needs root"
+	need_programs fusermount3 gcc unshare setpriv truncate
+	pkg-config --exists 'fuse3 >= 3.17' || skip_all "no libfuse 3.17"
+	[ -x "$LSFUSEBACKING" ] || skip_all "no lsfusebacking"
+	# Mounts and their servers go with the namespace.
+	exec unshare --mount --propagation private "$0" inside
+	;;
+esac
