@@ -7,7 +7,7 @@ override CMD := $(value CMD)
 PREFIX ?= /usr/local
 export CMD SHARE TIMEOUT VARIANT KERNEL MEM CPUS DISKS DISK APPEND ICOUNT LEAKS
 export IMAGE LOG ACCEL MIRROR CACHE TESTS DEBUG QUICK BOOTS GUESTS RESUME ROUNDS SEED REPORT DESTDIR PREFIX
-export IMPORT CHECK FROM
+export IMPORT CHECK FROM ONLY
 ifneq ($(DEBUG),)
 override VARIANT := debug
 endif
@@ -24,7 +24,8 @@ help:
 #: make bench     against Debian's kernel, in instructions; QUICK=1 for a look
 #: make peers     libfuse's tests, fsx and fsstress, on Debian's kernel and ours
 #: make coverage  lines of our kernel files that the tests run, as a table
-#: make check     checkpatch, sparse, W=1, kernel-doc, shellcheck, build variants
+#: make check     checkpatch, sparse, W=1, kernel-doc, shellcheck, build variants;
+#:                ONLY=checkpatch for some
 #: make export    patches for git am on the newest kernel's source, in build/export;
 #:                CHECK=1 tries each, FROM=1/05 from there on; IMPORT=DIR:BASE..END..END
 #:                brings another split of them from a git branch

@@ -54,3 +54,13 @@ kernel_selftests=$build/selftests-$kernel_version
 # What tests left
 # shellcheck disable=SC2034
 kernel_tested=$build/test-$kernel_version
+
+# The source, with what is ours; kernels of several variants may be made at once of it
+lay_tree()
+{
+	lock "tree-$(basename "$kernel_tree")"
+	"$top/scripts/kernel-source" "$kernel_tree"
+	[ "$variant" = pristine ] ||
+		"$top/scripts/overlay" "$kernel_tree" "$top/$kernel_hooks"
+	unlock
+}
