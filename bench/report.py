@@ -57,6 +57,7 @@ class Table:
         self.passed = 0
         self.failed = 0
         self.known = 0
+        self.missed = {}
         self.reasons = bars.read_known(os.path.join(HERE, 'reasons'))
 
     def text(self, *lines):
@@ -79,7 +80,21 @@ class Table:
             self.passed += not verdict.failed
             self.known += bool(verdict.known)
             self.failed += verdict.failed and not verdict.known
+            if verdict.failed:
+                self.missed.setdefault(cells[0], []).append(str(verdict))
         self.row(*cells, str(verdict))
+
+    def verdicts(self):
+        """How many rows passed, and which did not: lines of Markdown."""
+        return [f'{self.passed} rows pass, {self.failed} fail, {self.known} '
+                f'miss a bar for a known reason{":" if self.missed else "."}',
+                '', *(f'- {name}{rows_of(said)}: {max(said, key=len)}'
+                      for name, said in self.missed.items())]
+
+
+def rows_of(said):
+    """How many rows of the same name, if it isn't one."""
+    return f', {len(said)} rows' if len(said) > 1 else ''
 
 
 def instruction_rows(res, filesystem):
@@ -353,7 +368,7 @@ def write_headline(res, verdicts):
                   *(number(res.get(kernel, row, metric)) + unit
                     for kernel in (UPSTREAM, OURS)), '', '')
     table.lines.append('')
-    table.text(verdicts)
+    table.text(*verdicts)
     return table.lines
 
 
@@ -405,11 +420,9 @@ def main():
     part('waiting', write_waiting)
     part('memory', write_mappings, 'bytes')
     part('parallel', write_parallel)
-    verdicts = (f'{table.passed} rows pass, {table.failed} fail, '
-                f'{table.known} miss a bar for a known reason')
     with open(info, encoding='utf-8') as file:
         parts['info'] = file.read()
-    parts['verdicts'] = f'**{verdicts}.**'
+    parts['verdicts'] = '\n'.join(table.verdicts())
     with open(TEXT, encoding='utf-8') as file:
         text = fill(file.read(), parts)
     os.makedirs(out, exist_ok=True)
@@ -417,7 +430,7 @@ def main():
         file.write(text)
     plots.draw(res, out)
     for name in readme:
-        put_between_marks(name, write_headline(res, f'{verdicts}.'))
+        put_between_marks(name, write_headline(res, table.verdicts()))
     print(f'{table.passed} passed, {table.failed} failed, '
           f'{table.known} skipped')
     return table.failed > 0
