@@ -44,6 +44,7 @@ static char *command;
 static char *shell;
 static bool share, leaks;
 static unsigned int rows, columns, pace;
+static unsigned int limit;	/* seconds, of pace 1, that the host waits; 0: any number */
 static char term[64] = "dumb";
 
 static void die(const char *what)
@@ -262,7 +263,9 @@ static void set_up_environment(void)
 {
 	/* they stay where they are */
 	const char *kernel = getenv("KERNEL"), *variant = getenv("VARIANT");
+	const char *timeout = getenv("TIMEOUT");
 
+	limit = timeout ? strtoul(timeout, NULL, 10) : 0;
 	clearenv();
 	keep("KERNEL", kernel);
 	keep("VARIANT", variant);
@@ -421,6 +424,54 @@ static void exec_command(int out)
 	_exit(127);
 }
 
+/* What a process was called as, and where in the kernel it waits */
+static void tell_process(const char *pid)
+{
+	char path[PATH_MAX], words[100];
+	char *wait;
+	int fd, len, i;
+
+	snprintf(path, sizeof(path), "/proc/%s/cmdline", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = read(fd, words, sizeof(words) - 1);
+	close(fd);
+	if (len <= 0)
+		return;
+	for (i = 0; i < len; i++)
+		words[i] = words[i] >= ' ' ? words[i] : ' ';
+	snprintf(path, sizeof(path), "/proc/%s/wchan", pid);
+	wait = slurp(path);
+	fprintf(stderr, "init: still there: %s %.*s (%s)\n", pid, len, words,
+		wait ?: "");
+	free(wait);
+}
+
+/* For who looks in the log for what hangs, before the host ends us. */
+static void tell_processes(void)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir)))
+		if (atoi(d->d_name) > 1)
+			tell_process(d->d_name);
+	if (dir)
+		closedir(dir);
+}
+
+/* Milliseconds until nine tenths of the time are over, or -1. */
+static int until_late(void)
+{
+	struct timespec now;
+	long left;
+
+	if (!limit)
+		return -1;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	left = limit * pace * 900L - now.tv_sec * 1000 - now.tv_nsec / 1000000;
+	return left > 0 ? left : 0;
+}
+
 /*
  * Output goes through a pipe and not straight to the port, because a port can
  * be open only once: /dev/stdout and /dev/stderr would not work.
@@ -446,7 +497,10 @@ static int run_command(void)
 	do {
 		struct signalfd_siginfo info;
 
-		poll(p, 2, -1);
+		if (!poll(p, 2, until_late())) {
+			tell_processes();
+			limit = 0;
+		}
 		while (read(signals, &info, sizeof(info)) > 0)
 			;
 		if (!copy_output(pipes[0]))
