@@ -27,8 +27,8 @@ help:
 #: make check     checkpatch, sparse, W=1, kernel-doc, shellcheck, build variants;
 #:                ONLY=checkpatch for some
 #: make export    patches for git am on the newest kernel's source, in build/export;
-#:                CHECK=1 tries each, FROM=1/05 from there on; IMPORT=DIR:BASE..END..END
-#:                brings another split of them from a git branch
+#:                CHECK=1 tries each (style, compile: a part of it), FROM=1/05 from
+#:                there on; IMPORT=DIR:BASE..END..END brings another split from git
 #: make vm        CMD='...' run in a fresh guest; SHARE=DIR at /share, TIMEOUT=120
 #: make shell     a prompt in a fresh guest; Ctrl-D ends it
 #: make kernel    build the guest's kernel: VARIANT=base|debug|race|gcov|module|nopt
