@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1 */
+/*
+ * libfusebacking with libfuse's low-level API: include fuse_lowlevel.h before this.
+ *
+ * All of it is inline, so that the library goes with any libfuse, and asks libfuse for
+ * the session's descriptor at each call: it changes when the session is mounted, and
+ * with rings of io_uring or cloned devices it is still the one for ioctls.
+ */
+#ifndef LIBFUSEBACKING_FUSE_BACKING_LOWLEVEL_H
+#define LIBFUSEBACKING_FUSE_BACKING_LOWLEVEL_H
+
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+
+#include "fuse_backing.h"
+
+#ifndef FUSE_CAP_PASSTHROUGH
+#error "this needs libfuse 3.17; older ones can't ask for passthrough"
+#endif
+
+/* The device of a policy whose data is a session */
+static inline int fusebacking_session_device(void *session)
+{
+	return fuse_session_fd((struct fuse_session *)session);
+}
+
+/* As fusebacking_policy_new() */
+static inline struct fusebacking_policy *
+fusebacking_session_policy(struct fuse_session *session, enum fusebacking_way way,
+			   unsigned int flags)
+{
+	return fusebacking_policy_new(fusebacking_session_device, session, way, flags);
+}
+
+/*
+ * Ask for passthrough, in the answer to INIT, if @way needs it; false if the kernel has
+ * none. Backing files may then be on an overlayfs or a FUSE. It doesn't go with a
+ * writeback cache, which is switched off.
+ */
+static inline bool fusebacking_negotiate(struct fuse_conn_info *conn,
+					 enum fusebacking_way way)
+{
+	if (way == FUSEBACKING_SERVE)
+		return true;
+	if (!fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH))
+		return false;
+	fuse_unset_feature_flag(conn, FUSE_CAP_WRITEBACK_CACHE);
+	conn->max_backing_stack_depth = 1;
+	/* the kernel opens the file by itself, and has the server empty it */
+	if (way == FUSEBACKING_PER_INODE)
+		fuse_unset_feature_flag(conn, FUSE_CAP_ATOMIC_O_TRUNC);
+	return true;
+}
+
+/*
+ * Before a reply with @fi: 0, or an errno to be replied. If that reply fails, with @fi
+ * as it is, fusebacking_cancel_file() instead of a RELEASE.
+ */
+static inline int fusebacking_open_file(struct fusebacking_policy *policy,
+					struct fusebacking_node *node, int fd,
+					struct fuse_file_info *fi)
+{
+	int id = fusebacking_node_open(policy, node, fd);
+
+	fi->backing_id = id > 0 ? id : 0;
+	return id < 0 ? -id : 0;
+}
+
+static inline void fusebacking_cancel_file(struct fusebacking_policy *policy,
+					   struct fusebacking_node *node,
+					   const struct fuse_file_info *fi)
+{
+	fusebacking_node_cancel(policy, node, fi->backing_id);
+}
+
+/* fusebacking_probe() and so on, of a session */
+
+static inline int fusebacking_session_probe(struct fuse_session *session)
+{
+	return fusebacking_probe(fuse_session_fd(session));
+}
+
+static inline int fusebacking_session_register(struct fuse_session *session, int fd,
+					       unsigned int flags)
+{
+	return fusebacking_register(fuse_session_fd(session), fd, flags);
+}
+
+static inline int fusebacking_session_close(struct fuse_session *session, int id)
+{
+	return fusebacking_close(fuse_session_fd(session), id);
+}
+
+static inline int fusebacking_session_close_all(struct fuse_session *session)
+{
+	return fusebacking_close_all(fuse_session_fd(session));
+}
+
+static inline int fusebacking_session_attach(struct fuse_session *session,
+					     uint64_t nodeid, uint64_t generation,
+					     int id, unsigned int flags)
+{
+	return fusebacking_attach(fuse_session_fd(session), nodeid, generation, id,
+				  flags);
+}
+
+static inline int fusebacking_session_attach_fd(struct fuse_session *session,
+						uint64_t nodeid, uint64_t generation,
+						int fd, unsigned int fd_flags,
+						unsigned int flags)
+{
+	return fusebacking_attach_fd(fuse_session_fd(session), nodeid, generation, fd,
+				     fd_flags, flags);
+}
+
+static inline int fusebacking_session_extents(struct fuse_session *session,
+					      uint64_t nodeid, uint64_t generation,
+					      const struct fuse_backing_extent *extents,
+					      uint32_t count, unsigned int flags)
+{
+	return fusebacking_extents(fuse_session_fd(session), nodeid, generation,
+				   extents, count, flags);
+}
+
+static inline int fusebacking_session_detach(struct fuse_session *session,
+					     uint64_t nodeid, uint64_t generation)
+{
+	return fusebacking_detach(fuse_session_fd(session), nodeid, generation);
+}
+
+static inline int fusebacking_session_revoke(struct fuse_session *session,
+					     uint64_t nodeid, uint64_t generation)
+{
+	return fusebacking_revoke(fuse_session_fd(session), nodeid, generation);
+}
+
+static inline int fusebacking_session_list(struct fuse_session *session,
+					   uint32_t *start,
+					   struct fuse_backing_entry *entries,
+					   uint32_t room)
+{
+	return fusebacking_list(fuse_session_fd(session), start, entries, room);
+}
+
+#endif /* LIBFUSEBACKING_FUSE_BACKING_LOWLEVEL_H */

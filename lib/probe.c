@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: LGPL-2.1
+/*
+ * What a kernel has, found out by calls that can't do anything. See fuse_backing.h.
+ */
+
+#include <stddef.h>
+
+#include "device.h"
+#include "fuse_backing.h"
+
+/* All that came with FUSE_HAS_BACKING_TABLE */
+#define WITH_TABLE	(FUSEBACKING_HAS_ID | FUSEBACKING_HAS_ONCE | \
+			 FUSEBACKING_HAS_COPY_SPLICE | FUSEBACKING_HAS_AS_OPENED | \
+			 FUSEBACKING_HAS_ATTACH | FUSEBACKING_HAS_REVOKE | \
+			 FUSEBACKING_HAS_EXTENTS | FUSEBACKING_HAS_LIST | \
+			 FUSEBACKING_HAS_CLOSE_ALL)
+
+/* Flags are looked at before the descriptor */
+static int open_nothing(int dev, uint32_t flags)
+{
+	struct fuse_backing_map map = { .fd = -1, .flags = flags };
+
+	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_OPEN, &map);
+}
+
+static int close_nothing(int dev)
+{
+	uint32_t id = 0;
+
+	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_CLOSE, &id);
+}
+
+static int attach_nothing(int dev)
+{
+	struct fuse_backing_attach arg = {};
+
+	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_ATTACH, &arg);
+}
+
+static int revoke_nothing(int dev)
+{
+	/* no node is 0 */
+	struct fuse_backing_detach arg = { .flags = FUSE_BACKING_DETACH_REVOKE };
+
+	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_DETACH, &arg);
+}
+
+static int give_no_extents(int dev)
+{
+	struct fuse_backing_extents arg = {};
+
+	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_EXTENTS, &arg);
+}
+
+static int list_nothing(int dev)
+{
+	struct fuse_backing_list arg = { .reserved[0] = 1 };
+
+	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_LIST, &arg);
+}
+
+static int close_all_of_nothing(int dev)
+{
+	struct fuse_backing_close_all arg = { .padding = 1 };
+
+	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_CLOSE_ALL, &arg);
+}
+
+static const struct {
+	int (*call)(int dev);
+	int says;		/* a kernel that has it */
+	unsigned int feature;
+} calls[] = {
+	{ attach_nothing, -EINVAL, FUSEBACKING_HAS_ATTACH },
+	{ revoke_nothing, -ENOENT, FUSEBACKING_HAS_REVOKE },
+	{ give_no_extents, -EINVAL, FUSEBACKING_HAS_EXTENTS },
+	{ list_nothing, -EINVAL, FUSEBACKING_HAS_LIST },
+	{ close_all_of_nothing, -EINVAL, FUSEBACKING_HAS_CLOSE_ALL },
+};
+
+static const struct {
+	uint32_t flag;
+	unsigned int feature;
+} flags[] = {
+	{ FUSE_BACKING_MAP_AUTO_CLOSE, FUSEBACKING_HAS_ONCE },
+	{ FUSE_BACKING_MAP_COPY_SPLICE, FUSEBACKING_HAS_COPY_SPLICE },
+	{ FUSE_BACKING_MAP_AS_OPENED, FUSEBACKING_HAS_AS_OPENED },
+};
+
+#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+
+int fusebacking_probe(int dev)
+{
+	int features = FUSEBACKING_HAS_ID;
+	int err = close_nothing(dev);
+
+	/* it looks at the id when all else is well */
+	if (err != -EINVAL)
+		return err ?: -EOPNOTSUPP;
+	for (size_t i = 0; i < COUNT(flags); i++)
+		if (open_nothing(dev, flags[i].flag) == -EBADF)
+			features |= flags[i].feature;
+	for (size_t i = 0; i < COUNT(calls); i++)
+		if (calls[i].call(dev) == calls[i].says)
+			features |= calls[i].feature;
+	return features;
+}
+
+unsigned int fusebacking_features_of_init(uint64_t flags)
+{
+	return flags & FUSE_HAS_BACKING_TABLE ? WITH_TABLE : 0;
+}
