@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-2.1
+/*
+ * What programs and kernels know of structures: sizes and offsets, the same for those of
+ * 32 bits as for those of 64, and the numbers that sizes are a part of.
+ */
+
+#include <stddef.h>
+
+#include "../device.h"
+#include "../fuse_backing.h"
+#include "harness.h"
+
+#define SIZE(type, size) \
+	CHECK_EQUAL(sizeof(struct type), size)
+#define OFFSET(type, member, offset) \
+	CHECK_EQUAL(offsetof(struct type, member), offset)
+
+static void arguments(void)
+{
+	SIZE(fuse_backing_map, 16);
+	SIZE(fuse_backing_attach, 40);
+	OFFSET(fuse_backing_attach, backing_id, 16);
+	OFFSET(fuse_backing_attach, flags, 20);
+	OFFSET(fuse_backing_attach, reserved, 24);
+	SIZE(fuse_backing_detach, 40);
+	OFFSET(fuse_backing_detach, flags, 16);
+	OFFSET(fuse_backing_detach, reserved, 24);
+	SIZE(fuse_backing_extents, 48);
+	OFFSET(fuse_backing_extents, extents, 16);
+	OFFSET(fuse_backing_extents, count, 24);
+	OFFSET(fuse_backing_extents, flags, 28);
+	OFFSET(fuse_backing_extents, reserved, 32);
+	SIZE(fuse_backing_list, 32);
+	OFFSET(fuse_backing_list, entries, 8);
+	OFFSET(fuse_backing_list, reserved, 16);
+	SIZE(fuse_backing_close_all, 8);
+}
+
+static void arrays(void)
+{
+	SIZE(fuse_backing_extent, 32);
+	OFFSET(fuse_backing_extent, backing_offset, 16);
+	OFFSET(fuse_backing_extent, backing_id, 24);
+	OFFSET(fuse_backing_extent, flags, 28);
+	SIZE(fuse_backing_entry, 144);
+	OFFSET(fuse_backing_entry, files, 16);
+	OFFSET(fuse_backing_entry, dev_major, 32);
+	OFFSET(fuse_backing_entry, ino, 40);
+	OFFSET(fuse_backing_entry, nodeid, 56);
+	OFFSET(fuse_backing_entry, extents, 120);
+	OFFSET(fuse_backing_entry, reserved, 136);
+}
+
+static void of_the_library(void)
+{
+	SIZE(fusebacking_node, 64);
+	OFFSET(fusebacking_node, fd, 16);
+	OFFSET(fusebacking_node, id, 28);
+	OFFSET(fusebacking_node, reserved, 40);
+}
+
+static void numbers(void)
+{
+	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_OPEN, 0x4010e501);
+	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_CLOSE, 0x4004e502);
+	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_ATTACH, 0x4028e520);
+	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_DETACH, 0x4028e521);
+	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_LIST, 0xc020e522);
+	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_CLOSE_ALL, 0x4008e523);
+	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_EXTENTS, 0x4030e524);
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		TEST(arguments),
+		TEST(arrays),
+		TEST(of_the_library),
+		TEST(numbers),
+		{}
+	};
+
+	return run_tests(tests);
+}

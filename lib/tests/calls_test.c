@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: LGPL-2.1
+/*
+ * Each call asks for what it is named after, and returns the kernel's error.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../fuse_backing.h"
+#include "device.h"
+#include "harness.h"
+
+#define NODE	42
+#define READ_WRITE	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
+
+static int open_null(int flags)
+{
+	return open("/dev/null", flags | O_CLOEXEC);
+}
+
+/* FUSE_BACKING_MAP_* of what is registered, or a negative errno */
+static int flags_of_registration(int open_flags, unsigned int flags)
+{
+	const int fd = open_null(open_flags);
+	int id = fusebacking_register(DEVICE, fd, flags);
+
+	close(fd);
+	return id < 0 ? id : device_map_flags(id);
+}
+
+static void good_for_what_it_is_open_for(void)
+{
+	CHECK_EQUAL(flags_of_registration(O_RDONLY, 0), FUSE_BACKING_MAP_AS_OPENED);
+	CHECK_EQUAL(flags_of_registration(O_RDONLY, FUSEBACKING_MORE_MODES), 0);
+	CHECK_EQUAL(flags_of_registration(O_PATH, 0), 0);
+	CHECK_EQUAL(flags_of_registration(O_RDWR, FUSEBACKING_ONCE),
+		    FUSE_BACKING_MAP_AS_OPENED | FUSE_BACKING_MAP_AUTO_CLOSE);
+	CHECK_EQUAL(flags_of_registration(O_PATH, FUSEBACKING_COPY_SPLICE),
+		    FUSE_BACKING_MAP_COPY_SPLICE);
+}
+
+/* What is for safety is left out, what was asked for isn't */
+static void kernels_without_flags(void)
+{
+	device_reset(KERNEL_UPSTREAM);
+	CHECK_EQUAL(flags_of_registration(O_RDONLY, 0), 0);
+	CHECK_EQUAL(flags_of_registration(O_RDONLY, FUSEBACKING_ONCE), -EINVAL);
+	CHECK_EQUAL(flags_of_registration(O_RDONLY, FUSEBACKING_COPY_SPLICE), -EINVAL);
+	CHECK_EQUAL(device_ids(), 1);
+	device_reset(KERNEL_ONCE);
+	CHECK_EQUAL(flags_of_registration(O_RDONLY, FUSEBACKING_ONCE),
+		    FUSE_BACKING_MAP_AUTO_CLOSE);
+}
+
+static void bad_arguments(void)
+{
+	CHECK_EQUAL(flags_of_registration(O_RDONLY, ~0), -EINVAL);
+	CHECK_EQUAL(device_calls(), 0);
+	CHECK_EQUAL(fusebacking_register(DEVICE, -1, 0), -EBADF);
+	CHECK_EQUAL(fusebacking_register(-1, 0, 0), -EBADF);
+	CHECK_EQUAL(fusebacking_attach_fd(DEVICE, 0, 0, 0, 0, READ_WRITE), -EINVAL);
+	CHECK_EQUAL(fusebacking_attach_fd(DEVICE, NODE, 0, 0, 0, 0), -EINVAL);
+	CHECK_EQUAL(device_ids(), 0);
+}
+
+static void close_an_id(void)
+{
+	const int id = fusebacking_register(DEVICE, 0, 0);
+
+	CHECK_EQUAL(fusebacking_close(DEVICE, id), 0);
+	CHECK_EQUAL(device_ids(), 0);
+	CHECK_EQUAL(fusebacking_close(DEVICE, id), -ENOENT);
+	CHECK_EQUAL(fusebacking_close(DEVICE, -1), -EINVAL);
+}
+
+static void attach_and_take_away(void)
+{
+	CHECK_EQUAL(fusebacking_attach_fd(DEVICE, NODE, 1, 0, 0, FUSE_BACKING_READ), 0);
+	CHECK_EQUAL(device_attached(NODE), FUSE_BACKING_READ);
+	CHECK_EQUAL(device_ids(), 0);
+	CHECK_EQUAL(fusebacking_attach_fd(DEVICE, NODE, 1, 0, 0, READ_WRITE), -EEXIST);
+	CHECK_EQUAL(device_ids(), 0);
+	CHECK_EQUAL(fusebacking_detach(DEVICE, NODE, 1), 0);
+	CHECK_EQUAL(fusebacking_revoke(DEVICE, NODE, 1), -ENOENT);
+	CHECK_EQUAL(device_mistakes(), 0);
+}
+
+static void attach_by_id(void)
+{
+	const int id = fusebacking_register(DEVICE, 0, 0);
+
+	CHECK_EQUAL(fusebacking_attach(DEVICE, NODE, 1, id, READ_WRITE), 0);
+	CHECK_EQUAL(device_attached(NODE), READ_WRITE);
+	CHECK_EQUAL(device_ids(), 1);
+	CHECK_EQUAL(fusebacking_revoke(DEVICE, NODE, 1), 0);
+}
+
+/* Whatever it fails with, the id that was registered for it isn't left */
+static void attach_leaves_no_id(void)
+{
+	static const int errors[] = {
+		EPERM, EINVAL, EACCES, EISDIR, ENOENT, EEXIST, ETXTBSY, EBUSY, EMFILE,
+		ENOTCONN, EFAULT, EINTR, ENOMEM, ENOTTY
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++) {
+		context("%s", strerrorname_np(errors[i]));
+		device_reset(KERNEL_TABLE);
+		device_fail(1, errors[i]);
+		CHECK_EQUAL(fusebacking_attach_fd(DEVICE, NODE, 1, 0, 0, READ_WRITE),
+			    -errors[i]);
+		CHECK_EQUAL(device_ids(), 0);
+		CHECK_EQUAL(device_mistakes(), 0);
+	}
+	device_reset(KERNEL_ONCE);
+	CHECK_EQUAL(fusebacking_attach_fd(DEVICE, NODE, 1, 0, 0, READ_WRITE), -ENOTTY);
+	CHECK_EQUAL(device_ids(), 0);
+}
+
+static void extents(void)
+{
+	const struct fuse_backing_extent hole = {
+		.length = 1,
+		.flags = FUSE_BACKING_EXTENT_HOLE,
+	};
+
+	CHECK_EQUAL(fusebacking_extents(DEVICE, NODE, 1, &hole, 1, FUSE_BACKING_READ), 0);
+	CHECK_EQUAL(fusebacking_extents(DEVICE, NODE, 1, &hole, 0, FUSE_BACKING_READ),
+		    -EINVAL);
+	CHECK_EQUAL(fusebacking_extents(DEVICE, NODE, 1, NULL, 1, FUSE_BACKING_READ),
+		    -EFAULT);
+}
+
+static void list_in_pieces(void)
+{
+	struct fuse_backing_entry entries[3];
+	uint32_t start = 0;
+
+	for (int i = 0; i < 4; i++)
+		fusebacking_register(DEVICE, 0, 0);
+	CHECK_EQUAL(fusebacking_list(DEVICE, &start, entries, 3), 3);
+	CHECK_EQUAL(entries[2].id, 3);
+	CHECK_EQUAL(start, 4);
+	CHECK_EQUAL(fusebacking_list(DEVICE, &start, entries, 3), 1);
+	CHECK_EQUAL(start, 0);
+	CHECK_EQUAL(fusebacking_close_all(DEVICE), 0);
+	CHECK_EQUAL(fusebacking_list(DEVICE, &start, entries, 3), 0);
+	device_permit(false);
+	start = 7;
+	CHECK_EQUAL(fusebacking_list(DEVICE, &start, entries, 3), -EPERM);
+	CHECK_EQUAL(start, 7);
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		TEST(good_for_what_it_is_open_for),
+		TEST(kernels_without_flags),
+		TEST(bad_arguments),
+		TEST(close_an_id),
+		TEST(attach_and_take_away),
+		TEST(attach_by_id),
+		TEST(attach_leaves_no_id),
+		TEST(extents),
+		TEST(list_in_pieces),
+		{}
+	};
+
+	return run_tests(tests);
+}

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: LGPL-2.1
+/*
+ * A /dev/fuse that is made up. See tests/device.h.
+ */
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../device.h"
+#include "../fuse_backing.h"
+#include "device.h"
+#include "harness.h"
+
+#define IDS		4096
+#define ATTACHMENTS	1024
+#define MAP_KNOWN	(FUSE_BACKING_MAP_AUTO_CLOSE | FUSE_BACKING_MAP_COPY_SPLICE | \
+			 FUSE_BACKING_MAP_AS_OPENED)
+#define MODES		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
+
+const char *const kernel_names[KERNELS] = {
+	"old", "without", "upstream", "once", "table"
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct device {
+	enum kernel kernel;
+	bool permitted;
+	bool checked;
+	int limit;
+	int fail_in;
+	int fail_with;
+	int one_of;
+	unsigned int seed;
+	int calls;
+	int mistakes;
+	int next;
+	struct {
+		bool live;
+		unsigned int flags;
+	} id[IDS];
+	struct {
+		uint64_t nodeid;
+		unsigned int flags;
+	} attached[ATTACHMENTS];
+} device;
+
+void device_reset(enum kernel kernel)
+{
+	memset(&device, 0, sizeof(device));
+	device.kernel = kernel;
+	device.permitted = true;
+	device.checked = true;
+	device.limit = IDS;
+	device.fail_in = -1;
+	device.next = 1;
+	device.seed = 1;
+}
+
+void device_permit(bool permitted)
+{
+	device.permitted = permitted;
+}
+
+void device_check_opens(bool checked)
+{
+	device.checked = checked;
+}
+
+void device_limit(int ids)
+{
+	device.limit = ids;
+}
+
+void device_fail(int number, int error)
+{
+	device.fail_in = number;
+	device.fail_with = error;
+}
+
+void device_fail_some(int one_of)
+{
+	device.one_of = one_of;
+}
+
+int device_calls(void)
+{
+	return device.calls;
+}
+
+static bool is_live(int id)
+{
+	return id > 0 && id < IDS && device.id[id].live;
+}
+
+static int ids(void)
+{
+	int sum = 0;
+
+	for (int i = 0; i < IDS; i++)
+		sum += device.id[i].live;
+	return sum;
+}
+
+int device_ids(void)
+{
+	return ids();
+}
+
+int device_attachments(void)
+{
+	int sum = 0;
+
+	for (int i = 0; i < ATTACHMENTS; i++)
+		sum += device.attached[i].nodeid != 0;
+	return sum;
+}
+
+int device_mistakes(void)
+{
+	return device.mistakes;
+}
+
+int device_map_flags(int id)
+{
+	return is_live(id) ? (int)device.id[id].flags : -1;
+}
+
+/* -1 for none; of node 0: a free one */
+static int find(uint64_t nodeid)
+{
+	for (int i = 0; i < ATTACHMENTS; i++)
+		if (device.attached[i].nodeid == nodeid)
+			return i;
+	return -1;
+}
+
+unsigned int device_attached(uint64_t nodeid)
+{
+	const int i = find(nodeid);
+
+	return i < 0 ? 0 : device.attached[i].flags;
+}
+
+void device_forget(uint64_t nodeid)
+{
+	int i;
+
+	pthread_mutex_lock(&lock);
+	i = find(nodeid);
+	if (i >= 0)
+		device.attached[i].nodeid = 0;
+	pthread_mutex_unlock(&lock);
+}
+
+/* An id for one reply, or for one attachment, is closed by it */
+static bool claim(int id)
+{
+	if (!is_live(id))
+		return false;
+	if (device.id[id].flags & FUSE_BACKING_MAP_AUTO_CLOSE)
+		device.id[id].live = false;
+	return true;
+}
+
+bool device_reply(int id)
+{
+	bool taken;
+
+	pthread_mutex_lock(&lock);
+	taken = claim(id);
+	pthread_mutex_unlock(&lock);
+	return taken;
+}
+
+static unsigned int known_flags(void)
+{
+	if (device.kernel == KERNEL_TABLE)
+		return MAP_KNOWN;
+	return device.kernel == KERNEL_ONCE ? FUSE_BACKING_MAP_AUTO_CLOSE : 0;
+}
+
+static int do_open(const struct fuse_backing_map *map)
+{
+	if (!device.permitted)
+		return -EPERM;
+	if (map->padding || map->flags & ~known_flags())
+		return -EINVAL;
+	if (fcntl(map->fd, F_GETFD) < 0)
+		return -EBADF;
+	if (ids() >= device.limit)
+		return -EMFILE;
+	/* never the same again, so that what is closed twice is noticed */
+	if (device.next == IDS)
+		abort();
+	device.id[device.next].live = true;
+	device.id[device.next].flags = map->flags;
+	return device.next++;
+}
+
+static int do_close(int id)
+{
+	if (!device.permitted)
+		return -EPERM;
+	if (id <= 0)
+		return -EINVAL;
+	if (!is_live(id)) {
+		device.mistakes++;
+		return -ENOENT;
+	}
+	device.id[id].live = false;
+	return 0;
+}
+
+static int do_attach(const struct fuse_backing_attach *arg)
+{
+	int i;
+
+	if (!device.permitted)
+		return -EPERM;
+	if (!arg->nodeid || arg->backing_id <= 0 || !(arg->flags & MODES) ||
+	    arg->reserved[0] || arg->reserved[1])
+		return -EINVAL;
+	if (!device.checked && !(arg->flags & FUSE_BACKING_ATTACH_UNCHECKED))
+		return -EACCES;
+	if (!claim(arg->backing_id)) {
+		device.mistakes++;
+		return -ENOENT;
+	}
+	if (find(arg->nodeid) >= 0)
+		return -EEXIST;
+	i = find(0);
+	if (i < 0)
+		abort();
+	device.attached[i].nodeid = arg->nodeid;
+	device.attached[i].flags = arg->flags;
+	return 0;
+}
+
+static int do_detach(const struct fuse_backing_detach *arg)
+{
+	int i;
+
+	if (!device.permitted)
+		return -EPERM;
+	if (arg->flags & ~FUSE_BACKING_DETACH_REVOKE || arg->padding)
+		return -EINVAL;
+	i = arg->nodeid ? find(arg->nodeid) : -1;
+	if (i < 0)
+		return -ENOENT;
+	device.attached[i].nodeid = 0;
+	return 0;
+}
+
+static int do_extents(const struct fuse_backing_extents *arg)
+{
+	if (!device.permitted)
+		return -EPERM;
+	if (!arg->nodeid || !arg->count || !(arg->flags & MODES))
+		return -EINVAL;
+	return arg->extents ? 0 : -EFAULT;
+}
+
+static int do_list(struct fuse_backing_list *arg)
+{
+	struct fuse_backing_entry *entries = (void *)(uintptr_t)arg->entries;
+	uint32_t count = 0, i = arg->start;
+
+	if (!device.permitted)
+		return -EPERM;
+	if (arg->reserved[0] || arg->reserved[1])
+		return -EINVAL;
+	for (; i < IDS && count < arg->count; i++)
+		if (device.id[i].live)
+			entries[count++] = (struct fuse_backing_entry){ .id = i };
+	while (i < IDS && !device.id[i].live)
+		i++;
+	arg->start = i < IDS ? i : 0;
+	arg->count = count;
+	return 0;
+}
+
+static int do_close_all(const struct fuse_backing_close_all *arg)
+{
+	if (!device.permitted)
+		return -EPERM;
+	if (arg->flags || arg->padding)
+		return -EINVAL;
+	memset(device.id, 0, sizeof(device.id));
+	memset(device.attached, 0, sizeof(device.attached));
+	return 0;
+}
+
+static int do_known(unsigned long request, void *arg)
+{
+	switch (request) {
+	case FUSE_DEV_IOC_BACKING_OPEN:
+		return do_open(arg);
+	case FUSE_DEV_IOC_BACKING_CLOSE:
+		return do_close(*(uint32_t *)arg);
+	case FUSE_DEV_IOC_BACKING_ATTACH:
+		return do_attach(arg);
+	case FUSE_DEV_IOC_BACKING_DETACH:
+		return do_detach(arg);
+	case FUSE_DEV_IOC_BACKING_EXTENTS:
+		return do_extents(arg);
+	case FUSE_DEV_IOC_BACKING_LIST:
+		return do_list(arg);
+	case FUSE_DEV_IOC_BACKING_CLOSE_ALL:
+		return do_close_all(arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int do_ioctl(unsigned long request, void *arg)
+{
+	const bool is_upstream = request == FUSE_DEV_IOC_BACKING_OPEN ||
+				 request == FUSE_DEV_IOC_BACKING_CLOSE;
+
+	if (device.kernel == KERNEL_OLD)
+		return -ENOTTY;
+	if (device.kernel == KERNEL_WITHOUT)
+		return is_upstream ? -EOPNOTSUPP : -ENOTTY;
+	if (device.kernel != KERNEL_TABLE && !is_upstream)
+		return -ENOTTY;
+	return do_known(request, arg);
+}
+
+static int any_error(void)
+{
+	static const int errors[] = {
+		EINVAL, EMFILE, EAGAIN, ENOMEM, EBUSY, EINTR, EOPNOTSUPP, ELOOP
+	};
+
+	return errors[rand_r(&device.seed) % ARRAY_SIZE(errors)];
+}
+
+/* The error of this call, or 0 */
+static int fault(void)
+{
+	device.calls++;
+	if (device.fail_in >= 0 && !device.fail_in--)
+		return device.fail_with;
+	if (device.one_of && !(rand_r(&device.seed) % device.one_of))
+		return any_error();
+	return 0;
+}
+
+/* What kernels do although they fail */
+static void half_do(unsigned long request, void *arg, int error)
+{
+	const struct fuse_backing_attach *attach = arg;
+	const uint32_t *id = arg;
+
+	if (request == FUSE_DEV_IOC_BACKING_ATTACH && error != ENOTTY &&
+	    error != EPERM && error != EACCES && error != EINVAL)
+		claim(attach->backing_id);
+	/* it was there: what doesn't close isn't this library's leak */
+	if (request == FUSE_DEV_IOC_BACKING_CLOSE && is_live(*id))
+		device.id[*id].live = false;
+	if (request == FUSE_DEV_IOC_BACKING_DETACH)
+		do_detach(arg);
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	void *arg;
+	int error, res;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	if (fd != DEVICE) {
+		errno = EBADF;
+		return -1;
+	}
+	/* kernels take their time, and other threads theirs */
+	sched_yield();
+	pthread_mutex_lock(&lock);
+	error = fault();
+	if (error)
+		half_do(request, arg, error);
+	res = error ? -error : do_ioctl(request, arg);
+	pthread_mutex_unlock(&lock);
+	sched_yield();
+	if (res >= 0)
+		return res;
+	errno = -res;
+	return -1;
+}

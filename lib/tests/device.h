@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1 */
+/*
+ * A /dev/fuse that is made up: ioctl(2) of the test program, for descriptor DEVICE.
+ *
+ * It does what kernels do with ids and attachments, notices what would be a mistake of
+ * the library, and fails on purpose.
+ */
+#ifndef TESTS_DEVICE_H
+#define TESTS_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DEVICE	1000
+
+enum kernel {
+	KERNEL_OLD,		/* of before 6.9 */
+	KERNEL_WITHOUT,		/* FUSE_PASSTHROUGH isn't set */
+	KERNEL_UPSTREAM,
+	KERNEL_ONCE,		/* ids for one open, and nothing else of ours */
+	KERNEL_TABLE,
+	KERNELS
+};
+
+extern const char *const kernel_names[KERNELS];
+
+/* Nothing is registered; the mount has default_permissions, and no limit */
+void device_reset(enum kernel kernel);
+/* What follows is -EPERM, or not */
+void device_permit(bool permitted);
+void device_check_opens(bool checked);
+void device_limit(int ids);
+
+/* Call number @number from now on, 0 being the next, fails; none if it is negative */
+void device_fail(int number, int error);
+/* One of so many calls, by chance, fails with any error */
+void device_fail_some(int one_of);
+/* How many calls there were since device_reset() */
+int device_calls(void);
+
+/* A reply names this id: did the kernel take it? */
+bool device_reply(int id);
+/* That open file is released; the kernel forgets a node */
+void device_forget(uint64_t nodeid);
+
+/* FUSE_BACKING_MAP_* of an id that is there, or -1 */
+int device_map_flags(int id);
+/* FUSE_BACKING_* of an attachment that is there, or 0 */
+unsigned int device_attached(uint64_t nodeid);
+/* Ids that nobody closed, attachments that nobody took away */
+int device_ids(void);
+int device_attachments(void);
+/* Calls that no library should make: ids that aren't there are closed, and the like */
+int device_mistakes(void);
+
+#endif /* TESTS_DEVICE_H */

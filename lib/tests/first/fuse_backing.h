@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1 */
+/*
+ * libfusebacking: how a FUSE server has the kernel read and write its files.
+ *
+ * @dev is a descriptor of /dev/fuse whose INIT was answered. Calls return what they
+ * say, or a negative errno, whose words fusebacking_strerror() has; linux/fuse_backing.h
+ * says what each means. All may be called by several threads at once, and nothing is
+ * kept between calls, but in a struct that the caller has. See fusebacking(3).
+ */
+#ifndef LIBFUSEBACKING_FUSE_BACKING_H
+#define LIBFUSEBACKING_FUSE_BACKING_H
+
+#include <stdint.h>
+#include <linux/fuse_backing.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a kernel has */
+#define FUSEBACKING_HAS_ID		(1U << 0)	/* FUSE_DEV_IOC_BACKING_OPEN */
+#define FUSEBACKING_HAS_ONCE		(1U << 1)
+#define FUSEBACKING_HAS_COPY_SPLICE	(1U << 2)
+#define FUSEBACKING_HAS_AS_OPENED	(1U << 3)
+#define FUSEBACKING_HAS_ATTACH		(1U << 4)
+#define FUSEBACKING_HAS_REVOKE		(1U << 5)
+#define FUSEBACKING_HAS_EXTENTS		(1U << 6)
+#define FUSEBACKING_HAS_LIST		(1U << 7)
+#define FUSEBACKING_HAS_CLOSE_ALL	(1U << 8)
+
+/*
+ * FUSEBACKING_HAS_*; -EPERM if passthrough was not negotiated or isn't permitted,
+ * -ENOTTY or -EOPNOTSUPP if the kernel has none. What it has doesn't change.
+ */
+int fusebacking_probe(int dev);
+
+/* The same, of fuse_init_in's flags, flags2 being the upper half: 0 if they don't say. */
+unsigned int fusebacking_features_of_init(uint64_t flags);
+
+/* The id belongs to one reply, or to one attachment, and nobody has to close it. */
+#define FUSEBACKING_ONCE		(1U << 0)
+/* What clients splice is copied; without FUSEBACKING_HAS_COPY_SPLICE: -EINVAL */
+#define FUSEBACKING_COPY_SPLICE		(1U << 1)
+/*
+ * Clients may open the file for all that this process could, not only for what @fd is
+ * open for. That is so for a descriptor with O_PATH, and on kernels without
+ * FUSEBACKING_HAS_AS_OPENED.
+ */
+#define FUSEBACKING_MORE_MODES		(1U << 2)
+
+/* The id of an open file, to be named in replies. @fd may be closed afterwards. */
+int fusebacking_register(int dev, int fd, unsigned int flags);
+int fusebacking_close(int dev, int id);
+/* Every id, and every attachment */
+int fusebacking_close_all(int dev);
+
+/*
+ * From now on the kernel opens the node on this file. @flags are FUSE_BACKING_READ and
+ * _WRITE, and FUSE_BACKING_ATTACH_*. With @fd, it is registered for that, as by
+ * fusebacking_register() with @fd_flags, and the id is never the caller's.
+ */
+int fusebacking_attach(int dev, uint64_t nodeid, uint64_t generation, int id,
+		       unsigned int flags);
+int fusebacking_attach_fd(int dev, uint64_t nodeid, uint64_t generation, int fd,
+			  unsigned int fd_flags, unsigned int flags);
+/* Or where these extents say */
+int fusebacking_extents(int dev, uint64_t nodeid, uint64_t generation,
+			const struct fuse_backing_extent *extents, uint32_t count,
+			unsigned int flags);
+/* Neither any more; files that are open keep it. */
+int fusebacking_detach(int dev, uint64_t nodeid, uint64_t generation);
+/*
+ * Files that are open lose it, too. Clients may have this wait: not for a thread that
+ * answers requests. A signal ends it with -EINTR; call it again then.
+ */
+int fusebacking_revoke(int dev, uint64_t nodeid, uint64_t generation);
+
+/*
+ * How many of the mappings from @start on were put into @entries, which has @room. Then
+ * @start is where to go on, or 0 if these were all.
+ */
+int fusebacking_list(int dev, uint32_t *start, struct fuse_backing_entry *entries,
+		     uint32_t room);
+
+/* What an error says of the next attempt */
+enum fusebacking_verdict {
+	FUSEBACKING_FINE,	/* there was none */
+	FUSEBACKING_NOT_NOW,	/* the same may succeed later: memory, limits, who is open */
+	FUSEBACKING_NOT_THIS,	/* nor will it with this file; others are worth a try */
+	FUSEBACKING_NEVER,	/* nor with any on this connection */
+	FUSEBACKING_MISTAKE,	/* the caller's */
+};
+
+/* @err is 0 or more, or a negative errno of any call here. */
+enum fusebacking_verdict fusebacking_verdict(int err);
+
+/*
+ * What was wrong and what helps, in a line; never NULL, nor to be freed. @reason is what
+ * fuse:fuse_backing_reject prints as a word, fusebacking_reason(), or 0 if it isn't known.
+ */
+const char *fusebacking_strerror(int err, int reason);
+/* The reason of that word, or 0; and the word, or NULL */
+int fusebacking_reason(const char *word);
+const char *fusebacking_reason_word(int reason);
+
+/*
+ * A policy does what most servers want, if a file of theirs is a file elsewhere: passes
+ * it through in the best way that the kernel has, and leaves it to the server if that
+ * fails. See fusebacking_policy(3).
+ */
+enum fusebacking_way {
+	FUSEBACKING_SERVE,	/* the server reads and writes */
+	FUSEBACKING_BY_ID,	/* an id for all opens of a node */
+	FUSEBACKING_PER_OPEN,	/* each has its own, that nobody closes */
+	FUSEBACKING_PER_INODE,	/* the kernel opens it, too */
+};
+
+/* Nobody needs to check who may open files; for mounts without default_permissions */
+#define FUSEBACKING_UNCHECKED		(1U << 3)
+
+struct fusebacking_policy;
+
+/*
+ * NULL with errno if there is no memory (ENOMEM), or @way or @flags are unknown (EINVAL).
+ * @device returns the descriptor of /dev/fuse, or -1 as long as there is none; it is
+ * called each time, by any thread. @way is the best one that is taken, @flags are
+ * FUSEBACKING_COPY_SPLICE and FUSEBACKING_UNCHECKED.
+ */
+struct fusebacking_policy *fusebacking_policy_new(int (*device)(void *data), void *data,
+						  enum fusebacking_way way,
+						  unsigned int flags);
+/* Nobody uses it any more. */
+void fusebacking_policy_free(struct fusebacking_policy *policy);
+/*
+ * @tell is called, by any thread, with a line when a way turns out to be impossible; it
+ * must not use the policy. To be set before requests come.
+ */
+void fusebacking_policy_tell(struct fusebacking_policy *policy,
+			     void (*tell)(void *data, const char *text), void *data);
+/* What it comes to; asks the kernel, if that wasn't done. */
+enum fusebacking_way fusebacking_policy_way(struct fusebacking_policy *policy);
+
+/*
+ * What a policy knows of a node; the server keeps it as long as the kernel knows the
+ * node, and leaves its members alone.
+ */
+struct fusebacking_node {
+	uint64_t nodeid;
+	uint64_t generation;
+	int32_t fd;
+	uint32_t opens;
+	uint32_t state;
+	int32_t id[3];
+	uint64_t reserved[3];
+};
+
+/*
+ * This node is this file. @fd stays open until fusebacking_node_forget(); it has O_PATH,
+ * or is open for all that clients may open the file for.
+ */
+void fusebacking_node_init(struct fusebacking_node *node, uint64_t nodeid,
+			   uint64_t generation, int fd);
+/* Before the first reply that names it: to LOOKUP, MKNOD, LINK. Errors are no matter. */
+int fusebacking_node_found(struct fusebacking_policy *policy,
+			   struct fusebacking_node *node);
+/*
+ * Before a reply to OPEN, CREATE or TMPFILE: the id to be named in it, 0 if the server is
+ * to read and write, or a negative errno to be replied. @fd is open for what the client
+ * wants to do.
+ */
+int fusebacking_node_open(struct fusebacking_policy *policy,
+			  struct fusebacking_node *node, int fd);
+/* Nobody took that reply. This is instead of fusebacking_node_release(). */
+void fusebacking_node_cancel(struct fusebacking_policy *policy,
+			     struct fusebacking_node *node, int id);
+/* RELEASE */
+void fusebacking_node_release(struct fusebacking_policy *policy,
+			      struct fusebacking_node *node);
+/* The kernel has forgotten its last lookup. */
+void fusebacking_node_forget(struct fusebacking_policy *policy,
+			     struct fusebacking_node *node);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LIBFUSEBACKING_FUSE_BACKING_H */

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * FUSE backing files: what a server gets from the ioctls on /dev/fuse, and its
+ * clients from open(2).
+ *
+ * FUSE_DEV_IOC_BACKING_OPEN (struct fuse_backing_map) returns a backing id, at
+ * least 1, which is also the number of the file in the table of the mount's
+ * kernel thread. No privilege is needed. flags is 0, or of
+ * FUSE_BACKING_MAP_AUTO_CLOSE, FUSE_BACKING_MAP_COPY_SPLICE and
+ * FUSE_BACKING_MAP_AS_OPENED. It fails with
+ *
+ *   EPERM       passthrough was not negotiated; the caller's user namespace is
+ *               not within the mount's; or fuse.unprivileged_passthrough is off
+ *               and the caller lacks CAP_SYS_ADMIN
+ *   EINVAL      unknown flags, padding that is not 0, or it is no regular file
+ *   EFAULT      the structure is not readable
+ *   EBADF       the descriptor is not open
+ *   EISDIR      it is a directory
+ *   ELOOP       its filesystem is stacked too deeply, see max_stack_depth
+ *   EOPNOTSUPP  it is on an internal mount (memfd, SysV shared memory); or the
+ *               caller lacks CAP_SYS_ADMIN, and it is on a pseudo filesystem, or on
+ *               an overlayfs and below that on a pseudo filesystem or a FUSE; or
+ *               the kernel is built without passthrough
+ *   EMFILE      RLIMIT_NOFILE of the thread, or fs.nr_open, is reached
+ *   EAGAIN      the thread would exceed RLIMIT_NPROC of the caller, or pids.max of
+ *               its cgroup
+ *   ENOTCONN    the connection was aborted or unmounted
+ *   EINTR       the caller was killed
+ *   ENOMEM      out of memory, or over the limit of the caller's memory cgroup
+ *
+ * FUSE_DEV_IOC_BACKING_CLOSE (the id) closes an id for new opens. It fails with
+ *
+ *   EPERM       as above
+ *   EINVAL      the id is not positive
+ *   ENOENT      the id is closed, was never registered, or the connection was
+ *               aborted
+ *   EFAULT      the id is not readable
+ *
+ * When an OPEN or CREATE reply has FOPEN_PASSTHROUGH, the client's open(2) fails
+ * with
+ *
+ *   EINVAL      the id is not positive, or the reply has flags that do not go
+ *               with passthrough
+ *   ENOENT      the id is closed or was never registered; or it belongs to one open
+ *               and another reply named it before
+ *   EACCES      neither the registered descriptor nor, unless it was registered
+ *               with FUSE_BACKING_MAP_AS_OPENED, the credentials of the
+ *               registration allow the access mode; or the file is to be
+ *               executed from a mount that forbids it
+ *   EPERM       the backing file is immutable, or can only be appended to and
+ *               the client doesn't
+ *   EROFS       the backing mount is read-only
+ *   EOPNOTSUPP  it is on an overlayfs, and was copied up to where it may not be
+ *   EBUSY       files of the same inode are open on another backing inode
+ *   ETXTBSY     files of the same inode are open in cached mode
+ *   others      what the backing filesystem says
+ *
+ * I/O on an open passthrough file fails as on the backing file itself, and with
+ *
+ *   EPERM       a write that does not append, where nothing else is allowed; an
+ *               executable mapping where the backing mount forbids it
+ *   EACCES      a shared mapping of a file open for writing, where only
+ *               appending is allowed
+ *
+ * The tracepoint fuse:fuse_backing_reject says why, in a word.
+ */
+
+#ifndef _UAPI_LINUX_FUSE_BACKING_H
+#define _UAPI_LINUX_FUSE_BACKING_H
+
+#include <linux/fuse.h>
+#include <linux/types.h>
+
+/*
+ * fuse_init_in.flags and flags2: the kernel has the ioctls numbered 32 and above and
+ * the FUSE_BACKING_MAP flags of this file, if passthrough is negotiated. It isn't
+ * answered. A server that probed for them by ENOTTY would have to do so again after
+ * each INIT, and one behind a proxy would ask the proxy's kernel.
+ */
+#define FUSE_HAS_BACKING_TABLE		(1ULL << 56)
+
+/*
+ * fuse_backing_map.flags: the id belongs to the first OPEN, CREATE or TMPFILE
+ * reply with FOPEN_PASSTHROUGH that names it. Nobody has to close it.
+ *
+ * The kernel closes the id when it takes that reply, and drops the mapping when
+ * that open file is released; at once if the open fails in the kernel after
+ * all. If no reply names it, it is dropped by FUSE_DEV_IOC_BACKING_CLOSE, or
+ * when the server is gone. A second reply that names it is refused with ENOENT.
+ * Each open brings an id of its own; the ids of one inode must be of the same
+ * backing inode.
+ */
+#define FUSE_BACKING_MAP_AUTO_CLOSE	(1U << 16)
+
+/*
+ * fuse_backing_map.flags: splice(2), sendfile(2) and the like copy from the file,
+ * as read(2) does. Without, as on any file, a pipe or a socket gets pages of it, and
+ * shows what is written there, or punched out, for as long as it has them: after
+ * FUSE_BACKING_DETACH_REVOKE, and after the client closed its file. A server that
+ * uses either as the sign that the bytes are its own again, to free or to reuse
+ * them, sets this. One that only ever unlinks the file needn't.
+ */
+#define FUSE_BACKING_MAP_COPY_SPLICE	(1U << 17)
+
+/*
+ * fuse_backing_map.flags: the file is good for what its descriptor was opened for,
+ * and nothing else. Without, a client's open(2) for more succeeds if the credentials
+ * of the registration allow it, as if the server opened the file then: a server that
+ * registers the lower file of a union by mistake, where it should have copied it up,
+ * has it written to. With, that open fails with EACCES.
+ */
+#define FUSE_BACKING_MAP_AS_OPENED	(1U << 18)
+
+/**
+ * enum fuse_backing_mode - how a backing file was mapped
+ * @FUSE_BACKING_MODE_ID: its id may be named until it is closed
+ * @FUSE_BACKING_MODE_OPEN: its id belongs to one open
+ * @FUSE_BACKING_MODE_INODE: it is, or was, attached to an inode
+ * @FUSE_BACKING_MODE_BLOCK: extents of it are, or were, attached to inodes
+ */
+enum fuse_backing_mode {
+	FUSE_BACKING_MODE_ID,
+	FUSE_BACKING_MODE_OPEN,
+	FUSE_BACKING_MODE_INODE,
+	FUSE_BACKING_MODE_BLOCK,
+};
+
+/**
+ * enum fuse_backing_state - what may become of a mapping
+ * @FUSE_BACKING_STATE_LIVE: its id may be named, or it is attached; or, if the id
+ *	belongs to one open, it is that open's
+ * @FUSE_BACKING_STATE_CLOSING: its id is closed, it goes with its last user
+ * @FUSE_BACKING_STATE_PENDING: what it was made for hasn't come yet
+ */
+enum fuse_backing_state {
+	FUSE_BACKING_STATE_LIVE,
+	FUSE_BACKING_STATE_CLOSING,
+	FUSE_BACKING_STATE_PENDING,
+};
+
+/* fuse_backing_entry.access, fuse_backing_attach.flags */
+#define FUSE_BACKING_READ		(1U << 0)
+#define FUSE_BACKING_WRITE		(1U << 1)
+
+/* fuse_backing_entry.flags: more FUSE inodes use it than those in nodeid */
+#define FUSE_BACKING_ENTRY_MORE_NODES	(1U << 0)
+
+#define FUSE_BACKING_ENTRY_NODES	8
+
+/**
+ * struct fuse_backing_entry - a mapping, as FUSE_DEV_IOC_BACKING_LIST fills it in
+ * @id: backing id
+ * @mode: enum fuse_backing_mode
+ * @state: enum fuse_backing_state
+ * @access: FUSE_BACKING_READ and _WRITE, what the descriptor was opened for
+ * @files: FUSE files that are open through it
+ * @mmaps: open FUSE files that were mmapped, and closed ones that still are
+ * @attached: FUSE inodes that it is attached to
+ * @pending: attachments that wait for their inode
+ * @dev_major: device of the backing inode's superblock, as in mountinfo
+ * @dev_minor: the same
+ * @ino: number of the backing inode
+ * @flags: FUSE_BACKING_ENTRY_*
+ * @nr_nodes: node ids in @nodeid
+ * @nodeid: of FUSE inodes that use it or that it waits for, each once
+ * @extents: extents of FUSE inodes that are ranges of it
+ * @extent_bytes: bytes in those extents
+ * @reserved: 0
+ */
+struct fuse_backing_entry {
+	__s32 id;
+	__u32 mode;
+	__u32 state;
+	__u32 access;
+	__u32 files;
+	__u32 mmaps;
+	__u32 attached;
+	__u32 pending;
+	__u32 dev_major;
+	__u32 dev_minor;
+	__u64 ino;
+	__u32 flags;
+	__u32 nr_nodes;
+	__u64 nodeid[FUSE_BACKING_ENTRY_NODES];
+	__u64 extents;
+	__u64 extent_bytes;
+	__u64 reserved;
+};
+
+/* fuse_backing_attach.flags: wait for an inode that isn't there yet */
+#define FUSE_BACKING_ATTACH_PENDING	(1U << 8)
+/*
+ * The same: nobody needs to check who may open the file; needed on a mount without
+ * default_permissions
+ */
+#define FUSE_BACKING_ATTACH_UNCHECKED	(1U << 9)
+
+/**
+ * struct fuse_backing_attach - argument of FUSE_DEV_IOC_BACKING_ATTACH
+ * @nodeid: of the FUSE inode
+ * @generation: of the FUSE inode, as in the reply that named it; the low 32 bits
+ * @backing_id: what to attach
+ * @flags: FUSE_BACKING_READ and _WRITE, what it may be opened for, at least one;
+ *	and FUSE_BACKING_ATTACH_*
+ * @reserved: must be 0
+ */
+struct fuse_backing_attach {
+	__u64 nodeid;
+	__u64 generation;
+	__s32 backing_id;
+	__u32 flags;
+	__u64 reserved[2];
+};
+
+/* fuse_backing_extent.flags: nothing is there, and reads as zeros */
+#define FUSE_BACKING_EXTENT_HOLE	(1U << 0)
+/* fuse_backing_extent.flags: it may be written to */
+#define FUSE_BACKING_EXTENT_WRITE	(1U << 1)
+
+/*
+ * How many extents an inode, and how many backing files they may name. The largest
+ * list takes 2 MiB of the kernel's memory.
+ */
+#define FUSE_BACKING_EXTENTS_MAX	65000
+#define FUSE_BACKING_EXTENTS_FILES	64
+
+/**
+ * struct fuse_backing_extent - a range of a FUSE file, and where its bytes are
+ * @offset: first byte in the FUSE file
+ * @length: bytes, at least 1
+ * @backing_offset: first byte in the backing file; 0 for a hole
+ * @backing_id: the backing file; 0 for a hole
+ * @flags: FUSE_BACKING_EXTENT_*
+ */
+struct fuse_backing_extent {
+	__u64 offset;
+	__u64 length;
+	__u64 backing_offset;
+	__s32 backing_id;
+	__u32 flags;
+};
+
+/**
+ * struct fuse_backing_extents - argument of FUSE_DEV_IOC_BACKING_EXTENTS
+ * @nodeid: of the FUSE inode
+ * @generation: of the FUSE inode, as in the reply that named it; the low 32 bits
+ * @extents: address of an array of struct fuse_backing_extent, by ascending
+ *	offset and without overlaps
+ * @count: how many, 1 to FUSE_BACKING_EXTENTS_MAX
+ * @flags: FUSE_BACKING_READ and _WRITE, what the inode may be opened for, at
+ *	least one; and FUSE_BACKING_ATTACH_*
+ * @reserved: must be 0
+ */
+struct fuse_backing_extents {
+	__u64 nodeid;
+	__u64 generation;
+	__u64 extents;
+	__u32 count;
+	__u32 flags;
+	__u64 reserved[2];
+};
+
+/* fuse_backing_detach.flags: take the backing file from open files, too */
+#define FUSE_BACKING_DETACH_REVOKE	(1U << 0)
+
+/**
+ * struct fuse_backing_detach - argument of FUSE_DEV_IOC_BACKING_DETACH
+ * @nodeid: of the FUSE inode
+ * @generation: of the FUSE inode
+ * @flags: FUSE_BACKING_DETACH_REVOKE or 0
+ * @padding: must be 0
+ * @reserved: must be 0
+ */
+struct fuse_backing_detach {
+	__u64 nodeid;
+	__u64 generation;
+	__u32 flags;
+	__u32 padding;
+	__u64 reserved[2];
+};
+
+/**
+ * struct fuse_backing_list - argument of FUSE_DEV_IOC_BACKING_LIST
+ * @start: list ids from this one on; 0 at first.  The kernel sets it to where
+ *	the next call is to go on, and to 0 when there are no more
+ * @count: room in @entries; the kernel sets it to how many it filled in
+ * @entries: address of an array of struct fuse_backing_entry
+ * @reserved: must be 0
+ */
+struct fuse_backing_list {
+	__u32 start;
+	__u32 count;
+	__u64 entries;
+	__u64 reserved[2];
+};
+
+/**
+ * struct fuse_backing_close_all - argument of FUSE_DEV_IOC_BACKING_CLOSE_ALL
+ * @flags: must be 0
+ * @padding: must be 0
+ */
+struct fuse_backing_close_all {
+	__u32 flags;
+	__u32 padding;
+};
+
+/*
+ * FUSE_DEV_IOC_BACKING_EXTENTS says where the bytes of a FUSE inode are: in
+ * ranges of backing files, such as a disk image or an archive, that were
+ * registered once for the whole filesystem. From then on open(2) of that inode
+ * doesn't ask the server, as with FUSE_DEV_IOC_BACKING_ATTACH, and reads, page
+ * faults and writes within the extents don't either. What is in no extent is the
+ * server's: it is asked to open the file when somebody gets there.
+ *
+ * Extents are read and written through the descriptor that was registered, which
+ * must be open for that. Clients reach nothing of the backing files but what the
+ * extents say, and of that what is below the size of the FUSE file, as the server
+ * told it last; so extents may go on behind it, and a file that is empty can have a
+ * hole. A write neither grows a backing file nor the FUSE file: what is beyond is the
+ * server's too.
+ *
+ * A file that the server opens beside them, for a mode that they may not be opened for,
+ * is direct I/O whatever the reply says; with FOPEN_PASSTHROUGH it is EBUSY.
+ *
+ * mmap(2) and execve(2) use pages of the FUSE inode, which are filled from the
+ * extents; a shared mapping can't be written to (ENODEV). What is written through
+ * the inode is seen by all of these, where no two extents of it share bytes of a
+ * backing file. What others write to a backing file is seen by read(2) at once, and in
+ * mappings once nobody has the inode open any more.
+ *
+ * Called again for the same inode, it replaces the extents, of open files too.
+ * I/O sees either the old ones or the new ones; when the call returns, nothing
+ * uses the old ones any more. It waits for I/O in flight, as long as clients like, and
+ * for pages that are being filled, even if the server is asked for a part of them: so
+ * don't call it from the thread that answers requests. Extents that were detached
+ * while files were open can't be replaced before those are closed (EBUSY).
+ *
+ * FUSE_BACKING_ATTACH_*, FUSE_DEV_IOC_BACKING_DETACH and the end of the extents are
+ * as for FUSE_DEV_IOC_BACKING_ATTACH.
+ *
+ * Extents that take more than a page of the kernel's memory, 32 bytes for each, count
+ * against RLIMIT_MEMLOCK of the user who calls, as memory that he locks does, until
+ * they are gone; not with CAP_IPC_LOCK. It fails with
+ *
+ *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN; or an extent is to be written to in
+ *               a backing file that is immutable, can only be appended to, or was
+ *               registered with O_APPEND
+ *   EINVAL      the node is 0, no mode, unknown flags, reserved is not 0, or the
+ *               inode is neither a regular file nor a directory; there is no
+ *               extent; one is empty, not behind the one before it, or ends
+ *               beyond the largest offset there is; its id is not positive; or it
+ *               is a hole with a backing file or to be written to
+ *   ERANGE      an extent is beyond the end of its backing file
+ *   E2BIG       more extents, or backing files, than above
+ *   EBADF       the descriptor that was registered is not open for it
+ *   EACCES      as FUSE_DEV_IOC_BACKING_ATTACH
+ *   EISDIR      it is a directory
+ *   ENOENT      an id is closed, was never registered, or belongs to one open;
+ *               nothing was ever registered; or there is no such inode, and it is
+ *               not to be waited for
+ *   EEXIST      a whole file is attached to the node, or waits for it
+ *   ETXTBSY     the inode is open in cached mode
+ *   EBUSY       the inode is open on a backing file, or with extents that were
+ *               detached
+ *   EMFILE      as many attachments wait as RLIMIT_NOFILE of the thread allows
+ *   ENOBUFS     RLIMIT_MEMLOCK of the caller is reached
+ *   ENOTCONN    the connection was aborted
+ *   EFAULT      the structure or the array is not readable
+ *   EINTR       a signal came: if there were extents before, they may have been
+ *               replaced, and the old ones may still be in use
+ *   ENOMEM      out of memory, or over the limit of the caller's memory cgroup
+ *
+ * I/O on a file with extents fails with
+ *
+ *   EPERM       a write to an extent that is not to be written to, or whose backing
+ *               file became immutable or append-only; an executable mapping where
+ *               the backing mount forbids it
+ *   EACCES      it is to be executed from a mount that forbids it
+ *   EINVAL      direct I/O that is not aligned in the backing file
+ *   EIO         the backing file has become shorter than its extents; or the
+ *               server doesn't open the file
+ *   EOPNOTSUPP  fallocate(2)
+ *   ENODEV      a shared mapping that can be written to
+ *
+ * To SEEK_HOLE and SEEK_DATA what is in no extent is data.
+ *
+ * FUSE_DEV_IOC_BACKING_ATTACH attaches a backing file to a FUSE inode, by its id.
+ * From then on open(2) of that inode doesn't ask the server: there is no OPEN, no
+ * FLUSH and no RELEASE. The server is asked by opens that need more than the
+ * modes given here, by opens with O_TRUNC if it negotiated FUSE_ATOMIC_O_TRUNC,
+ * and as long as the inode is open in cached mode or on another backing inode.
+ * Files that it opens while others are open without it must be in passthrough
+ * mode on the same backing inode.
+ *
+ * With default_permissions the kernel checks whether a client may open the file.
+ * Without, nobody would, where the server's own open does: so attaching fails then,
+ * unless FUSE_BACKING_ATTACH_UNCHECKED says that nothing needs to be checked. Either
+ * way, nobody gets more access to the backing file than the registration has.
+ *
+ * The attachment goes when the inode is forgotten, with
+ * FUSE_DEV_IOC_BACKING_DETACH, or when the server is gone; closing the id does
+ * not touch it. An id with FUSE_BACKING_MAP_AUTO_CLOSE is consumed, also when this
+ * fails after all.
+ *
+ * A reply reaches the client before the server can attach something to the node
+ * that it names. So it may do that before: with FUSE_BACKING_ATTACH_PENDING, the
+ * attachment waits for the inode if there is none yet. One that waits is dropped
+ * by FUSE_DEV_IOC_BACKING_DETACH, when the id is closed, or when the server is
+ * gone. It fails with
+ *
+ *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
+ *   EINVAL      node or id are 0 or less, no mode, unknown flags, reserved is not
+ *               0, or the inode is neither a regular file nor a directory
+ *   EACCES      the mount is without default_permissions, and
+ *               FUSE_BACKING_ATTACH_UNCHECKED is not set
+ *   EISDIR      it is a directory
+ *   ENOENT      the id is closed or was never registered; or there is no such
+ *               inode, and it is not to be waited for
+ *   EEXIST      something is attached to the node already, or waits for it
+ *   ETXTBSY     the inode is open in cached mode
+ *   EBUSY       the inode is open on another backing inode
+ *   EMFILE      as many attachments wait as RLIMIT_NOFILE of the thread allows
+ *   ENOTCONN    the connection was aborted
+ *   EFAULT      the structure is not readable
+ *   EINTR       the caller was killed
+ *   ENOMEM      out of memory
+ *
+ * FUSE_DEV_IOC_BACKING_DETACH takes an attachment away, or one that waits. Open
+ * files keep the backing file, later opens are the server's.
+ *
+ * With FUSE_BACKING_DETACH_REVOKE open files lose it, too, whatever mode it was
+ * mapped in. What is in flight is waited for; when the call returns, the inode
+ * doesn't use the backing file any more and nothing is written there; what was
+ * spliced from it may still show what others write there, but see
+ * FUSE_BACKING_MAP_COPY_SPLICE. I/O that
+ * follows goes to the server, as to a file with FOPEN_DIRECT_IO. A file that the
+ * kernel opened by itself is opened at the server then; its I/O fails with EIO if
+ * that fails. The file can't be mapped shared any more, nor at all before the
+ * server has opened it (ENODEV).
+ *
+ * Clients may have this wait for as long as they like, and what is in flight may
+ * wait for the server: so don't call it from the thread that answers requests, and
+ * set an alarm. It fails with
+ *
+ *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
+ *   EINVAL      unknown flags, or padding or reserved are not 0
+ *   ENOENT      nothing is attached to the node; nor, to be taken away, open
+ *   EBUSY       a backing file of the inode, or extents of it, are mmapped: nothing
+ *               was done
+ *   EFAULT      the structure is not readable
+ *   EINTR       a signal came; open files may have lost the backing file,
+ *               and another call waits for the rest
+ *
+ * FUSE_DEV_IOC_BACKING_LIST lists the mappings of the connection, in the order of
+ * their ids, also those whose id is closed. Mappings come and go between calls;
+ * those that stay are listed once. It is for a server that takes over an open
+ * /dev/fuse: what its predecessor registered is there still. It fails with
+ *
+ *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
+ *   EINVAL      reserved is not 0
+ *   EFAULT      the structure or the array is not accessible
+ *
+ * FUSE_DEV_IOC_BACKING_CLOSE_ALL closes every id there is, as
+ * FUSE_DEV_IOC_BACKING_CLOSE would, and takes every attachment away. What others
+ * register or attach meanwhile may be left. It fails with
+ *
+ *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
+ *   EINVAL      flags or padding are not 0
+ *   EFAULT      the structure is not readable
+ *   EINTR       the caller was killed; another call closes what is left
+ */
+#define FUSE_DEV_IOC_BACKING_ATTACH	_IOW(FUSE_DEV_IOC_MAGIC, 32, \
+					     struct fuse_backing_attach)
+#define FUSE_DEV_IOC_BACKING_DETACH	_IOW(FUSE_DEV_IOC_MAGIC, 33, \
+					     struct fuse_backing_detach)
+#define FUSE_DEV_IOC_BACKING_LIST	_IOWR(FUSE_DEV_IOC_MAGIC, 34, \
+					      struct fuse_backing_list)
+#define FUSE_DEV_IOC_BACKING_CLOSE_ALL	_IOW(FUSE_DEV_IOC_MAGIC, 35, \
+					     struct fuse_backing_close_all)
+#define FUSE_DEV_IOC_BACKING_EXTENTS	_IOW(FUSE_DEV_IOC_MAGIC, 36, \
+					     struct fuse_backing_extents)
+
+#endif /* _UAPI_LINUX_FUSE_BACKING_H */

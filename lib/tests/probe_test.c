@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1
+/*
+ * What kernels have: each is known for what it is, and nothing comes of asking.
+ */
+
+#include <errno.h>
+
+#include "../fuse_backing.h"
+#include "device.h"
+#include "harness.h"
+
+#define ALL	((1 << 9) - 1)
+
+static int probe(enum kernel kernel)
+{
+	device_reset(kernel);
+	context("%s", kernel_names[kernel]);
+	return fusebacking_probe(DEVICE);
+}
+
+static void each_kernel(void)
+{
+	CHECK_EQUAL(probe(KERNEL_OLD), -ENOTTY);
+	CHECK_EQUAL(probe(KERNEL_WITHOUT), -EOPNOTSUPP);
+	CHECK_EQUAL(probe(KERNEL_UPSTREAM), FUSEBACKING_HAS_ID);
+	CHECK_EQUAL(probe(KERNEL_ONCE), FUSEBACKING_HAS_ID | FUSEBACKING_HAS_ONCE);
+	CHECK_EQUAL(probe(KERNEL_TABLE), ALL);
+}
+
+static void leaves_nothing(void)
+{
+	fusebacking_probe(DEVICE);
+	CHECK(device_calls() > 5);
+	CHECK_EQUAL(device_ids(), 0);
+	CHECK_EQUAL(device_attachments(), 0);
+	CHECK_EQUAL(device_mistakes(), 0);
+}
+
+static void not_permitted(void)
+{
+	device_permit(false);
+	CHECK_EQUAL(fusebacking_probe(DEVICE), -EPERM);
+	CHECK_EQUAL(device_calls(), 1);
+}
+
+static void no_device(void)
+{
+	CHECK_EQUAL(fusebacking_probe(-1), -EBADF);
+}
+
+static void init_says_it(void)
+{
+	CHECK_EQUAL(fusebacking_features_of_init(FUSE_HAS_BACKING_TABLE), ALL);
+	CHECK_EQUAL(fusebacking_features_of_init(~FUSE_HAS_BACKING_TABLE), 0);
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		TEST(each_kernel),
+		TEST(leaves_nothing),
+		TEST(not_permitted),
+		TEST(no_device),
+		TEST(init_says_it),
+		{}
+	};
+
+	return run_tests(tests);
+}
