@@ -10,6 +10,8 @@ checkpatch_no_kernel=ENOSYS
 # C's own integer types, ENOSYS as FUSE servers use it, and sscanf() inside an assertion
 # of the harness is checked, which needs braces where it is all of a loop
 checkpatch_no_programs=PREFER_KERNEL_TYPES,NAKED_SSCANF,ENOSYS,BRACES
+# Nor has a header that is installed the kernel's macros
+checkpatch_no_library=$checkpatch_no_programs,BIT_MACRO
 # A line that a hook changes keeps what upstream's form of it has: a printk() whose
 # caller says the level, and how its arguments are laid out
 checkpatch_no_hooks=PRINTK_WITHOUT_KERN_LEVEL,PARENTHESIS_ALIGNMENT
