@@ -57,6 +57,7 @@ static void make_repository(void)
 	run(DIRECT, "mkdir -p tools include");
 	run(DIRECT, "cp -r /repo/tools/examples tools/");
 	run(DIRECT, "cp -r /repo/include/uapi include/");
+	run(DIRECT, "cp -r /repo/lib .");
 	/* or git must read what is no older than its index */
 	sleep(2);
 	run(DIRECT, "git -c init.defaultBranch=main init -q");

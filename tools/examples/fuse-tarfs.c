@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
-#include <linux/fuse_backing.h>
 #include <locale.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -29,7 +28,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "backing.h"
+#include <fuse_backing_lowlevel.h>
+
 #include "extents.h"
 #include "index.h"
 #include "session.h"
@@ -73,56 +73,27 @@ static struct layout layout_of(const struct node *node)
 
 /* Extents */
 
-static void read_here(const char *why, const char *remedy)
+static void read_here(const char *why)
 {
-	warnx("the kernel doesn't read the archive, so this process does: %s; %s",
-	      why, remedy);
+	warnx("the kernel doesn't read the archive, so this process does: %s", why);
 }
 
-static void explain(int err)
-{
-	switch (err) {
-	case -ENOTTY:
-		read_here("it knows no extents of backing files",
-			  "they need FUSE_DEV_IOC_BACKING_EXTENTS");
-		break;
-	case -EPERM:
-		read_here("it lets root only",
-			  "set /sys/module/fuse/parameters/unprivileged_passthrough to Y");
-		break;
-	case -EOPNOTSUPP:
-		read_here("it takes no files of this filesystem",
-			  "copy the archive to a disk or a tmpfs");
-		break;
-	case -ELOOP:
-		read_here("this filesystem is stacked on too many others",
-			  "copy the archive to one below");
-		break;
-	case -EMFILE:
-		read_here("RLIMIT_NOFILE is reached", "see ulimit -Hn");
-		break;
-	case -EAGAIN:
-		read_here("RLIMIT_NPROC is reached", "see ulimit -u");
-		break;
-	default:
-		read_here(strerror(-err), "see linux/fuse_backing.h");
-	}
-}
-
-/* After the reply to INIT; libfuse has asked for passthrough if there is any */
+/* After the reply to INIT; do_init() has asked for passthrough if there is any */
 static void register_archive(void)
 {
-	int id;
+	int res;
 
 	if (server.nopassthrough)
 		return;
-	id = backing_try_extents(server.session);
-	if (!id)
-		id = backing_open(server.session, server.fd);
-	if (id > 0)
-		server.backing_id = id;
+	res = fusebacking_session_probe(server.session);
+	if (res >= 0 && !(res & FUSEBACKING_HAS_EXTENTS))
+		res = -ENOTTY;
+	if (res >= 0)
+		res = fusebacking_session_register(server.session, server.fd, 0);
+	if (res > 0)
+		server.backing_id = res;
 	else
-		explain(id);
+		read_here(fusebacking_strerror(res, 0));
 }
 
 static struct fuse_backing_extent hole(uint64_t from, uint64_t to)
@@ -163,7 +134,7 @@ static uint32_t describe(struct fuse_backing_extent *to,
 	return n;
 }
 
-static int attach(fuse_ino_t ino, bool pending)
+static int attach(fuse_ino_t ino, unsigned int flags)
 {
 	const struct layout layout = layout_of(node_of(ino));
 	struct fuse_backing_extent *list;
@@ -172,8 +143,8 @@ static int attach(fuse_ino_t ino, bool pending)
 	list = calloc(2 * (size_t)layout.count + 1, sizeof(*list));
 	if (!list)
 		return -ENOMEM;
-	err = backing_set_extents(server.session, ino, GENERATION, list,
-				  describe(list, &layout), pending);
+	err = fusebacking_session_extents(server.session, ino, GENERATION, list,
+					  describe(list, &layout), flags);
 	free(list);
 	return err;
 }
@@ -193,7 +164,8 @@ static void look_up(fuse_ino_t ino)
 
 	pthread_mutex_lock(&server.lock);
 	if (!node->lookups++ && has_extents(node))
-		node->attached = !attach(ino, true);
+		node->attached = !attach(ino, FUSE_BACKING_READ |
+					       FUSE_BACKING_ATTACH_PENDING);
 	pthread_mutex_unlock(&server.lock);
 }
 
@@ -213,7 +185,7 @@ static void forget(fuse_ino_t ino, uint64_t count)
 	pthread_mutex_lock(&server.lock);
 	node->lookups -= count;
 	if (!node->lookups && node->attached)
-		backing_detach(server.session, ino, GENERATION);
+		fusebacking_session_detach(server.session, ino, GENERATION);
 	node->attached = false;
 	pthread_mutex_unlock(&server.lock);
 }
@@ -234,7 +206,7 @@ static bool attach_opened(fuse_ino_t ino)
 	attached = node->attached;
 	node->attached = true;
 	pthread_mutex_unlock(&server.lock);
-	if (attached || !attach(ino, false))
+	if (attached || !attach(ino, FUSE_BACKING_READ))
 		return true;
 
 	pthread_mutex_lock(&server.lock);
@@ -247,16 +219,12 @@ static void do_init(void *data, struct fuse_conn_info *conn)
 {
 	(void)data;
 	fuse_set_feature_flag(conn, FUSE_CAP_CACHE_SYMLINKS);
-	if (server.nopassthrough)
-		return;
-	if (!fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH)) {
-		read_here("it has no passthrough",
-			  "that needs Linux 6.9 with CONFIG_FUSE_PASSTHROUGH");
+	/* by id is all that extents need; the archive may be on overlayfs */
+	if (!server.nopassthrough &&
+	    !fusebacking_negotiate(conn, FUSEBACKING_BY_ID)) {
+		read_here("it has no passthrough, which needs Linux 6.9");
 		server.nopassthrough = true;
-		return;
 	}
-	/* the archive may be on overlayfs */
-	conn->max_backing_stack_depth = 1;
 }
 
 /* Names */
