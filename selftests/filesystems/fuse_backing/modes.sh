@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The example server of tools/examples in each of its modes, run by root and by
-# an ordinary user.
+# an ordinary user; or another one with such modes that is built there, $NAME.
 #
 # Proves, for mode=id, open and inode: unpacking an archive, building a program
 # and reading everything back gives the same trees as without FUSE; the server's
@@ -22,7 +22,8 @@ TOP=/mnt
 OWNER=1000
 REPO=${REPO:-/repo}
 SAMPLE="include/fuse3"
-SERVER=$TOP/bin/passthrough_modes
+NAME=${NAME:-passthrough_modes}
+SERVER=$TOP/bin/$NAME
 LSFUSEBACKING=$REPO/build/tools/lsfusebacking/lsfusebacking
 
 # Tests of one user, and those of root that are beside them
@@ -59,7 +60,7 @@ settled_requests()
 no_data_requests()
 {
 	grep 'opcode: \(READ\|WRITE\) (' "$WORK/server.log" | head -3
-	! grep '^passthrough_modes: ' "$WORK/server.log" &&
+	! grep "^$NAME: " "$WORK/server.log" &&
 		[ "$(requests CREATE)" -gt 0 ] &&
 		[ "$(requests READ)" = 0 ] && [ "$(requests WRITE)" = 0 ]
 }
@@ -283,7 +284,7 @@ as_root()
 
 build_server()
 {
-	make -s -C "$REPO/tools/examples" O="$TOP/bin" passthrough_modes
+	make -s -C "$REPO/tools/examples" O="$TOP/bin" "$NAME"
 }
 
 case ${1:-} in
