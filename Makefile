@@ -7,7 +7,7 @@ override CMD := $(value CMD)
 PREFIX ?= /usr/local
 export CMD SHARE TIMEOUT VARIANT KERNEL MEM CPUS DISKS DISK APPEND ICOUNT LEAKS
 export IMAGE LOG ACCEL MIRROR CACHE TESTS DEBUG QUICK BOOTS GUESTS RESUME ROUNDS SEED REPORT DESTDIR PREFIX
-export IMPORT CHECK FROM ONLY
+export IMPORT CHECK FROM ONLY FLAVOUR CONFIG
 ifneq ($(DEBUG),)
 override VARIANT := debug
 endif
@@ -35,6 +35,8 @@ help:
 #: make image     build the guest's root image
 #: make tools     build lsfusebacking for this machine, in build/tools/lsfusebacking
 #: make install   the same, and install it: DESTDIR= PREFIX=/usr/local
+#: make deb       Debian packages in build/deb: deb-tools in minutes, deb-kernel in hours;
+#:                FLAVOUR=cloud-amd64|amd64 or CONFIG=/boot/config-... says which kernel
 #: make clean     remove build/: all that was made in this clone; the next build
 #:                takes the newest kernel source that there is
 #: make cacheclean remove what all clones share: objects, sources, images
@@ -87,6 +89,12 @@ tools:
 install:
 	@scripts/tools install
 
+deb:
+	@scripts/deb
+
+deb-tools deb-kernel:
+	@scripts/$@
+
 clean:
 	rm -rf build
 
@@ -94,5 +102,5 @@ cacheclean:
 	@scripts/cache clean
 
 .PHONY: help run test test-all powercut bench peers coverage check export vm shell kernel image \
-	tools install clean cacheclean
+	tools install deb deb-tools deb-kernel clean cacheclean
 .NOTPARALLEL:
