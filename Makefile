@@ -92,7 +92,7 @@ install:
 deb:
 	@scripts/deb
 
-deb-tools deb-kernel:
+deb-tools deb-kernel test-deb:
 	@scripts/$@
 
 clean:
@@ -102,5 +102,5 @@ cacheclean:
 	@scripts/cache clean
 
 .PHONY: help run test test-all powercut bench peers coverage check export vm shell kernel image \
-	tools install deb deb-tools deb-kernel clean cacheclean
+	tools install deb deb-tools deb-kernel test-deb clean cacheclean
 .NOTPARALLEL:
