@@ -7,7 +7,7 @@ override CMD := $(value CMD)
 PREFIX ?= /usr/local
 export CMD SHARE TIMEOUT VARIANT KERNEL MEM CPUS DISKS DISK APPEND ICOUNT LEAKS
 export IMAGE LOG ACCEL MIRROR CACHE TESTS DEBUG QUICK BOOTS GUESTS RESUME ROUNDS SEED REPORT DESTDIR PREFIX
-export IMPORT CHECK FROM ONLY FLAVOUR CONFIG
+export IMPORT CHECK FROM ONLY FLAVOUR CONFIG LINUX RESET SHELL_
 ifneq ($(DEBUG),)
 override VARIANT := debug
 endif
@@ -37,6 +37,8 @@ help:
 #: make install   the same, and install it: DESTDIR= PREFIX=/usr/local
 #: make deb       Debian packages in build/deb: deb-tools in minutes, deb-kernel in hours;
 #:                FLAVOUR=cloud-amd64|amd64 or CONFIG=/boot/config-... says which kernel
+#: make machine   an ordinary Debian 13 with these: CMD='...' runs as alice, SHELL_=1 is
+#:                a prompt, RESET=1 installs anew, LINUX=debian boots Debian's kernel
 #: make clean     remove build/: all that was made in this clone; the next build
 #:                takes the newest kernel source that there is
 #: make cacheclean remove what all clones share: objects, sources, images
@@ -92,7 +94,7 @@ install:
 deb:
 	@scripts/deb
 
-deb-tools deb-kernel test-deb:
+deb-tools deb-kernel test-deb machine test-machine:
 	@scripts/$@
 
 clean:
@@ -102,5 +104,5 @@ cacheclean:
 	@scripts/cache clean
 
 .PHONY: help run test test-all powercut bench peers coverage check export vm shell kernel image \
-	tools install deb deb-tools deb-kernel test-deb clean cacheclean
+	tools install deb deb-tools deb-kernel test-deb machine test-machine clean cacheclean
 .NOTPARALLEL:
