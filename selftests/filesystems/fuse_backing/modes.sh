@@ -27,7 +27,7 @@ SERVER=$TOP/bin/$NAME
 LSFUSEBACKING=$REPO/build/tools/lsfusebacking/lsfusebacking
 
 # Tests of one user, and those of root that are beside them
-EACH=44
+EACH=48
 OF_ROOT=2
 
 . "$(dirname "$0")/passthrough_hp.inc.sh"
