@@ -39,6 +39,8 @@ help:
 #:                FLAVOUR=cloud-amd64|amd64 or CONFIG=/boot/config-... says which kernel
 #: make machine   an ordinary Debian 13 with these: CMD='...' runs as alice, SHELL_=1 is
 #:                a prompt, RESET=1 installs anew, LINUX=debian boots Debian's kernel
+#: make test-deb test-machine   install, remove and purge the packages; a server in a
+#:                unit of alice's in the machine; both are a part of test-all
 #: make clean     remove build/: all that was made in this clone; the next build
 #:                takes the newest kernel source that there is
 #: make cacheclean remove what all clones share: objects, sources, images
