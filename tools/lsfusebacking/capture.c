@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "compiler.h"
 #include "connection.h"
 #include "control.h"
 #include "process.h"
@@ -42,7 +41,7 @@ static void remove_copy(struct copy *copy)
 	nftw(copy->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static __noreturn void give_up(struct copy *copy, const char *what)
+static _Noreturn void give_up(struct copy *copy, const char *what)
 {
 	int error = errno;
 

@@ -9,6 +9,4 @@
 	__attribute__(( \
 		__format__(printf, format_at, first)))
 
-#define __noreturn __attribute__((__noreturn__))
-
 #endif

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler.h"
 #include "connection.h"
 #include "mounts.h"
 #include "root.h"
@@ -33,7 +32,7 @@ void selection_add_mount(struct selection *selection, const char *text)
 	selection->mounts = true;
 }
 
-static __noreturn void reject_pids(const char *list)
+static _Noreturn void reject_pids(const char *list)
 {
 	errx(EXIT_TROUBLE,
 	     "cannot parse '%s' as a list of process ids; put commas or blanks between numbers",

@@ -43,6 +43,7 @@
 #define WRITERS		8	/* one that isn't done when it was submitted is enough */
 
 #define self_t FIXTURE_DATA(frozen)
+#define ends_t FIXTURE_DATA(ends)
 #define variant_t FIXTURE_VARIANT(frozen)
 
 FIXTURE(frozen) {
@@ -275,7 +276,7 @@ FIXTURE_TEARDOWN(ends)
 	env_teardown(&self->env);
 }
 
-static pid_t touch_in_child(FIXTURE_DATA(ends) *self)
+static pid_t touch_in_child(ends_t *self)
 {
 	pid_t pid;
 	char *page;
@@ -285,11 +286,11 @@ static pid_t touch_in_child(FIXTURE_DATA(ends) *self)
 	if (pid)
 		return pid;
 	page = mmap(NULL, BLOCK, PROT_READ, MAP_SHARED, self->fd, 0);
-	_exit(page == MAP_FAILED ? 1 : *(volatile char *)page & 0);
+	_exit(page == MAP_FAILED || *page);
 }
 
 /* A child that has written, and sleeps until it is killed, once that is under way */
-static pid_t write_in_child(FIXTURE_DATA(ends) *self, off_t pos)
+static pid_t write_in_child(ends_t *self, off_t pos)
 {
 	struct io_uring_sqe *sqe;
 	struct io_ring ring;
@@ -313,14 +314,14 @@ static pid_t write_in_child(FIXTURE_DATA(ends) *self, off_t pos)
 	_exit(0);
 }
 
-static bool is_server_asked(const FIXTURE_DATA(ends) *self)
+static bool is_server_asked(const ends_t *self)
 {
 	const struct held_page page = { .srv = *self->srv };
 
 	return held_page_is_wanted(&page);
 }
 
-static bool any_is_under_way(const FIXTURE_DATA(ends) *self)
+static bool any_is_under_way(const ends_t *self)
 {
 	for (int i = 0; i < WRITERS; i++)
 		if (sleeps_in(self->writer[i], SYS_pause))
@@ -339,7 +340,7 @@ static pid_t freeze_in_child(void)
 	return pid;
 }
 
-static void end_children(FIXTURE_DATA(ends) *self)
+static void end_children(ends_t *self)
 {
 	kill(self->last, SIGKILL);
 	waitpid(self->last, NULL, 0);
