@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -41,7 +42,7 @@ static void remove_copy(struct copy *copy)
 	nftw(copy->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static _Noreturn void give_up(struct copy *copy, const char *what)
+static noreturn void give_up(struct copy *copy, const char *what)
 {
 	int error = errno;
 

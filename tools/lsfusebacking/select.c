@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 
 #include "connection.h"
@@ -32,7 +33,7 @@ void selection_add_mount(struct selection *selection, const char *text)
 	selection->mounts = true;
 }
 
-static _Noreturn void reject_pids(const char *list)
+static noreturn void reject_pids(const char *list)
 {
 	errx(EXIT_TROUBLE,
 	     "cannot parse '%s' as a list of process ids; put commas or blanks between numbers",
