@@ -38,6 +38,13 @@ die()
 	exit 1
 }
 
+# matches NAME PATTERN: the shell pattern is found anywhere in the name
+matches()
+{
+	# shellcheck disable=SC2053 # a pattern is meant
+	[[ $1 == *$2* ]]
+}
+
 # files_of DIRECTORY WHERE...: no leavings of editors or of patch
 files_of()
 {

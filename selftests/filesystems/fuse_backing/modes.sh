@@ -247,17 +247,6 @@ as_user()
 	exit "$failed"
 }
 
-run_as_user()
-{
-	setpriv --reuid "$OWNER" --regid "$OWNER" --clear-groups \
-		--inh-caps=-all env HOME="$TOP" "$@"
-}
-
-no_thread()
-{
-	! grep -l '^fuse/' /proc/[0-9]*/comm 2>/dev/null
-}
-
 as_root()
 {
 	WORK=$TOP

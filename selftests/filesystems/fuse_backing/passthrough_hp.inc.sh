@@ -58,6 +58,24 @@ poll()
 	done
 }
 
+# Of mounts: the names of files with the names of their threads
+threads()
+{
+	grep -l '^fuse/' /proc/[0-9]*/comm 2>/dev/null
+}
+
+no_thread()
+{
+	! threads
+}
+
+# run_as_user COMMAND...: as OWNER, at home in TOP, without capabilities
+run_as_user()
+{
+	setpriv --reuid "$OWNER" --regid "$OWNER" --clear-groups \
+		--inh-caps=-all env HOME="$TOP" "$@"
+}
+
 pack_sample()
 {
 	dirs=

@@ -174,11 +174,6 @@ as_user()
 	exit "$failed"
 }
 
-no_thread()
-{
-	! grep -l '^fuse/' /proc/[0-9]*/comm 2>/dev/null
-}
-
 as_root()
 {
 	WORK=$TOP
@@ -194,8 +189,7 @@ as_root()
 	check "the page has a server, and how to compile it" take_from_page
 	check "it has no more than $LINES lines" is_short
 	check "it compiles as it stands" compiles_silently
-	setpriv --reuid "$OWNER" --regid "$OWNER" --clear-groups \
-		--inh-caps=-all env HOME="$TOP" "$0" user
+	run_as_user "$0" user
 	failed=$((failed + $?))
 	WORK=$TOP/root
 	as root umount $((EACH + 4))

@@ -509,12 +509,6 @@ as_user()
 	exit "$failed"
 }
 
-run_as_user()
-{
-	setpriv --reuid "$OWNER" --regid "$OWNER" --clear-groups \
-		--inh-caps=-all env HOME="$TOP" "$@"
-}
-
 # Of root's own server
 
 lsof_shows_it_once()
@@ -571,11 +565,6 @@ is_not_permitted()
 	result=$?
 	echo "$old" >"$SWITCH"
 	run_as_user fusermount3 -u "$TOP/user/fuse" && return $result
-}
-
-no_thread()
-{
-	! grep -l '^fuse/' /proc/[0-9]*/comm 2>/dev/null
 }
 
 build_server()

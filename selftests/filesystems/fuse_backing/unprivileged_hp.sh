@@ -228,13 +228,6 @@ as_namespace()
 	exit "$failed"
 }
 
-# run_as_user COMMAND...: as the user, without capabilities
-run_as_user()
-{
-	setpriv --reuid "$OWNER" --regid "$OWNER" --clear-groups \
-		--inh-caps=-all env HOME="$TOP" "$@"
-}
-
 as_root()
 {
 	WORK=$TOP
