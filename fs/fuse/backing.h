@@ -21,6 +21,8 @@ struct fuse_passthrough;
 struct iattr;
 struct inode;
 struct kiocb;
+struct kstat;
+struct mnt_idmap;
 struct iov_iter;
 struct pipe_inode_info;
 struct readahead_control;
@@ -34,6 +36,7 @@ struct vm_area_struct;
  * @files: how many files are open in passthrough mode
  * @storing: how many of them were mmapped to be written to
  * @attached: what the kernel opens files on without asking the server
+ * @ops: requests that this has the answer to
  * @was_attached: there is, or was, something attached; set once
  * @stored_to: somebody may be storing to a backing file, which nobody hears of
  * @remote_locks: the server may keep POSIX locks on it; set once
@@ -52,6 +55,7 @@ struct fuse_inode_backing {
 	unsigned int files;
 	unsigned int storing;
 	struct fuse_attachment *attached;
+	u64 ops;
 	bool was_attached;
 	bool stored_to;
 	bool remote_locks;
@@ -108,6 +112,19 @@ bool fuse_backing_setattr(struct file *file, const struct iattr *attr,
 			  int *err);
 int fuse_backing_fadvise(struct file *file, loff_t offset, loff_t len,
 			 int advice);
+
+/* backing_dir.c */
+bool fuse_backing_open_dir(struct inode *inode, struct file *file, int *err);
+
+/* backing_attr.c */
+bool fuse_backing_getattr(struct mnt_idmap *idmap, struct inode *inode,
+			  struct kstat *stat, u32 mask, unsigned int flags,
+			  int *err);
+bool fuse_backing_access(struct inode *inode, int mask, int *err);
+bool fuse_backing_getxattr(struct inode *inode, const char *name, void *value,
+			   size_t size, ssize_t *len);
+bool fuse_backing_listxattr(struct inode *inode, char *list, size_t size,
+			    ssize_t *len);
 
 /* backing_revoke.c */
 bool fuse_backing_bypasses_cache(struct file *file);
@@ -169,6 +186,36 @@ static inline int fuse_backing_enter(struct fuse_file *ff,
 
 static inline bool fuse_backing_open_attached(struct inode *inode,
 					      struct file *file, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_open_dir(struct inode *inode, struct file *file,
+					 int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_getattr(struct mnt_idmap *idmap,
+					struct inode *inode, struct kstat *stat,
+					u32 mask, unsigned int flags, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_access(struct inode *inode, int mask, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_getxattr(struct inode *inode, const char *name,
+					 void *value, size_t size, ssize_t *len)
+{
+	return false;
+}
+
+static inline bool fuse_backing_listxattr(struct inode *inode, char *list,
+					  size_t size, ssize_t *len)
 {
 	return false;
 }

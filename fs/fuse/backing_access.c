@@ -15,6 +15,7 @@
 #include "backing_access.h"
 #include "backing_reject.h"
 #include "backing_server.h"
+#include "backing_table.h"
 
 #include <linux/cred.h>
 #include <linux/dcache.h>
@@ -215,25 +216,45 @@ static bool may_register_any(struct fuse_conn *fc)
 	return capable(CAP_SYS_ADMIN) && !fuse_backing_is_brokered(fc);
 }
 
+/*
+ * Only regular files, and directories where the server says so, have the operations
+ * that are passed through.  What is in a directory nobody has opened: so a helper's
+ * power over that would be every client's.
+ */
+static int check_kind(struct fuse_conn *fc, const struct file *file, bool dir)
+{
+	const struct dentry *dentry = file->f_path.dentry;
+
+	if (d_is_dir(dentry) && !dir)
+		return fuse_backing_reject(fc, 0, -EISDIR, FUSE_BACKING_FILE_TYPE);
+	if (!d_is_dir(dentry) && !d_is_reg(dentry))
+		return fuse_backing_reject(fc, 0, -EINVAL, FUSE_BACKING_FILE_TYPE);
+	if (!d_is_dir(dentry) && dir)
+		return fuse_backing_reject(fc, 0, -ENOTDIR, FUSE_BACKING_FILE_TYPE);
+	if (dir && fuse_backing_is_brokered(fc))
+		return fuse_backing_reject(fc, 0, -EPERM, FUSE_BACKING_BROKERED);
+	return 0;
+}
+
 /**
  * fuse_backing_may_register - is a file fit to be a backing file
  * @fc: the connection
  * @file: what the server wants to register
+ * @dir: it is to be a directory
  *
  * Context: process context; no I/O.
  * Return: 0, or an error as fuse_backing_open() describes it.
  */
-int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file)
+int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file,
+			      bool dir)
 {
 	struct super_block *sb = file_inode(file)->i_sb;
 	enum fuse_backing_reason reason;
 	int err;
 
-	/* Only regular files have the operations that are passed through */
-	if (d_is_dir(file->f_path.dentry))
-		return fuse_backing_reject(fc, 0, -EISDIR, FUSE_BACKING_FILE_TYPE);
-	if (!d_is_reg(file->f_path.dentry))
-		return fuse_backing_reject(fc, 0, -EINVAL, FUSE_BACKING_FILE_TYPE);
+	err = check_kind(fc, file, dir);
+	if (err)
+		return err;
 	/* mmap(2) tests the seals of a memfd on the FUSE file, which has none */
 	if (file->f_path.mnt->mnt_flags & MNT_INTERNAL)
 		return fuse_backing_reject(fc, 0, -EOPNOTSUPP, FUSE_BACKING_INTERNAL_MOUNT);
@@ -244,6 +265,25 @@ int fuse_backing_may_register(struct fuse_conn *fc, const struct file *file)
 	if (!is_depth_known(sb) || sb->s_stack_depth >= fc->max_stack_depth)
 		return fuse_backing_reject(fc, 0, -ELOOP, FUSE_BACKING_STACK_DEPTH);
 	return 0;
+}
+
+/**
+ * fuse_backing_is_of_kind - is a mapping what it is to be used as
+ * @fb: the mapping
+ * @dir: it is to be a directory
+ *
+ * Context: any.
+ * Return: 0, -EISDIR or -ENOTDIR.
+ */
+int fuse_backing_is_of_kind(const struct fuse_backing *fb, bool dir)
+{
+	bool is_dir = d_is_dir(fb->file->f_path.dentry);
+
+	if (likely(is_dir == dir))
+		return 0;
+	return fuse_backing_reject(fb->table->fc, fb->id,
+				   is_dir ? -EISDIR : -ENOTDIR,
+				   FUSE_BACKING_FILE_TYPE);
 }
 
 static int may_access(struct fuse_backing *fb, int mask)
@@ -389,6 +429,27 @@ int fuse_backing_may_open(struct fuse_backing *fb, struct file *file)
 }
 
 /**
+ * fuse_backing_may_list - may a directory be listed
+ * @fb: the mapping
+ *
+ * Its descriptor may have been opened for nothing, and whoever opens it anew by that
+ * isn't asked for permission.
+ *
+ * Context: process context with the registration's credentials; may sleep.
+ * Return: 0 or a negative errno.
+ */
+int fuse_backing_may_list(struct fuse_backing *fb)
+{
+	int err;
+
+	if (fb->file->f_mode & FMODE_READ)
+		return 0;
+	err = may_access(fb, MAY_READ);
+	return err ? fuse_backing_reject(fb->table->fc, fb->id, err,
+					 FUSE_BACKING_PERMISSION) : 0;
+}
+
+/**
  * fuse_backing_may_use - may a backing file that was opened be used
  * @fc: the connection
  * @fb: the mapping
@@ -510,18 +571,23 @@ int fuse_backing_may_attach(struct fuse_conn *fc, int id, u32 flags)
  * @fc: the connection
  * @inode: the FUSE inode
  * @id: for the tracepoint, 0 for extents
+ * @dir: what is to be attached is a directory
  *
  * Context: any.
- * Return: 0, -EISDIR or -EINVAL.
+ * Return: 0, -EISDIR, -ENOTDIR or -EINVAL.
  */
 int fuse_backing_may_attach_to(struct fuse_conn *fc, const struct inode *inode,
-			       int id)
+			       int id, bool dir)
 {
-	if (S_ISREG(inode->i_mode))
+	int err = -EINVAL;
+
+	if (dir ? S_ISDIR(inode->i_mode) : S_ISREG(inode->i_mode))
 		return 0;
-	return fuse_backing_reject(fc, id,
-				   S_ISDIR(inode->i_mode) ? -EISDIR : -EINVAL,
-				   FUSE_BACKING_FILE_TYPE);
+	if (dir)
+		err = -ENOTDIR;
+	else if (S_ISDIR(inode->i_mode))
+		err = -EISDIR;
+	return fuse_backing_reject(fc, id, err, FUSE_BACKING_FILE_TYPE);
 }
 
 /**
@@ -531,14 +597,17 @@ int fuse_backing_may_attach_to(struct fuse_conn *fc, const struct inode *inode,
  * @reason: why not
  *
  * Context: any.
- * Return: 0; -EBADF if its descriptor isn't open for that, -EPERM if the file must not
- *	be written to, or only at its end.
+ * Return: 0; -EISDIR if it is a directory, -EBADF if its descriptor isn't open for that,
+ *	-EPERM if the file must not be written to, or only at its end.
  */
 int fuse_backing_check_extent(const struct file *file, bool write,
 			      enum fuse_backing_reason *reason)
 {
 	const struct inode *inode = file_inode(file);
 
+	*reason = FUSE_BACKING_FILE_TYPE;
+	if (d_is_dir(file->f_path.dentry))
+		return -EISDIR;
 	*reason = FUSE_BACKING_PERMISSION;
 	if (!(file->f_mode & FMODE_READ) ||
 	    (write && !(file->f_mode & FMODE_WRITE)))

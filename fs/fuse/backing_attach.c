@@ -38,12 +38,14 @@
 #include <linux/pagemap.h>
 #include <linux/rbtree.h>
 #include <linux/sched/signal.h>
+#include <linux/string.h>
 
 /* Who drops attachments that wait doesn't hold the lock for more than that many */
 #define TAKEN_AT_ONCE	32
 
-#define ATTACH_FLAGS	(ATTACH_MODES | FUSE_BACKING_ATTACH_PENDING | \
+#define TREE_FLAGS	(FUSE_BACKING_ATTACH_PENDING | \
 			 FUSE_BACKING_ATTACH_UNCHECKED)
+#define ATTACH_FLAGS	(ATTACH_MODES | TREE_FLAGS)
 
 struct node_key {
 	u64 nodeid;
@@ -158,6 +160,9 @@ static int check_inode(const struct fuse_inode *fi,
 	*reason = FUSE_BACKING_ATTACHED;
 	if (fi->backing.attached)
 		return -EEXIST;
+	/* directories have no I/O modes */
+	if (fuse_attachment_is_dir(att))
+		return 0;
 	*reason = FUSE_BACKING_CACHED_OPEN;
 	if (fi->iocachectr > 0)
 		return -ETXTBSY;
@@ -189,6 +194,18 @@ static void stack_pages(struct inode *inode)
 			     inode->i_sb->s_stack_depth);
 }
 
+/*
+ * A directory is listed with its inode's lock held, and the backing one may be on another
+ * FUSE filesystem.
+ */
+static void stack_dir(struct inode *inode)
+{
+	int depth = inode->i_sb->s_stack_depth;
+
+	if (depth)
+		lockdep_set_subclass(&inode->i_rwsem, depth);
+}
+
 /* Takes over @att if it succeeds */
 static int attach_locked(struct fuse_conn *fc, struct fuse_attachments *all,
 			 struct fuse_inode *fi,
@@ -202,7 +219,7 @@ static int attach_locked(struct fuse_conn *fc, struct fuse_attachments *all,
 		spin_lock(&fi->lock);
 		err = check_inode(fi, att, &reason);
 		if (!err) {
-			WRITE_ONCE(fi->backing.attached, att);
+			fuse_inode_set_attached(fi, att);
 			fi->backing.was_attached = true;
 		}
 		spin_unlock(&fi->lock);
@@ -213,6 +230,8 @@ static int attach_locked(struct fuse_conn *fc, struct fuse_attachments *all,
 
 	if (att->extents)
 		stack_pages(&fi->inode);
+	else if (fuse_attachment_is_dir(att))
+		stack_dir(&fi->inode);
 	att->fi = fi;
 	att->serial = ++all->serial;
 	list_add_tail(&att->link, &all->attached);
@@ -293,15 +312,15 @@ static int attach_inode(struct fuse_conn *fc, struct fuse_attachments *all,
 			struct fuse_attachment **att)
 {
 	int err, id = fuse_attachment_id(*att);
-	bool replaced;
+	bool replaced, is_dir = fuse_attachment_is_dir(*att);
 
 	err = replace_extents(all, inode, *att, &replaced);
 	if (err || replaced)
 		return err;
-	err = fuse_backing_may_attach_to(fc, inode, id);
+	err = fuse_backing_may_attach_to(fc, inode, id, is_dir);
 	if (err)
 		return err;
-	err = forget_cache(fc, inode, id);
+	err = is_dir ? 0 : forget_cache(fc, inode, id);
 	if (err)
 		return err;
 
@@ -337,7 +356,8 @@ static void take_pending(struct fuse_conn *fc, struct fuse_attachments *all,
 	if (att && is_to_be_taken(get_fuse_inode(inode), att)) {
 		remove_pending_locked(all, att);
 		err = fuse_backing_may_attach_to(fc, inode,
-						 fuse_attachment_id(att));
+						 fuse_attachment_id(att),
+						 fuse_attachment_is_dir(att));
 		if (!err)
 			err = attach_locked(fc, all, get_fuse_inode(inode),
 					    att);
@@ -525,17 +545,33 @@ static int attach(struct fuse_conn *fc, struct fuse_attachments *all,
 	return err;
 }
 
+/* Get the mapping, of a directory or not, to attach */
+static struct fuse_backing *get_mapping(struct fuse_conn *fc, int id, bool dir)
+{
+	struct fuse_backing *fb;
+	int err;
+
+	fb = fuse_backing_claim(fc, id) ?: fuse_backing_lookup(fc, id);
+	if (!fb) {
+		fuse_backing_reject(fc, id, -ENOENT, FUSE_BACKING_UNKNOWN_ID);
+		return ERR_PTR(-ENOENT);
+	}
+	err = fuse_backing_is_of_kind(fb, dir);
+	if (!err)
+		return fb;
+	fuse_backing_put(fb);
+	return ERR_PTR(err);
+}
+
 static int attach_id(struct fuse_conn *fc, struct fuse_attachments *all,
-		     const struct fuse_backing_attach *args)
+		     const struct fuse_backing_attach *args, bool dir)
 {
 	struct fuse_attachment *att;
 	struct fuse_backing *fb;
 
-	fb = fuse_backing_claim(fc, args->backing_id) ?:
-	     fuse_backing_lookup(fc, args->backing_id);
-	if (!fb)
-		return fuse_backing_reject(fc, args->backing_id, -ENOENT,
-					   FUSE_BACKING_UNKNOWN_ID);
+	fb = get_mapping(fc, args->backing_id, dir);
+	if (IS_ERR(fb))
+		return PTR_ERR(fb);
 	att = fuse_attachment_of_file(fb, args);
 	if (!att) {
 		fuse_backing_put(fb);
@@ -562,11 +598,47 @@ static struct fuse_backing_table *get_table(struct fuse_conn *fc, int id)
 	return ERR_PTR(-ENOENT);
 }
 
-static bool is_attach_valid(const struct fuse_backing_attach *args)
+/* Are what belongs together in @ops all there, or none? */
+static bool are_ops_whole(u64 ops)
 {
-	return args->nodeid && args->backing_id > 0 &&
-	       (args->flags & ATTACH_MODES) && !(args->flags & ~ATTACH_FLAGS) &&
-	       !args->reserved[0] && !args->reserved[1];
+	static const u64 wholes[] = {
+		FUSE_BACKING_OPS_ATTR, FUSE_BACKING_OPS_XATTR, FUSE_BACKING_OPS_LIST,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(wholes); i++)
+		if ((ops & wholes[i]) && (ops & wholes[i]) != wholes[i])
+			return false;
+	return true;
+}
+
+/* Attach a file, or a directory; @valid says whether its arguments are */
+static int attach_file(struct fuse_conn *fc,
+		       const struct fuse_backing_attach *args, bool valid,
+		       bool dir)
+{
+	struct fuse_backing_table *table;
+	int err, id = args->backing_id;
+
+	err = fuse_backing_may_call(fc, id);
+	if (err)
+		return err;
+	if (!valid || !args->nodeid || id <= 0 || !are_ops_whole(args->ops))
+		return fuse_backing_reject(fc, id, -EINVAL,
+					   FUSE_BACKING_BAD_ARGUMENT);
+	if (args->ops & ~(dir ? FUSE_BACKING_OPS_DIR : FUSE_BACKING_OPS_FILE))
+		return fuse_backing_reject(fc, id, -EOPNOTSUPP,
+					   FUSE_BACKING_OPERATIONS);
+	err = fuse_backing_may_attach(fc, id, args->flags);
+	if (err)
+		return err;
+
+	table = get_table(fc, id);
+	if (IS_ERR(table))
+		return PTR_ERR(table);
+	err = attach_id(fc, &table->attachments, args, dir);
+	fuse_backing_table_put(table);
+	return err;
 }
 
 /**
@@ -578,33 +650,42 @@ static bool is_attach_valid(const struct fuse_backing_attach *args)
  *
  * Context: process context without locks; may sleep, killable.  If pages of the
  *	inode are dirty, waits for the server to write them.
- * Return: 0; -EPERM as for fuse_backing_open(); -EINVAL, -EISDIR; -EACCES if nobody
- *	would check who may open the file; -ENOENT if the id is closed or unknown, or
- *	there is no such inode; -EEXIST, -ETXTBSY, -EBUSY, -EMFILE, -ENOTCONN, -EINTR,
- *	-ENOMEM.
+ * Return: 0; -EPERM as for fuse_backing_open(); -EINVAL, -EISDIR; -EOPNOTSUPP for what
+ *	a file can't answer; -EACCES if nobody would check who may open the file; -ENOENT
+ *	if the id is closed or unknown, or there is no such inode; -EEXIST, -ETXTBSY,
+ *	-EBUSY, -EMFILE, -ENOTCONN, -EINTR, -ENOMEM.
  */
 int fuse_backing_ioctl_attach(struct fuse_conn *fc,
 			      const struct fuse_backing_attach *args)
 {
-	struct fuse_backing_table *table;
-	int err;
+	bool valid = (args->flags & ATTACH_MODES) &&
+		     !(args->flags & ~ATTACH_FLAGS) && !args->reserved;
 
-	err = fuse_backing_may_call(fc, args->backing_id);
-	if (err)
-		return err;
-	if (!is_attach_valid(args))
-		return fuse_backing_reject(fc, args->backing_id, -EINVAL,
-					   FUSE_BACKING_BAD_ARGUMENT);
-	err = fuse_backing_may_attach(fc, args->backing_id, args->flags);
-	if (err)
-		return err;
+	return attach_file(fc, args, valid, false);
+}
 
-	table = get_table(fc, args->backing_id);
-	if (IS_ERR(table))
-		return PTR_ERR(table);
-	err = attach_id(fc, &table->attachments, args);
-	fuse_backing_table_put(table);
-	return err;
+/**
+ * fuse_backing_ioctl_tree - FUSE_DEV_IOC_BACKING_TREE: attach to a directory
+ * @fc: the connection
+ * @tree: node, backing id, flags and what is to be answered
+ *
+ * Context: process context without locks; may sleep, killable.
+ * Return: 0, or an error as fuse_backing_ioctl_attach(); -ENOTDIR instead of -EISDIR.
+ */
+int fuse_backing_ioctl_tree(struct fuse_conn *fc,
+			    const struct fuse_backing_tree *tree)
+{
+	const struct fuse_backing_attach args = {
+		.nodeid = tree->nodeid,
+		.generation = tree->generation,
+		.backing_id = tree->backing_id,
+		.flags = tree->flags,
+		.ops = tree->ops,
+	};
+	bool valid = tree->ops && !(tree->flags & ~TREE_FLAGS) &&
+		     !memchr_inv(tree->reserved, 0, sizeof(tree->reserved));
+
+	return attach_file(fc, &args, valid, true);
 }
 
 static int set_extents(struct fuse_conn *fc, struct fuse_attachments *all,
@@ -679,7 +760,7 @@ take_attached_locked(struct fuse_inode *fi)
 
 	spin_lock(&fi->lock);
 	att = fi->backing.attached;
-	WRITE_ONCE(fi->backing.attached, NULL);
+	fuse_inode_set_attached(fi, NULL);
 	spin_unlock(&fi->lock);
 	if (att) {
 		list_del(&att->link);
@@ -731,7 +812,7 @@ static int revoke_attached(struct fuse_attachments *all,
 	/* at once: who still gets the attachment is old enough to lose it */
 	if (files >= 0) {
 		*att = fi->backing.attached;
-		WRITE_ONCE(fi->backing.attached, NULL);
+		fuse_inode_set_attached(fi, NULL);
 	}
 	spin_unlock(&fi->lock);
 	if (*att) {

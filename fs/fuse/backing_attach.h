@@ -11,12 +11,15 @@
 struct fuse_backing_attach;
 struct fuse_backing_detach;
 struct fuse_backing_extents;
+struct fuse_backing_tree;
 struct fuse_conn;
 
 void fuse_attachments_init(struct fuse_attachments *all,
 			   const struct fuse_conn *fc);
 int fuse_backing_ioctl_attach(struct fuse_conn *fc,
 			      const struct fuse_backing_attach *args);
+int fuse_backing_ioctl_tree(struct fuse_conn *fc,
+			    const struct fuse_backing_tree *tree);
 int fuse_backing_ioctl_detach(struct fuse_conn *fc,
 			      const struct fuse_backing_detach *args);
 int fuse_backing_ioctl_extents(struct fuse_conn *fc,

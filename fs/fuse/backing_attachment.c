@@ -42,6 +42,7 @@ fuse_attachment_of_file(struct fuse_backing *fb,
 	att->generation = args->generation;
 	att->use.generation = args->generation;
 	att->modes = args->flags & ATTACH_MODES;
+	att->ops = args->ops;
 	return att;
 }
 
@@ -266,4 +267,25 @@ bool fuse_inode_use_attached(struct fuse_inode *fi, u32 modes,
 	spin_unlock(&fi->lock);
 
 	return found;
+}
+
+/**
+ * fuse_inode_find_attached - fuse_inode_get_attached(), where it may be
+ * @fi: the FUSE inode
+ * @ops: of FUSE_BACKING_OPS_*
+ *
+ * Context: any but interrupts.
+ * Return: as fuse_inode_get_attached().
+ */
+struct fuse_backing *fuse_inode_find_attached(struct fuse_inode *fi, u64 ops)
+{
+	struct fuse_backing *fb = NULL;
+
+	spin_lock(&fi->lock);
+	if (fi->backing.ops & ops) {
+		fb = fi->backing.attached->fb;
+		refcount_inc(&fb->count);
+	}
+	spin_unlock(&fi->lock);
+	return fb;
 }

@@ -6,6 +6,8 @@
 #ifndef _FS_FUSE_BACKING_ATTACHMENT_H
 #define _FS_FUSE_BACKING_ATTACHMENT_H
 
+#include <linux/dcache.h>
+#include <linux/fs.h>
 #include <linux/fuse_backing.h>
 
 #include "backing_types.h"
@@ -28,6 +30,7 @@ struct fuse_extents_map;
  * @nodeid: of the FUSE inode
  * @generation: of the FUSE inode
  * @modes: FUSE_BACKING_READ and _WRITE, what it is good for
+ * @ops: FUSE_BACKING_OPS_*, what else the file has the answer to
  */
 struct fuse_attachment {
 	struct fuse_extents *extents;
@@ -42,6 +45,7 @@ struct fuse_attachment {
 	u64 nodeid;
 	u32 generation;
 	u32 modes;
+	u64 ops;
 };
 
 struct fuse_attachment *
@@ -72,5 +76,48 @@ struct fuse_extents *
 fuse_inode_attached_extents(const struct fuse_inode *fi);
 bool fuse_inode_use_attached(struct fuse_inode *fi, u32 modes,
 			     struct fuse_passthrough *pt);
+struct fuse_backing *fuse_inode_find_attached(struct fuse_inode *fi, u64 ops);
+
+/**
+ * fuse_inode_get_attached - what has the answer to a request
+ * @fi: the FUSE inode
+ * @ops: of FUSE_BACKING_OPS_*
+ *
+ * Context: any but interrupts.
+ * Return: the mapping with a reference; %NULL if the server is to be asked, as for
+ *	almost all inodes.
+ */
+static inline struct fuse_backing *
+fuse_inode_get_attached(struct fuse_inode *fi, u64 ops)
+{
+	return unlikely(READ_ONCE(fi->backing.ops) & ops) ?
+	       fuse_inode_find_attached(fi, ops) : NULL;
+}
+
+/**
+ * fuse_inode_set_attached - an inode gets something attached, or loses it
+ * @fi: the FUSE inode
+ * @att: what is attached from now on, or %NULL
+ *
+ * Context: fi->lock is held.
+ */
+static inline void fuse_inode_set_attached(struct fuse_inode *fi,
+					   struct fuse_attachment *att)
+{
+	WRITE_ONCE(fi->backing.attached, att);
+	WRITE_ONCE(fi->backing.ops, att ? att->ops : 0);
+}
+
+/**
+ * fuse_attachment_is_dir - is a directory attached
+ * @att: the attachment
+ *
+ * Context: any.
+ * Return: whether it is.
+ */
+static inline bool fuse_attachment_is_dir(const struct fuse_attachment *att)
+{
+	return !att->extents && d_is_dir(att->fb->file->f_path.dentry);
+}
 
 #endif /* _FS_FUSE_BACKING_ATTACHMENT_H */

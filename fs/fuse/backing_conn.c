@@ -28,7 +28,8 @@
 
 #define FUSE_BACKING_MAP_FLAGS	(FUSE_BACKING_MAP_AUTO_CLOSE | \
 				 FUSE_BACKING_MAP_COPY_SPLICE | \
-				 FUSE_BACKING_MAP_AS_OPENED)
+				 FUSE_BACKING_MAP_AS_OPENED | \
+				 FUSE_BACKING_MAP_DIR)
 
 static struct fuse_backing_table *table_create(struct fuse_conn *fc)
 {
@@ -125,6 +126,16 @@ static struct fuse_backing_table *table_get_or_start(struct fuse_conn *fc)
 	return fuse_backing_table_get(fc) ?: ERR_PTR(-ENOTCONN);
 }
 
+static bool is_map_valid(const struct fuse_backing_map *map)
+{
+	if ((map->flags & ~FUSE_BACKING_MAP_FLAGS) || map->padding)
+		return false;
+	/* the others are about how a file is opened, and read */
+	return !(map->flags & FUSE_BACKING_MAP_DIR) ||
+	       !(map->flags & (FUSE_BACKING_MAP_AUTO_CLOSE |
+			       FUSE_BACKING_MAP_COPY_SPLICE));
+}
+
 /**
  * fuse_backing_open - FUSE_DEV_IOC_BACKING_OPEN: register a backing file
  * @fc: the connection
@@ -138,8 +149,10 @@ static struct fuse_backing_table *table_get_or_start(struct fuse_conn *fc)
  *	-EPERM if passthrough was not negotiated, if the caller's user namespace
  *	is not within the connection's, or without CAP_SYS_ADMIN where
  *	fuse.unprivileged_passthrough is off;
- *	-EINVAL for flags or padding, or if it is no regular file;
- *	-EBADF if the descriptor is not open, -EISDIR for a directory;
+ *	-EINVAL for flags or padding, or if it is neither a regular file nor a
+ *	directory; -EBADF if the descriptor is not open;
+ *	-EISDIR for a directory without FUSE_BACKING_MAP_DIR, -ENOTDIR for a file with
+ *	it, -EPERM for a directory of somebody with more power than the owner;
  *	-EOPNOTSUPP for a file on an internal mount (memfd), and without
  *	CAP_SYS_ADMIN on a filesystem that is not fit, or has such a one below;
  *	-ELOOP if the backing filesystem is stacked too deeply;
@@ -158,7 +171,7 @@ int fuse_backing_open(struct fuse_conn *fc, struct fuse_backing_map *map)
 	res = fuse_backing_may_call(fc, 0);
 	if (res)
 		return res;
-	if ((map->flags & ~FUSE_BACKING_MAP_FLAGS) || map->padding)
+	if (!is_map_valid(map))
 		return fuse_backing_reject(fc, 0, -EINVAL,
 					   FUSE_BACKING_BAD_ARGUMENT);
 
@@ -166,7 +179,8 @@ int fuse_backing_open(struct fuse_conn *fc, struct fuse_backing_map *map)
 	if (!file)
 		return fuse_backing_reject(fc, 0, -EBADF, FUSE_BACKING_BAD_FD);
 
-	res = fuse_backing_may_register(fc, file);
+	res = fuse_backing_may_register(fc, file,
+					map->flags & FUSE_BACKING_MAP_DIR);
 	if (res)
 		goto out_fput;
 

@@ -171,6 +171,8 @@ static const char *mode_of(const struct fuse_backing *fb)
 		return "inode";
 	case FUSE_BACKING_MODE_BLOCK:
 		return "block";
+	case FUSE_BACKING_MODE_TREE:
+		return "tree";
 	}
 	return "-";
 }

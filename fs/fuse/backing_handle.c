@@ -28,6 +28,21 @@ enum {
 	LOCAL_HAS_HANDLE,
 };
 
+static void init_passthrough(struct fuse_passthrough *pt, struct fuse_file *ff)
+{
+	/* nothing is as cheap as to say which: each open gets here */
+	pt->ff = ff;
+	pt->fb = NULL;
+	pt->file = NULL;
+	pt->extents = NULL;
+	INIT_LIST_HEAD(&pt->link);
+	pt->mapped = NULL;
+	pt->local = 0;
+	atomic_set(&pt->io, 0);
+	pt->append_only = false;
+	pt->stored_to = false;
+}
+
 /**
  * fuse_passthrough_alloc - make what a FUSE file in passthrough mode has
  * @ff: the file's data
@@ -41,43 +56,33 @@ struct fuse_passthrough *fuse_passthrough_alloc(struct fuse_file *ff, gfp_t gfp)
 {
 	struct fuse_passthrough *pt = kmalloc_obj(*pt, gfp);
 
-	if (!pt)
-		return NULL;
-	/* nothing is as cheap as to say which: each open gets here */
-	pt->ff = ff;
-	pt->fb = NULL;
-	pt->file = NULL;
-	pt->extents = NULL;
-	INIT_LIST_HEAD(&pt->link);
-	pt->mapped = NULL;
-	pt->local = 0;
-	atomic_set(&pt->io, 0);
-	pt->append_only = false;
-	pt->stored_to = false;
+	if (pt)
+		init_passthrough(pt, ff);
 	return pt;
 }
 
 /**
  * fuse_backing_alloc_local - make a FUSE file that the server doesn't know of
- * @fm: the mount
- * @nodeid: of the FUSE inode
+ * @inode: the FUSE inode
+ * @size: of what begins with its struct fuse_passthrough, in bytes
  *
  * Context: process context; may sleep.
  * Return: the file data, to be freed with fuse_file_free(); %NULL without memory.
  */
-struct fuse_file *fuse_backing_alloc_local(struct fuse_mount *fm, u64 nodeid)
+struct fuse_file *fuse_backing_alloc_local(struct inode *inode, size_t size)
 {
-	struct fuse_file *ff = fuse_file_alloc(fm, false);
+	struct fuse_file *ff = fuse_file_alloc(get_fuse_mount(inode), false);
 
 	if (!ff)
 		return NULL;
-	ff->passthrough = fuse_passthrough_alloc(ff, GFP_KERNEL_ACCOUNT);
+	ff->passthrough = kmalloc(size, GFP_KERNEL_ACCOUNT);
 	if (!ff->passthrough) {
 		fuse_file_free(ff);
 		return NULL;
 	}
+	init_passthrough(ff->passthrough, ff);
 	ff->passthrough->local = BIT(LOCAL_OPENED);
-	ff->nodeid = nodeid;
+	ff->nodeid = get_node_id(inode);
 	ff->open_flags = FOPEN_PASSTHROUGH | FOPEN_NOFLUSH;
 	return ff;
 }
@@ -134,11 +139,12 @@ static int get_handle_locked(struct file *file)
 	/* what created or emptied the file is done */
 	unsigned int flags = file->f_flags & ~(O_CREAT | O_EXCL | O_NOCTTY |
 					       O_TRUNC);
+	bool isdir = S_ISDIR(file_inode(file)->i_mode);
 	struct fuse_file *opened;
 
 	/* whoever needs the handle now, the file is whose it was */
 	scoped_with_creds(file->f_cred)
-		opened = fuse_file_open(ff->fm, ff->nodeid, flags, false);
+		opened = fuse_file_open(ff->fm, ff->nodeid, flags, isdir);
 	if (IS_ERR(opened))
 		return PTR_ERR(opened);
 
@@ -159,7 +165,8 @@ static int get_handle_locked(struct file *file)
  * fuse_backing_need_handle - a request needs the server's handle
  * @file: an open FUSE file or directory
  *
- * The server sees an OPEN, and in the end FLUSH and RELEASE.
+ * The server sees an OPEN, and in the end FLUSH and RELEASE; or an OPENDIR, and in the
+ * end RELEASEDIR.
  *
  * Context: process context without locks; may sleep, killable.
  * Return: 0, -EINTR, or what the server answers to OPEN.

@@ -12,10 +12,10 @@
 
 struct file;
 struct fuse_file;
-struct fuse_mount;
+struct inode;
 
 struct fuse_passthrough *fuse_passthrough_alloc(struct fuse_file *ff, gfp_t gfp);
-struct fuse_file *fuse_backing_alloc_local(struct fuse_mount *fm, u64 nodeid);
+struct fuse_file *fuse_backing_alloc_local(struct inode *inode, size_t size);
 bool fuse_backing_is_local(const struct file *file);
 bool fuse_backing_has_no_handle(const struct fuse_file *ff);
 

@@ -279,12 +279,26 @@ static void enter_locked(struct fuse_file *ff, struct fuse_inode *fi)
 {
 	struct fuse_passthrough *pt = ff->passthrough;
 
-	WARN_ON(ff->iomode != IOM_NONE);
-	ff->iomode = IOM_UNCACHED;
-	fi->iocachectr--;
 	list_add(&pt->link, &fi->backing.open);
 	if (ff->kh < fi->backing.revoked_at)
 		atomic_add(FUSE_BACKING_REVOKED, &pt->io);
+}
+
+static void enter_uncached_locked(struct fuse_file *ff, struct fuse_inode *fi)
+{
+	WARN_ON(ff->iomode != IOM_NONE);
+	ff->iomode = IOM_UNCACHED;
+	fi->iocachectr--;
+	enter_locked(ff, fi);
+}
+
+/* If the backing file was taken away while it was opened */
+static void retire_late(struct fuse_inode *fi, const struct fuse_passthrough *pt)
+{
+	if (likely(!fuse_backing_is_revoked(pt)))
+		return;
+	while (fuse_inode_backing_retire(fi))
+		;
 }
 
 /**
@@ -310,14 +324,31 @@ int fuse_backing_enter(struct fuse_file *ff, struct fuse_inode *fi)
 	if (fi->iocachectr <= 0)
 		err = start_locked(fi, backing, pt->extents);
 	if (!err)
-		enter_locked(ff, fi);
+		enter_uncached_locked(ff, fi);
 	spin_unlock(&fi->lock);
 
-	/* the backing file was taken away while it was opened */
-	if (!err && unlikely(fuse_backing_is_revoked(pt)))
-		while (fuse_inode_backing_retire(fi))
-			;
+	if (!err)
+		retire_late(fi, pt);
 	return err;
+}
+
+/**
+ * fuse_backing_enter_dir - a directory is listed by its backing directory
+ * @ff: file data of the open FUSE directory
+ * @fi: its inode
+ *
+ * Directories have no I/O modes, and may be open on several.  The counterpart is
+ * fuse_backing_leave().
+ *
+ * Context: process context; may sleep.
+ */
+void fuse_backing_enter_dir(struct fuse_file *ff, struct fuse_inode *fi)
+{
+	spin_lock(&fi->lock);
+	enter_locked(ff, fi);
+	spin_unlock(&fi->lock);
+
+	retire_late(fi, ff->passthrough);
 }
 
 /**

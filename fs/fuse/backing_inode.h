@@ -12,6 +12,7 @@ struct fuse_file;
 struct fuse_inode;
 struct inode;
 
+void fuse_backing_enter_dir(struct fuse_file *ff, struct fuse_inode *fi);
 void fuse_backing_leave(struct fuse_file *ff, struct fuse_inode *fi);
 bool fuse_inode_backing_retire(struct fuse_inode *fi);
 void fuse_inode_backing_resized(struct inode *inode, struct inode *backing);

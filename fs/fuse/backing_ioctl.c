@@ -22,6 +22,15 @@ static int ioctl_attach(struct fuse_conn *fc,
 	return fuse_backing_ioctl_attach(fc, &args);
 }
 
+static int ioctl_tree(struct fuse_conn *fc, struct fuse_backing_tree __user *argp)
+{
+	struct fuse_backing_tree args;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	return fuse_backing_ioctl_tree(fc, &args);
+}
+
 static int ioctl_detach(struct fuse_conn *fc,
 			struct fuse_backing_detach __user *argp)
 {
@@ -90,6 +99,8 @@ long fuse_backing_ioctl(struct fuse_conn *fc, unsigned int cmd,
 		return fc ? ioctl_close_all(fc, argp) : -EPERM;
 	case FUSE_DEV_IOC_BACKING_EXTENTS:
 		return fc ? ioctl_extents(fc, argp) : -EPERM;
+	case FUSE_DEV_IOC_BACKING_TREE:
+		return fc ? ioctl_tree(fc, argp) : -EPERM;
 	default:
 		return -ENOTTY;
 	}

@@ -28,6 +28,8 @@
  */
 enum fuse_backing_mode fuse_backing_mode(const struct fuse_backing *fb)
 {
+	if (d_is_dir(fb->file->f_path.dentry))
+		return FUSE_BACKING_MODE_TREE;
 	if (READ_ONCE(fb->block))
 		return FUSE_BACKING_MODE_BLOCK;
 	if (READ_ONCE(fb->per_inode))

@@ -94,8 +94,7 @@ bool fuse_backing_open_attached(struct inode *inode, struct file *file,
 		return false;
 
 	*err = -ENOMEM;
-	ff = fuse_backing_alloc_local(get_fuse_mount(inode),
-				      get_node_id(inode));
+	ff = fuse_backing_alloc_local(inode, sizeof(*pt));
 	if (!ff)
 		return true;
 	pt = ff->passthrough;
@@ -227,10 +226,22 @@ enum doer {
 	NOBODY,
 };
 
-/* @err is set if nobody can */
-static enum doer find_doer(struct file *file, int *err)
+/* Is the backing file to be asked?  @ops: what it may have said of others' files */
+static bool is_answered(const struct file *file, u64 ops)
 {
-	if (!fuse_backing_is_local(file))
+	const struct fuse_file *ff = file->private_data;
+
+	if (fuse_backing_is_local(file))
+		return true;
+	/* beside a backing file that is only mapped, the server has the data */
+	return (READ_ONCE(get_fuse_inode(file_inode(file))->backing.ops) & ops) &&
+	       ff->passthrough && !(READ_ONCE(ff->open_flags) & FOPEN_DIRECT_IO);
+}
+
+/* @err is set if nobody can */
+static enum doer find_doer(struct file *file, u64 ops, int *err)
+{
+	if (!is_answered(file, ops))
 		return SERVER;
 	*err = -EIO;
 	if (fuse_is_bad(file_inode(file)))
@@ -272,7 +283,7 @@ bool fuse_backing_fsync(struct file *file, loff_t start, loff_t end,
 {
 	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 
-	switch (find_doer(file, err)) {
+	switch (find_doer(file, FUSE_BACKING_OPS_FSYNC, err)) {
 	case SERVER:
 		return false;
 	case NOBODY:
@@ -303,7 +314,7 @@ bool fuse_backing_lseek(struct file *file, loff_t offset, int whence,
 	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	int err;
 
-	switch (find_doer(file, &err)) {
+	switch (find_doer(file, 0, &err)) {
 	case SERVER:
 		return false;
 	case NOBODY:
@@ -432,16 +443,10 @@ static bool is_truncation(const struct file *file, const struct iattr *attr)
 }
 
 /* As who registered it, who may have less power over the file than the client */
-static int truncate_backing(struct fuse_passthrough *pt, loff_t size)
+static int change_backing(struct fuse_passthrough *pt, struct iattr *attr)
 {
 	struct file *backing = pt->file;
 	struct inode *inode = file_inode(backing);
-	struct iattr attr = {
-		.ia_valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_FILE |
-			    ATTR_KILL_PRIV,
-		.ia_size = size,
-		.ia_file = backing,
-	};
 	int err;
 
 	err = fuse_backing_start_fs(backing, false);
@@ -451,12 +456,24 @@ static int truncate_backing(struct fuse_passthrough *pt, loff_t size)
 		/* may be a FUSE inode too, below ours */
 		inode_lock_nested(inode, I_MUTEX_CHILD);
 		err = notify_change(file_mnt_idmap(backing),
-				    file_dentry(backing), &attr, NULL);
+				    file_dentry(backing), attr, NULL);
 		inode_unlock(inode);
 	}
 	file_end_write(backing);
 
 	return err;
+}
+
+static int truncate_backing(struct fuse_passthrough *pt, loff_t size)
+{
+	struct iattr attr = {
+		.ia_valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_FILE |
+			    ATTR_KILL_PRIV,
+		.ia_size = size,
+		.ia_file = pt->file,
+	};
+
+	return change_backing(pt, &attr);
 }
 
 static int truncate_file(struct file *file, loff_t size)
@@ -480,6 +497,55 @@ static int truncate_file(struct file *file, loff_t size)
 	return err;
 }
 
+/* futimens(2), and nothing else */
+static bool is_timing(const struct file *file, const struct iattr *attr)
+{
+	const struct fuse_inode *fi = get_fuse_inode(file_inode(file));
+	const unsigned int others = ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_SIZE |
+				    ATTR_KILL_SUID | ATTR_KILL_SGID;
+
+	/* who may write to the file keeps its mount from being made read-only */
+	return (READ_ONCE(fi->backing.ops) & FUSE_BACKING_OPS_TIMES) &&
+	       (attr->ia_valid & (ATTR_ATIME | ATTR_MTIME)) &&
+	       !(attr->ia_valid & others) && (file->f_mode & FMODE_WRITE);
+}
+
+static int set_times(struct file *file, const struct iattr *attr)
+{
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
+	struct inode *inode = file_inode(file);
+	struct iattr below = {
+		.ia_valid = (attr->ia_valid & (ATTR_ATIME | ATTR_MTIME |
+					       ATTR_ATIME_SET | ATTR_MTIME_SET |
+					       ATTR_TIMES_SET | ATTR_TOUCH)) |
+			    ATTR_CTIME,
+		.ia_atime = attr->ia_atime,
+		.ia_mtime = attr->ia_mtime,
+	};
+	bool hidden;
+	int err;
+
+	hidden = fuse_backing_hide_superblock(inode->i_sb, pt->file);
+	err = change_backing(pt, &below);
+	fuse_backing_show_superblock(inode->i_sb, hidden);
+
+	fuse_inode_backing_resized(inode, NULL);
+	fuse_backing_invalidate(inode, STATX_ATIME);
+	return err;
+}
+
+/* Returns false if it is the server's */
+static bool change_file(struct file *file, const struct iattr *attr, int *err)
+{
+	if (is_timing(file, attr))
+		*err = set_times(file, attr);
+	else if (fuse_backing_is_local(file) && is_truncation(file, attr))
+		*err = truncate_file(file, attr->ia_size);
+	else
+		return false;
+	return true;
+}
+
 /**
  * fuse_backing_setattr - attributes are changed by a file descriptor
  * @file: an open FUSE file, or %NULL
@@ -500,13 +566,11 @@ bool fuse_backing_setattr(struct file *file, const struct iattr *attr,
 	bool done;
 
 	/* what open(2) empties was checked by another rule than the open */
-	if (!file || !fuse_backing_is_local(file) ||
-	    (attr->ia_valid & ATTR_OPEN))
+	if (!file || (attr->ia_valid & ATTR_OPEN) ||
+	    !is_answered(file, FUSE_BACKING_OPS_TIMES))
 		return false;
 	if (fuse_backing_io_start(file)) {
-		done = is_truncation(file, attr);
-		if (done)
-			*err = truncate_file(file, attr->ia_size);
+		done = change_file(file, attr, err);
 		fuse_backing_io_end(file);
 		if (done)
 			return true;

@@ -118,7 +118,8 @@ static int open_mapping(struct file *file, struct fuse_passthrough *pt)
 	struct file *backing;
 	int err;
 
-	err = fuse_backing_may_reopen(fb) ?:
+	err = fuse_backing_is_of_kind(fb, false) ?:
+	      fuse_backing_may_reopen(fb) ?:
 	      fuse_backing_start_use(fb, !fb->per_open);
 	if (err)
 		return err;

@@ -42,7 +42,10 @@
 	EM(FUSE_BACKING_SHARED_MMAP, "shared-mmap")			\
 	EM(FUSE_BACKING_MEMLOCK, "memlock")				\
 	EM(FUSE_BACKING_UNCHECKED, "unchecked")				\
-	EMe(FUSE_BACKING_OVERLAY_ON_FUSE, "overlay-on-fuse")
+	EM(FUSE_BACKING_OVERLAY_ON_FUSE, "overlay-on-fuse")		\
+	EM(FUSE_BACKING_BROKERED, "brokered")				\
+	EM(FUSE_BACKING_OPERATIONS, "operations")			\
+	EMe(FUSE_BACKING_TAKEN_AWAY, "taken-away")
 
 #define EM(reason, word)	reason,
 #define EMe(reason, word)	reason

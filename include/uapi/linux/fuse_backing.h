@@ -6,16 +6,19 @@
  * FUSE_DEV_IOC_BACKING_OPEN (struct fuse_backing_map) returns a backing id, at
  * least 1, which is also the number of the file in the table of the mount's
  * kernel thread. No privilege is needed. flags is 0, or of
- * FUSE_BACKING_MAP_AUTO_CLOSE, FUSE_BACKING_MAP_COPY_SPLICE and
- * FUSE_BACKING_MAP_AS_OPENED. It fails with
+ * FUSE_BACKING_MAP_AUTO_CLOSE, FUSE_BACKING_MAP_COPY_SPLICE,
+ * FUSE_BACKING_MAP_AS_OPENED and FUSE_BACKING_MAP_DIR. It fails with
  *
  *   EPERM       passthrough was not negotiated; the caller's user namespace is
  *               not within the mount's; or fuse.unprivileged_passthrough is off
- *               and the caller lacks CAP_SYS_ADMIN
- *   EINVAL      unknown flags, padding that is not 0, or it is no regular file
+ *               and the caller lacks CAP_SYS_ADMIN; or it is a directory, and the
+ *               caller has more power than who owns the connection
+ *   EINVAL      unknown flags, flags that don't go together, padding that is not 0,
+ *               or it is neither a regular file nor a directory
  *   EFAULT      the structure is not readable
  *   EBADF       the descriptor is not open
- *   EISDIR      it is a directory
+ *   EISDIR      it is a directory, without FUSE_BACKING_MAP_DIR
+ *   ENOTDIR     it is none, with FUSE_BACKING_MAP_DIR
  *   ELOOP       its filesystem is stacked too deeply, see max_stack_depth
  *   EOPNOTSUPP  it is on an internal mount (memfd, SysV shared memory); or the
  *               caller lacks CAP_SYS_ADMIN, and it is on a pseudo filesystem, or on
@@ -43,6 +46,7 @@
  *               with passthrough
  *   ENOENT      the id is closed or was never registered; or it belongs to one open
  *               and another reply named it before
+ *   EISDIR      the id is of a directory
  *   EACCES      neither the registered descriptor nor, unless it was registered
  *               with FUSE_BACKING_MAP_AS_OPENED, the credentials of the
  *               registration allow the access mode; or the file is to be
@@ -111,18 +115,29 @@
  */
 #define FUSE_BACKING_MAP_AS_OPENED	(1U << 18)
 
+/*
+ * fuse_backing_map.flags: the descriptor is of a directory, which is for
+ * FUSE_DEV_IOC_BACKING_TREE and nothing else. Goes with FUSE_BACKING_MAP_AS_OPENED
+ * only: without that, the directory may be listed if the descriptor was opened for
+ * reading, or the credentials of the registration allow it; with it, only if the
+ * descriptor was.
+ */
+#define FUSE_BACKING_MAP_DIR		(1U << 19)
+
 /**
  * enum fuse_backing_mode - how a backing file was mapped
  * @FUSE_BACKING_MODE_ID: its id may be named until it is closed
  * @FUSE_BACKING_MODE_OPEN: its id belongs to one open
  * @FUSE_BACKING_MODE_INODE: it is, or was, attached to an inode
  * @FUSE_BACKING_MODE_BLOCK: extents of it are, or were, attached to inodes
+ * @FUSE_BACKING_MODE_TREE: it is a directory
  */
 enum fuse_backing_mode {
 	FUSE_BACKING_MODE_ID,
 	FUSE_BACKING_MODE_OPEN,
 	FUSE_BACKING_MODE_INODE,
 	FUSE_BACKING_MODE_BLOCK,
+	FUSE_BACKING_MODE_TREE,
 };
 
 /**
@@ -195,6 +210,53 @@ struct fuse_backing_entry {
  */
 #define FUSE_BACKING_ATTACH_UNCHECKED	(1U << 9)
 
+/*
+ * fuse_backing_attach.ops, fuse_backing_tree.ops: requests that the server isn't sent
+ * for the inode any more, because the backing file, or directory, has the answer.
+ *
+ * ATTR: stat(2) shows mode, owner, size, times and blocks of the backing file as they
+ *	are, however long what the server said is good for; and of the FUSE inode its
+ *	own number, device and link count. Permissions are checked against what the
+ *	server said for as long as that is good, and against the backing file then.
+ * XATTR: getxattr(2) and listxattr(2) as whoever registered the file; names in trusted.
+ *	are for clients that have CAP_SYS_ADMIN too. POSIX ACLs are asked of the server.
+ * ACCESS: access(2) without default_permissions, for the client's credentials, and for
+ *	those of the registration.
+ * FSYNC: fsync(2) of files that the server opened in passthrough mode, too.
+ * TIMES: SETATTR of nothing but times, through an open file in passthrough mode, as
+ *	whoever registered it.
+ * LIST: listing a directory, and fsync(2) of it. Numbers and types in it are those
+ *	of the FUSE inodes where the kernel knows them, else those of the backing files:
+ *	a server that attaches a directory says the same numbers in its replies.
+ *
+ * Others can be named by FUSE_BACKING_OP, and aren't supported (EOPNOTSUPP). Each of
+ * these is whole or not there (EINVAL).
+ */
+#define FUSE_BACKING_OP(opcode)		(1ULL << ((opcode) - 1))
+#define FUSE_BACKING_OPS_ATTR		(FUSE_BACKING_OP(FUSE_GETATTR) | \
+					 FUSE_BACKING_OP(FUSE_STATX))
+#define FUSE_BACKING_OPS_XATTR		(FUSE_BACKING_OP(FUSE_GETXATTR) | \
+					 FUSE_BACKING_OP(FUSE_LISTXATTR))
+#define FUSE_BACKING_OPS_ACCESS		FUSE_BACKING_OP(FUSE_ACCESS)
+#define FUSE_BACKING_OPS_FSYNC		FUSE_BACKING_OP(FUSE_FSYNC)
+#define FUSE_BACKING_OPS_TIMES		FUSE_BACKING_OP(FUSE_SETATTR)
+#define FUSE_BACKING_OPS_LIST		(FUSE_BACKING_OP(FUSE_OPENDIR) | \
+					 FUSE_BACKING_OP(FUSE_READDIR) | \
+					 FUSE_BACKING_OP(FUSE_READDIRPLUS) | \
+					 FUSE_BACKING_OP(FUSE_RELEASEDIR) | \
+					 FUSE_BACKING_OP(FUSE_FSYNCDIR))
+
+/* All that can be said of a file, and of a directory */
+#define FUSE_BACKING_OPS_FILE		(FUSE_BACKING_OPS_ATTR | \
+					 FUSE_BACKING_OPS_XATTR | \
+					 FUSE_BACKING_OPS_ACCESS | \
+					 FUSE_BACKING_OPS_FSYNC | \
+					 FUSE_BACKING_OPS_TIMES)
+#define FUSE_BACKING_OPS_DIR		(FUSE_BACKING_OPS_ATTR | \
+					 FUSE_BACKING_OPS_XATTR | \
+					 FUSE_BACKING_OPS_ACCESS | \
+					 FUSE_BACKING_OPS_LIST)
+
 /**
  * struct fuse_backing_attach - argument of FUSE_DEV_IOC_BACKING_ATTACH
  * @nodeid: of the FUSE inode
@@ -202,6 +264,7 @@ struct fuse_backing_entry {
  * @backing_id: what to attach
  * @flags: FUSE_BACKING_READ and _WRITE, what it may be opened for, at least one;
  *	and FUSE_BACKING_ATTACH_*
+ * @ops: what else the file has the answer to: FUSE_BACKING_OPS_* of a file
  * @reserved: must be 0
  */
 struct fuse_backing_attach {
@@ -209,7 +272,27 @@ struct fuse_backing_attach {
 	__u64 generation;
 	__s32 backing_id;
 	__u32 flags;
-	__u64 reserved[2];
+	__u64 ops;
+	__u64 reserved;
+};
+
+/**
+ * struct fuse_backing_tree - argument of FUSE_DEV_IOC_BACKING_TREE
+ * @nodeid: of the FUSE directory
+ * @generation: of it, as in the reply that named it; the low 32 bits
+ * @backing_id: the directory, registered with FUSE_BACKING_MAP_DIR
+ * @flags: FUSE_BACKING_ATTACH_*
+ * @ops: what the directory has the answer to: FUSE_BACKING_OPS_* of a directory, at
+ *	least one
+ * @reserved: must be 0
+ */
+struct fuse_backing_tree {
+	__u64 nodeid;
+	__u64 generation;
+	__s32 backing_id;
+	__u32 flags;
+	__u64 ops;
+	__u64 reserved[4];
 };
 
 /* fuse_backing_extent.flags: nothing is there, and reads as zeros */
@@ -409,11 +492,13 @@ struct fuse_backing_close_all {
  * gone. It fails with
  *
  *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
- *   EINVAL      node or id are 0 or less, no mode, unknown flags, reserved is not
- *               0, or the inode is neither a regular file nor a directory
+ *   EINVAL      node or id are 0 or less, no mode, unknown flags, a part of what is
+ *               whole in ops, reserved is not 0, or the inode is neither a regular file
+ *               nor a directory
+ *   EOPNOTSUPP  the kernel doesn't answer one of ops
  *   EACCES      the mount is without default_permissions, and
  *               FUSE_BACKING_ATTACH_UNCHECKED is not set
- *   EISDIR      it is a directory
+ *   EISDIR      the inode or the backing file is a directory
  *   ENOENT      the id is closed or was never registered; or there is no such
  *               inode, and it is not to be waited for
  *   EEXIST      something is attached to the node already, or waits for it
@@ -424,6 +509,24 @@ struct fuse_backing_close_all {
  *   EFAULT      the structure is not readable
  *   EINTR       the caller was killed
  *   ENOMEM      out of memory
+ *
+ * FUSE_DEV_IOC_BACKING_TREE attaches a directory to a FUSE directory, as
+ * FUSE_DEV_IOC_BACKING_ATTACH does a file: the same flags, the same life, and
+ * FUSE_DEV_IOC_BACKING_DETACH for both. The server is asked for names in it, as ever,
+ * and not for what ops say. Nobody gets more access to the backing directory than the
+ * registration has. It fails as that does, and with
+ *
+ *   EINVAL      there are no ops
+ *   ENOTDIR     the inode or the backing file is no directory
+ *
+ * and listing the directory with
+ *
+ *   EACCES      neither the registered descriptor nor, unless it was registered
+ *               with FUSE_BACKING_MAP_AS_OPENED, the credentials of the
+ *               registration allow it
+ *   ESTALE      the directory was taken away in the middle of it: rewinddir(3), and the
+ *               server is asked
+ *   others      what the backing filesystem says
  *
  * FUSE_DEV_IOC_BACKING_DETACH takes an attachment away, or one that waits. Open
  * files keep the backing file, later opens are the server's.
@@ -479,5 +582,8 @@ struct fuse_backing_close_all {
 					     struct fuse_backing_close_all)
 #define FUSE_DEV_IOC_BACKING_EXTENTS	_IOW(FUSE_DEV_IOC_MAGIC, 36, \
 					     struct fuse_backing_extents)
+
+#define FUSE_DEV_IOC_BACKING_TREE	_IOW(FUSE_DEV_IOC_MAGIC, 38, \
+					     struct fuse_backing_tree)
 
 #endif /* _UAPI_LINUX_FUSE_BACKING_H */

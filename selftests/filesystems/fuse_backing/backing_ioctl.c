@@ -64,17 +64,48 @@ int fuse_backing_close_all(int dev)
 	return 0;
 }
 
+static int attach(int dev, const struct fuse_backing_attach *args)
+{
+	return ioctl(dev, FUSE_DEV_IOC_BACKING_ATTACH, args) < 0 ? -errno : 0;
+}
+
 int fuse_backing_attach(int dev, __u64 nodeid, __u64 generation, int id,
 			__u32 flags)
 {
-	struct fuse_backing_attach args = {
+	const struct fuse_backing_attach args = {
 		.nodeid = nodeid,
 		.generation = generation,
 		.backing_id = id,
 		.flags = flags | FUSE_BACKING_ATTACH_UNCHECKED,
 	};
 
-	return ioctl(dev, FUSE_DEV_IOC_BACKING_ATTACH, &args) < 0 ? -errno : 0;
+	return attach(dev, &args);
+}
+
+int fuse_backing_attach_ops(int dev, __u64 nodeid, int id, __u32 flags,
+			    __u64 ops)
+{
+	const struct fuse_backing_attach args = {
+		.nodeid = nodeid,
+		.backing_id = id,
+		.flags = flags | FUSE_BACKING_ATTACH_UNCHECKED,
+		.ops = ops,
+	};
+
+	return attach(dev, &args);
+}
+
+int fuse_backing_attach_dir(int dev, __u64 nodeid, int id, __u32 flags,
+			    __u64 ops)
+{
+	const struct fuse_backing_tree args = {
+		.nodeid = nodeid,
+		.backing_id = id,
+		.flags = flags | FUSE_BACKING_ATTACH_UNCHECKED,
+		.ops = ops,
+	};
+
+	return ioctl(dev, FUSE_DEV_IOC_BACKING_TREE, &args) < 0 ? -errno : 0;
 }
 
 int fuse_backing_detach(int dev, __u64 nodeid, __u64 generation, __u32 flags)

@@ -12,7 +12,8 @@
 
 #define FUSE_BACKING_MAP_KNOWN	(FUSE_BACKING_MAP_AUTO_CLOSE | \
 				 FUSE_BACKING_MAP_COPY_SPLICE | \
-				 FUSE_BACKING_MAP_AS_OPENED)
+				 FUSE_BACKING_MAP_AS_OPENED | \
+				 FUSE_BACKING_MAP_DIR)
 
 /*
  * Register a file: the id. Of a path, it is opened with @flags, those of open(2);
@@ -29,10 +30,14 @@ int fuse_backing_close_all(int dev);
 /*
  * Attach to a node, with FUSE_BACKING_*; detach.  Mounts of tests are without
  * default_permissions: FUSE_BACKING_ATTACH_UNCHECKED is added here, and for
- * extents.
+ * extents and directories. @ops are FUSE_BACKING_OPS_*.
  */
 int fuse_backing_attach(int dev, __u64 nodeid, __u64 generation, int id,
 			__u32 flags);
+int fuse_backing_attach_ops(int dev, __u64 nodeid, int id, __u32 flags,
+			    __u64 ops);
+int fuse_backing_attach_dir(int dev, __u64 nodeid, int id, __u32 flags,
+			    __u64 ops);
 int fuse_backing_detach(int dev, __u64 nodeid, __u64 generation, __u32 flags);
 
 /* Where a node's bytes are, with FUSE_BACKING_* */

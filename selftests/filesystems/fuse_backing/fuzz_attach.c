@@ -23,7 +23,9 @@ void op_attach(struct fuzz_mount *mount)
 
 	random_node(&args.nodeid, &args.generation);
 	if (chance(2))
-		args.reserved[below(2)] = 1ULL << below(64);
+		args.reserved = 1ULL << below(64);
+	if (chance(2))
+		args.ops = 1ULL << below(64);
 	if (dev < 0)
 		return;
 	if (chance(1)) {

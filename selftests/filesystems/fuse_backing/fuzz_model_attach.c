@@ -16,6 +16,13 @@
 #include "fuzz_model_pending.h"
 #include "fuzz_model_uses.h"
 
+/* What takes two requests is whole or not there; here are one at most */
+static bool are_ops_whole(__u64 ops)
+{
+	return !(ops & (FUSE_BACKING_OPS_ATTR | FUSE_BACKING_OPS_XATTR |
+			FUSE_BACKING_OPS_LIST));
+}
+
 static bool is_attach_valid(const struct fuse_backing_attach *args)
 {
 	const __u32 modes = FUSE_BACKING_READ | FUSE_BACKING_WRITE;
@@ -23,7 +30,7 @@ static bool is_attach_valid(const struct fuse_backing_attach *args)
 	return args->nodeid && args->backing_id > 0 && args->flags & modes &&
 	       !(args->flags & ~(modes | FUSE_BACKING_ATTACH_PENDING |
 				 FUSE_BACKING_ATTACH_UNCHECKED)) &&
-	       !args->reserved[0] && !args->reserved[1];
+	       !args->reserved && are_ops_whole(args->ops);
 }
 
 static int attach_known(struct model *m, struct model_node *node,
@@ -74,6 +81,8 @@ int model_attach(struct model *m, const struct fuse_backing_attach *args)
 
 	if (!is_attach_valid(args))
 		return -EINVAL;
+	if (args->ops & ~FUSE_BACKING_OPS_FILE)
+		return -EOPNOTSUPP;
 	if (!(args->flags & FUSE_BACKING_ATTACH_UNCHECKED))
 		return -EACCES;
 	if (m->aborted)

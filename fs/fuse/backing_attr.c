@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: attributes that the backing file has.
+ *
+ * Where an inode has a backing file attached that has the answer, the server isn't
+ * asked.  What the backing file says is not kept: somebody may change it any time,
+ * and asking again costs little.  It is put into the FUSE inode, for those who look
+ * there, and is as old then as the last request for it.
+ *
+ * Permissions are another thing: they are checked against what the server said, for as
+ * long as it said that this is good.
+ *
+ * Locking: fuse_inode::lock to get the mapping, and a reference while it is used.
+ */
+
+#include "fuse_i.h"
+#include "backing_attachment.h"
+#include "backing_mapping.h"
+
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/posix_acl.h>
+#include <linux/stat.h>
+#include <linux/xattr.h>
+
+/* In the server's stead: its ids are those of the connection's user namespace */
+static struct fuse_attr attributes_of(struct inode *inode, const struct kstat *below)
+{
+	const struct fuse_inode *fi = get_fuse_inode(inode);
+	struct user_namespace *ns = get_fuse_conn(inode)->user_ns;
+
+	return (struct fuse_attr) {
+		.ino = fi->orig_ino,
+		.nlink = inode->i_nlink,
+		.rdev = new_encode_dev(inode->i_rdev),
+		.mode = below->mode,
+		.uid = from_kuid_munged(ns, below->uid),
+		.gid = from_kgid_munged(ns, below->gid),
+		.size = below->size,
+		.blocks = below->blocks,
+		.blksize = below->blksize,
+		.atime = below->atime.tv_sec,
+		.atimensec = below->atime.tv_nsec,
+		.mtime = below->mtime.tv_sec,
+		.mtimensec = below->mtime.tv_nsec,
+		.ctime = below->ctime.tv_sec,
+		.ctimensec = below->ctime.tv_nsec,
+	};
+}
+
+/* What the inode has of @attr may be newer, or not have been changed */
+static void fill_stat(struct mnt_idmap *idmap, struct inode *inode,
+		      const struct fuse_attr *attr, const struct kstat *below,
+		      struct kstat *stat)
+{
+	struct user_namespace *ns = get_fuse_conn(inode)->user_ns;
+	kuid_t uid = make_kuid(ns, attr->uid);
+	kgid_t gid = make_kgid(ns, attr->gid);
+
+	stat->dev = inode->i_sb->s_dev;
+	stat->ino = attr->ino;
+	stat->nlink = attr->nlink;
+	stat->rdev = inode->i_rdev;
+	stat->mode = (inode->i_mode & S_IFMT) | (below->mode & ~S_IFMT);
+	stat->uid = vfsuid_into_kuid(make_vfsuid(idmap, ns, uid));
+	stat->gid = vfsgid_into_kgid(make_vfsgid(idmap, ns, gid));
+	stat->size = below->size;
+	stat->blocks = below->blocks;
+	stat->blksize = below->blksize;
+	stat->atime = below->atime;
+	stat->mtime = below->mtime;
+	stat->ctime = below->ctime;
+	stat->btime = below->btime;
+	stat->result_mask = below->result_mask & (STATX_BASIC_STATS | STATX_BTIME);
+}
+
+static int get_attributes(struct mnt_idmap *idmap, struct inode *inode,
+			  struct fuse_backing *fb, struct kstat *stat, u32 mask,
+			  unsigned int flags)
+{
+	const struct fuse_inode *fi = get_fuse_inode(inode);
+	/* whoever changes them meanwhile knows better */
+	u64 version = fuse_get_attr_version(get_fuse_conn(inode));
+	struct fuse_attr attr;
+	struct kstat below;
+	int err;
+
+	scoped_with_creds(fb->cred)
+		err = vfs_getattr(&fb->file->f_path, &below,
+				  mask | STATX_BASIC_STATS, flags);
+	if (err)
+		return err;
+	attr = attributes_of(inode, &below);
+	fuse_change_attributes(inode, &attr, NULL, READ_ONCE(fi->i_time), version);
+	if (stat)
+		fill_stat(idmap, inode, &attr, &below, stat);
+	return 0;
+}
+
+/**
+ * fuse_backing_getattr - get attributes from the backing file
+ * @idmap: of the mount through which the FUSE inode is seen
+ * @inode: the FUSE inode
+ * @stat: to fill in, or %NULL
+ * @mask: STATX_* of what is wanted
+ * @flags: AT_STATX_*
+ * @err: set to the result
+ *
+ * The FUSE inode gets them, too.
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_getattr(struct mnt_idmap *idmap, struct inode *inode,
+			  struct kstat *stat, u32 mask, unsigned int flags,
+			  int *err)
+{
+	struct fuse_backing *fb;
+
+	fb = fuse_inode_get_attached(get_fuse_inode(inode), FUSE_BACKING_OPS_ATTR);
+	if (!fb)
+		return false;
+	*err = get_attributes(idmap, inode, fb, stat, mask,
+			      flags & AT_STATX_SYNC_TYPE);
+	fuse_backing_put(fb);
+	return true;
+}
+
+/**
+ * fuse_backing_access - access(2) by the backing file
+ * @inode: the FUSE inode, of a mount without default_permissions
+ * @mask: MAY_*
+ * @err: set to the result
+ *
+ * Both the client and whoever registered the file must have access.
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_access(struct inode *inode, int mask, int *err)
+{
+	struct fuse_backing *fb;
+	struct inode *backing;
+
+	fb = fuse_inode_get_attached(get_fuse_inode(inode), FUSE_BACKING_OPS_ACCESS);
+	if (!fb)
+		return false;
+	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
+	backing = file_inode(fb->file);
+	*err = inode_permission(file_mnt_idmap(fb->file), backing, mask);
+	if (!*err)
+		scoped_with_creds(fb->cred)
+			*err = inode_permission(file_mnt_idmap(fb->file), backing,
+						mask);
+	fuse_backing_put(fb);
+	return true;
+}
+
+/**
+ * fuse_backing_getxattr - getxattr(2) by the backing file
+ * @inode: the FUSE inode
+ * @name: of the attribute; the caller has looked whether the client may know it
+ * @value: where it goes
+ * @size: room there; 0 to ask for its length
+ * @len: set to the length, or a negative errno
+ *
+ * Ids in ACLs are not the backing filesystem's everywhere: the server knows what it
+ * makes of them.
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_getxattr(struct inode *inode, const char *name, void *value,
+			   size_t size, ssize_t *len)
+{
+	struct fuse_backing *fb;
+
+	if (is_posix_acl_xattr(name))
+		return false;
+	fb = fuse_inode_get_attached(get_fuse_inode(inode), FUSE_BACKING_OPS_XATTR);
+	if (!fb)
+		return false;
+	scoped_with_creds(fb->cred)
+		*len = vfs_getxattr(file_mnt_idmap(fb->file),
+				    fb->file->f_path.dentry, name, value, size);
+	fuse_backing_put(fb);
+	return true;
+}
+
+/* Take names out that the client may not know; returns the length of the rest */
+static ssize_t hide_trusted(char *list, ssize_t len)
+{
+	char *from = list, *to = list, *end = list + len;
+	size_t size;
+
+	for (; from < end; from += size) {
+		size = strlen(from) + 1;
+		if (!strncmp(from, XATTR_TRUSTED_PREFIX, XATTR_TRUSTED_PREFIX_LEN))
+			continue;
+		memmove(to, from, size);
+		to += size;
+	}
+	return to - list;
+}
+
+/**
+ * fuse_backing_listxattr - listxattr(2) by the backing file
+ * @inode: the FUSE inode
+ * @list: where names go, each with its end
+ * @size: room there; 0 to ask how long the list is at most
+ * @len: set to the length of the list, or a negative errno
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_listxattr(struct inode *inode, char *list, size_t size,
+			    ssize_t *len)
+{
+	struct fuse_backing *fb;
+
+	fb = fuse_inode_get_attached(get_fuse_inode(inode), FUSE_BACKING_OPS_XATTR);
+	if (!fb)
+		return false;
+	scoped_with_creds(fb->cred)
+		*len = vfs_listxattr(fb->file->f_path.dentry, list, size);
+	if (*len > 0 && size && !ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN))
+		*len = hide_trusted(list, *len);
+	fuse_backing_put(fb);
+	return true;
+}

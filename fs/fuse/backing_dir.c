@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: directories that the kernel lists by itself.
+ *
+ * A directory that has one attached is opened on that, and the server doesn't know.
+ * Entries are read from the backing directory a few at a time, into memory of the open
+ * FUSE directory, and handed on when no lock of the backing filesystem is held any more:
+ * whoever gets them may wait, and the kernel looks at what it knows of each name.
+ *
+ * Positions are those of the backing directory.  An entry that didn't fit into the
+ * caller's memory is kept for the next call, if that goes on at the same position.
+ *
+ * Locking: callers hold the FUSE directory's position lock, which protects all of
+ * struct fuse_backing_dir, and to list it the FUSE inode's lock, outside of the backing
+ * inode's.
+ */
+
+#include "fuse_i.h"
+#include "backing_access.h"
+#include "backing_attachment.h"
+#include "backing_handle.h"
+#include "backing_inode.h"
+#include "backing_io.h"
+#include "backing_mapping.h"
+#include "backing_reject.h"
+#include "backing_server.h"
+#include "backing_usage.h"
+
+#include <linux/cred.h>
+#include <linux/dcache.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/slab.h>
+#include <linux/stringhash.h>
+
+/* An entry of a directory that was read and not handed on yet */
+struct entry {
+	loff_t pos;
+	u64 ino;
+	unsigned int type;
+	unsigned int len;
+	char name[];
+};
+
+/**
+ * struct fuse_backing_dir - what an open FUSE directory has, a page
+ * @pt: what every open FUSE file on a backing file has
+ * @at_server: the backing directory was taken away, and positions are the server's
+ * @next: position behind the last of @entries
+ * @filled: bytes of @entries that are in use
+ * @given: bytes of those that were handed on
+ * @entries: of struct entry, aligned to 8 bytes
+ */
+struct fuse_backing_dir {
+	struct fuse_passthrough pt;
+	bool at_server;
+	loff_t next;
+	unsigned int filled;
+	unsigned int given;
+	char entries[] __aligned(8);
+};
+
+#define ENTRIES_SIZE	(PAGE_SIZE - offsetof(struct fuse_backing_dir, entries))
+
+struct fill_context {
+	struct dir_context ctx;
+	struct fuse_backing_dir *dir;
+};
+
+static struct fuse_backing_dir *dir_of(const struct file *file)
+{
+	return container_of(fuse_passthrough_of(file), struct fuse_backing_dir, pt);
+}
+
+static unsigned int entry_size(unsigned int len)
+{
+	return ALIGN(offsetof(struct entry, name) + len, 8);
+}
+
+static struct entry *next_entry(struct fuse_backing_dir *dir)
+{
+	if (dir->given == dir->filled)
+		return NULL;
+	return (struct entry *)(dir->entries + dir->given);
+}
+
+static bool keep_entry(struct dir_context *ctx, const char *name, int len,
+		       loff_t pos, u64 ino, unsigned int type)
+{
+	struct fuse_backing_dir *dir =
+		container_of(ctx, struct fill_context, ctx)->dir;
+	unsigned int size = entry_size(len);
+	struct entry *entry;
+
+	if (size > ENTRIES_SIZE - dir->filled)
+		return false;
+	entry = (struct entry *)(dir->entries + dir->filled);
+	entry->pos = pos;
+	entry->ino = ino;
+	entry->type = type;
+	entry->len = len;
+	memcpy(entry->name, name, len);
+	dir->filled += size;
+	return true;
+}
+
+/* Read some entries, none at the end; all that there were have been handed on */
+static int fill(struct fuse_backing_dir *dir)
+{
+	struct fill_context fill = {
+		.ctx.actor = keep_entry,
+		.dir = dir,
+	};
+	int err;
+
+	dir->filled = 0;
+	dir->given = 0;
+	scoped_with_creds(dir->pt.fb->cred)
+		err = iterate_dir(dir->pt.file, &fill.ctx);
+	dir->next = fill.ctx.pos;
+	return err;
+}
+
+/* Go on at another position, or begin anew */
+static int seek(struct fuse_backing_dir *dir, loff_t pos)
+{
+	const struct entry *entry = next_entry(dir);
+	loff_t res;
+
+	if (pos && pos == (entry ? entry->pos : dir->next))
+		return 0;
+	scoped_with_creds(dir->pt.fb->cred)
+		res = vfs_llseek(dir->pt.file, pos, SEEK_SET);
+	if (res < 0)
+		return res;
+	dir->filled = 0;
+	dir->given = 0;
+	dir->next = pos;
+	return 0;
+}
+
+static bool is_dot(const struct entry *entry)
+{
+	return entry->name[0] == '.' && entry->len == 1;
+}
+
+static bool is_dot_dot(const struct entry *entry)
+{
+	return entry->name[0] == '.' && entry->len == 2 && entry->name[1] == '.';
+}
+
+/* The dentry of what @entry names, with a reference, if the kernel knows it */
+static struct dentry *find_dentry(struct dentry *parent, const struct entry *entry)
+{
+	struct qstr name = QSTR_INIT(entry->name, entry->len);
+
+	if (is_dot(entry))
+		return dget(parent);
+	if (is_dot_dot(entry))
+		return dget_parent(parent);
+	name.hash = full_name_hash(parent, name.name, name.len);
+	return d_lookup(parent, &name);
+}
+
+/* Number and type as stat(2) says them, not as the backing filesystem does */
+static bool emit(struct file *file, struct dir_context *ctx,
+		 const struct entry *entry)
+{
+	struct dentry *dentry = find_dentry(file->f_path.dentry, entry);
+	struct inode *inode = dentry ? d_inode_rcu(dentry) : NULL;
+	unsigned int type = entry->type;
+	u64 ino = entry->ino;
+
+	if (inode) {
+		ino = get_fuse_inode(inode)->orig_ino;
+		type = (type & ~S_DT_MASK) | fs_umode_to_dtype(inode->i_mode);
+	}
+	dput(dentry);
+	return dir_emit(ctx, entry->name, entry->len, ino, type);
+}
+
+/* Returns false if the caller takes no more */
+static bool give(struct file *file, struct fuse_backing_dir *dir,
+		 struct dir_context *ctx)
+{
+	const struct entry *entry;
+
+	while ((entry = next_entry(dir))) {
+		ctx->pos = entry->pos;
+		if (!emit(file, ctx, entry))
+			return false;
+		dir->given += entry_size(entry->len);
+	}
+	ctx->pos = dir->next;
+	return true;
+}
+
+static int list_backing(struct file *file, struct dir_context *ctx)
+{
+	struct fuse_backing_dir *dir = dir_of(file);
+	int err;
+
+	err = seek(dir, ctx->pos);
+	while (!err && give(file, dir, ctx)) {
+		err = fill(dir);
+		if (!dir->filled)
+			break;
+	}
+	fuse_invalidate_atime(file_inode(file));
+	return err;
+}
+
+/* The backing directory was taken away: positions mean nothing to the server */
+static int list_server(struct file *file, struct dir_context *ctx)
+{
+	struct fuse_backing_dir *dir = dir_of(file);
+	struct fuse_file *ff = file->private_data;
+	int err;
+
+	if (!dir->at_server && ctx->pos)
+		return fuse_backing_reject(ff->fm->fc, 0, -ESTALE,
+					   FUSE_BACKING_TAKEN_AWAY);
+	err = fuse_backing_need_handle(file);
+	if (err)
+		return err;
+	dir->at_server = true;
+	return fuse_readdir(file, ctx);
+}
+
+static int iterate(struct file *file, struct dir_context *ctx)
+{
+	int err;
+
+	if (fuse_is_bad(file_inode(file)))
+		return -EIO;
+	if (!fuse_backing_io_start(file))
+		return list_server(file, ctx);
+	err = list_backing(file, ctx);
+	fuse_backing_io_end(file);
+	return err;
+}
+
+static loff_t llseek(struct file *file, loff_t offset, int whence)
+{
+	struct fuse_backing_dir *dir = dir_of(file);
+	loff_t pos = offset;
+
+	/* what the backing directory makes of it is its own, but relative to ours */
+	if (whence == SEEK_CUR)
+		pos += file->f_pos;
+	else if (whence != SEEK_SET)
+		return -EINVAL;
+	if (!fuse_backing_io_start(file))
+		return generic_file_llseek(file, offset, whence);
+	scoped_with_creds(dir->pt.fb->cred)
+		pos = vfs_llseek(dir->pt.file, pos, SEEK_SET);
+	fuse_backing_io_end(file);
+	if (pos < 0)
+		return pos;
+	dir->filled = 0;
+	dir->given = 0;
+	dir->next = pos;
+	return vfs_setpos(file, pos, file_inode(file)->i_sb->s_maxbytes);
+}
+
+static int sync_server(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	struct inode *inode = file_inode(file);
+	int err;
+
+	err = fuse_backing_need_handle(file);
+	if (err)
+		return err;
+	inode_lock(inode);
+	err = fuse_fsync_common(file, start, end, datasync, FUSE_FSYNCDIR);
+	inode_unlock(inode);
+	return err == -ENOSYS ? 0 : err;
+}
+
+static int sync_dir(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
+	int err;
+
+	if (fuse_is_bad(file_inode(file)))
+		return -EIO;
+	if (!fuse_backing_io_start(file))
+		return sync_server(file, start, end, datasync);
+	scoped_with_creds(pt->fb->cred)
+		err = vfs_fsync_range(pt->file, start, end, datasync);
+	fuse_backing_io_end(file);
+	return err;
+}
+
+static int release(struct inode *inode, struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+
+	if (!fuse_backing_has_no_handle(ff)) {
+		fuse_release_common(file, true);
+		return 0;
+	}
+	fuse_passthrough_release(ff, get_fuse_inode(inode));
+	fuse_file_free(ff);
+	return 0;
+}
+
+static long dir_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return fuse_ioctl_common(file, cmd, arg, FUSE_IOCTL_DIR);
+}
+
+static long dir_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return fuse_ioctl_common(file, cmd, arg, FUSE_IOCTL_COMPAT | FUSE_IOCTL_DIR);
+}
+
+static const struct file_operations dir_operations = {
+	.llseek		= llseek,
+	.read		= generic_read_dir,
+	.iterate_shared	= iterate,
+	.release	= release,
+	.fsync		= sync_dir,
+	.unlocked_ioctl	= dir_ioctl,
+	.compat_ioctl	= dir_compat_ioctl,
+};
+
+/* To be called with the mapping's credentials */
+static struct file *open_listed(struct fuse_backing *fb, int flags)
+{
+	int err = fuse_backing_may_list(fb);
+
+	if (err)
+		return ERR_PTR(err);
+	flags = fuse_backing_open_flags(fb, flags) & O_NOATIME;
+	return dentry_open(&fb->file->f_path,
+			   O_RDONLY | O_DIRECTORY | O_LARGEFILE | flags, fb->cred);
+}
+
+/* Open a directory on the mapping that it has got */
+static int open_backing(struct inode *inode, struct file *file)
+{
+	struct fuse_passthrough *pt = fuse_passthrough_of(file);
+	struct fuse_backing *fb = pt->fb;
+	struct file *backing;
+	int err;
+
+	err = fuse_backing_may_reopen(fb);
+	if (err)
+		return err;
+	scoped_with_creds(fb->cred)
+		backing = open_listed(fb, file->f_flags);
+	if (IS_ERR(backing))
+		return PTR_ERR(backing);
+
+	pt->file = backing;
+	file->f_op = &dir_operations;
+	fuse_backing_use(fb, &pt->use, FUSE_BACKING_FILE, pt->ff->nodeid);
+	fuse_backing_enter_dir(pt->ff, get_fuse_inode(inode));
+	return 0;
+}
+
+static struct fuse_file *alloc_file(struct inode *inode)
+{
+	struct fuse_file *ff = fuse_backing_alloc_local(inode, PAGE_SIZE);
+	struct fuse_backing_dir *dir;
+
+	if (!ff)
+		return NULL;
+	dir = container_of(ff->passthrough, struct fuse_backing_dir, pt);
+	dir->at_server = false;
+	dir->next = 0;
+	dir->filled = 0;
+	dir->given = 0;
+	return ff;
+}
+
+/**
+ * fuse_backing_open_dir - open a directory without the server, if possible
+ * @inode: the FUSE inode, of a directory
+ * @file: the FUSE directory that is being opened
+ * @err: set to the result: 0, or a negative errno
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_open_dir(struct inode *inode, struct file *file, int *err)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+	struct fuse_backing *fb;
+	struct fuse_file *ff;
+
+	if (!(READ_ONCE(fi->backing.ops) & FUSE_BACKING_OPS_LIST) ||
+	    !fuse_backing_has_server(get_fuse_conn(inode)))
+		return false;
+	*err = -ENOMEM;
+	ff = alloc_file(inode);
+	if (!ff)
+		return true;
+	/* the file has its age by now: what is taken away from here on, it loses */
+	fb = fuse_inode_get_attached(fi, FUSE_BACKING_OPS_LIST);
+	if (!fb) {
+		fuse_file_free(ff);
+		return false;
+	}
+	ff->passthrough->fb = fb;
+	file->private_data = ff;
+	*err = open_backing(inode, file);
+	fuse_backing_trace(fuse_passthrough_open, file, fb->id,
+			   *err ? NULL : ff->passthrough->file, false, *err);
+	if (*err)
+		fuse_file_free(ff);
+	return true;
+}
