@@ -30,8 +30,9 @@ static struct fuse_attr attributes_of(struct inode *inode, const struct kstat *b
 	struct user_namespace *ns = get_fuse_conn(inode)->user_ns;
 
 	return (struct fuse_attr) {
-		.ino = fi->orig_ino,
-		.nlink = inode->i_nlink,
+		/* the server's, which says them one after the other anyway */
+		.ino = data_race(fi->orig_ino),
+		.nlink = data_race(inode->i_nlink),
 		.rdev = new_encode_dev(inode->i_rdev),
 		.mode = below->mode,
 		.uid = from_kuid_munged(ns, below->uid),

@@ -172,7 +172,8 @@ static bool emit(struct file *file, struct dir_context *ctx,
 	u64 ino = entry->ino;
 
 	if (inode) {
-		ino = get_fuse_inode(inode)->orig_ino;
+		/* of a moment, as what stat(2) says */
+		ino = data_race(get_fuse_inode(inode)->orig_ino);
 		type = (type & ~S_DT_MASK) | fs_umode_to_dtype(inode->i_mode);
 	}
 	dput(dentry);
