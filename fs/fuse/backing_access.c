@@ -109,7 +109,9 @@ static bool is_remote(const struct dentry *dentry)
  * Not if it is a FUSE.  Closing a file there may take as long as its server likes;
  * overlayfs closes what is below it by fput(), so that other users' files would
  * have to wait.  Nor would the stack depth of a FUSE that was not negotiated
- * yet count.
+ * yet count: it could be below itself.
+ *
+ * What is below a directory overlayfs doesn't say.
  */
 static int check_filesystem(const struct file *file,
 			    enum fuse_backing_reason *reason)
@@ -119,6 +121,8 @@ static int check_filesystem(const struct file *file,
 	struct dentry *data = data_layer(file);
 
 	*reason = FUSE_BACKING_FILESYSTEM;
+	if (d_is_dir(top) && (top->d_flags & DCACHE_OP_REAL))
+		return -EOPNOTSUPP;
 	if (!is_fit_filesystem(top->d_sb) || !is_fit_filesystem(last->d_sb) ||
 	    !is_fit_filesystem(data->d_sb))
 		return -EOPNOTSUPP;

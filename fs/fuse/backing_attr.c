@@ -14,14 +14,39 @@
  */
 
 #include "fuse_i.h"
+#include "backing_access.h"
 #include "backing_attachment.h"
+#include "backing_freeze.h"
+#include "backing_inode.h"
+#include "backing_io.h"
 #include "backing_mapping.h"
 
 #include <linux/cred.h>
 #include <linux/fs.h>
+#include <linux/mount.h>
 #include <linux/posix_acl.h>
 #include <linux/stat.h>
 #include <linux/xattr.h>
+
+/*
+ * What has the answer.  An overlayfs may have copied it up since it was attached, to a
+ * FUSE, and that may be ours: then it is the server's.
+ */
+static struct fuse_backing *get_answerer(struct inode *inode, u64 ops)
+{
+	struct fuse_backing *fb;
+	int err;
+
+	fb = fuse_inode_get_attached(get_fuse_inode(inode), ops);
+	if (!fb || likely(!(fb->file->f_path.dentry->d_flags & DCACHE_OP_REAL)))
+		return fb;
+	scoped_with_creds(fb->cred)
+		err = fuse_backing_may_use(get_fuse_conn(inode), fb, fb->file);
+	if (!err)
+		return fb;
+	fuse_backing_put(fb);
+	return NULL;
+}
 
 /* In the server's stead: its ids are those of the connection's user namespace */
 static struct fuse_attr attributes_of(struct inode *inode, const struct kstat *below)
@@ -118,13 +143,30 @@ bool fuse_backing_getattr(struct mnt_idmap *idmap, struct inode *inode,
 {
 	struct fuse_backing *fb;
 
-	fb = fuse_inode_get_attached(get_fuse_inode(inode), FUSE_BACKING_OPS_ATTR);
+	fb = get_answerer(inode, FUSE_BACKING_OPS_ATTR);
 	if (!fb)
 		return false;
 	*err = get_attributes(idmap, inode, fb, stat, mask,
 			      flags & AT_STATX_SYNC_TYPE);
 	fuse_backing_put(fb);
 	return true;
+}
+
+/* What the mount forbids, whatever the inode's mode is */
+static int check_mount(const struct file *backing, int mask)
+{
+	if ((mask & MAY_WRITE) && __mnt_is_readonly(backing->f_path.mnt))
+		return -EROFS;
+	if ((mask & MAY_EXEC) && d_is_reg(backing->f_path.dentry) &&
+	    fuse_backing_is_noexec(backing))
+		return -EACCES;
+	return 0;
+}
+
+/* May whoever calls, or whose credentials these are? */
+static int check_access(const struct file *backing, int mask)
+{
+	return inode_permission(file_mnt_idmap(backing), file_inode(backing), mask);
 }
 
 /**
@@ -141,18 +183,16 @@ bool fuse_backing_getattr(struct mnt_idmap *idmap, struct inode *inode,
 bool fuse_backing_access(struct inode *inode, int mask, int *err)
 {
 	struct fuse_backing *fb;
-	struct inode *backing;
 
-	fb = fuse_inode_get_attached(get_fuse_inode(inode), FUSE_BACKING_OPS_ACCESS);
+	fb = get_answerer(inode, FUSE_BACKING_OPS_ACCESS);
 	if (!fb)
 		return false;
 	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
-	backing = file_inode(fb->file);
-	*err = inode_permission(file_mnt_idmap(fb->file), backing, mask);
+	*err = check_mount(fb->file, mask) ?: check_access(fb->file, mask);
 	if (!*err)
-		scoped_with_creds(fb->cred)
-			*err = inode_permission(file_mnt_idmap(fb->file), backing,
-						mask);
+		scoped_with_creds(fb->cred) {
+			*err = check_access(fb->file, mask);
+		}
 	fuse_backing_put(fb);
 	return true;
 }
@@ -166,7 +206,8 @@ bool fuse_backing_access(struct inode *inode, int mask, int *err)
  * @len: set to the length, or a negative errno
  *
  * Ids in ACLs are not the backing filesystem's everywhere: the server knows what it
- * makes of them.
+ * makes of them.  And it is the one that sees who asks: of the root of a mount that isn't
+ * everybody's, everybody may ask.
  *
  * Context: process context; may sleep.
  * Return: false if the server is to be asked.
@@ -176,14 +217,16 @@ bool fuse_backing_getxattr(struct inode *inode, const char *name, void *value,
 {
 	struct fuse_backing *fb;
 
-	if (is_posix_acl_xattr(name))
+	if (is_posix_acl_xattr(name) ||
+	    !fuse_allow_current_process(get_fuse_conn(inode)))
 		return false;
-	fb = fuse_inode_get_attached(get_fuse_inode(inode), FUSE_BACKING_OPS_XATTR);
+	fb = get_answerer(inode, FUSE_BACKING_OPS_XATTR);
 	if (!fb)
 		return false;
-	scoped_with_creds(fb->cred)
+	scoped_with_creds(fb->cred) {
 		*len = vfs_getxattr(file_mnt_idmap(fb->file),
 				    fb->file->f_path.dentry, name, value, size);
+	}
 	fuse_backing_put(fb);
 	return true;
 }
@@ -219,11 +262,12 @@ bool fuse_backing_listxattr(struct inode *inode, char *list, size_t size,
 {
 	struct fuse_backing *fb;
 
-	fb = fuse_inode_get_attached(get_fuse_inode(inode), FUSE_BACKING_OPS_XATTR);
+	fb = get_answerer(inode, FUSE_BACKING_OPS_XATTR);
 	if (!fb)
 		return false;
-	scoped_with_creds(fb->cred)
+	scoped_with_creds(fb->cred) {
 		*len = vfs_listxattr(fb->file->f_path.dentry, list, size);
+	}
 	if (*len > 0 && size && !ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN))
 		*len = hide_trusted(list, *len);
 	fuse_backing_put(fb);

@@ -22,8 +22,8 @@
  *   ELOOP       its filesystem is stacked too deeply, see max_stack_depth
  *   EOPNOTSUPP  it is on an internal mount (memfd, SysV shared memory); or the
  *               caller lacks CAP_SYS_ADMIN, and it is on a pseudo filesystem, or on
- *               an overlayfs and below that on a pseudo filesystem or a FUSE; or
- *               the kernel is built without passthrough
+ *               an overlayfs and below that on a pseudo filesystem or a FUSE, or a
+ *               directory of an overlayfs; or the kernel is built without passthrough
  *   EMFILE      RLIMIT_NOFILE of the thread, or fs.nr_open, is reached
  *   EAGAIN      the thread would exceed RLIMIT_NPROC of the caller, or pids.max of
  *               its cgroup
