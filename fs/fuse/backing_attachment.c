@@ -289,3 +289,19 @@ struct fuse_backing *fuse_inode_find_attached(struct fuse_inode *fi, u64 ops)
 	spin_unlock(&fi->lock);
 	return fb;
 }
+
+/**
+ * fuse_inode_forget_attributes - what had the attributes of an inode is taken away
+ * @fi: the FUSE inode
+ *
+ * They were not the server's, and what is on its way isn't either.
+ *
+ * Context: fi->lock is held.
+ */
+void fuse_inode_forget_attributes(struct fuse_inode *fi)
+{
+	struct fuse_conn *fc = get_fuse_conn(&fi->inode);
+
+	fi->attr_version = atomic64_inc_return(&fc->attr_version);
+	fuse_invalidate_attr_mask(&fi->inode, STATX_BASIC_STATS);
+}

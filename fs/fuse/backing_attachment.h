@@ -77,6 +77,7 @@ fuse_inode_attached_extents(const struct fuse_inode *fi);
 bool fuse_inode_use_attached(struct fuse_inode *fi, u32 modes,
 			     struct fuse_passthrough *pt);
 struct fuse_backing *fuse_inode_find_attached(struct fuse_inode *fi, u64 ops);
+void fuse_inode_forget_attributes(struct fuse_inode *fi);
 
 /**
  * fuse_inode_get_attached - what has the answer to a request
@@ -104,6 +105,8 @@ fuse_inode_get_attached(struct fuse_inode *fi, u64 ops)
 static inline void fuse_inode_set_attached(struct fuse_inode *fi,
 					   struct fuse_attachment *att)
 {
+	if (unlikely(fi->backing.ops & FUSE_BACKING_OPS_ATTR))
+		fuse_inode_forget_attributes(fi);
 	WRITE_ONCE(fi->backing.attached, att);
 	WRITE_ONCE(fi->backing.ops, att ? att->ops : 0);
 }

@@ -7,8 +7,8 @@
  * and asking again costs little.  It is put into the FUSE inode, for those who look
  * there, and is as old then as the last request for it.
  *
- * Permissions are another thing: they are checked against what the server said, for as
- * long as it said that this is good.
+ * Permissions are checked against what the FUSE inode has, for as long as the server said
+ * that this is good.
  *
  * Locking: fuse_inode::lock to get the mapping, and a reference while it is used.
  */

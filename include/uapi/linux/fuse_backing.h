@@ -217,7 +217,8 @@ struct fuse_backing_entry {
  * ATTR: stat(2) shows mode, owner, size, times and blocks of the backing file as they
  *	are, however long what the server said is good for; and of the FUSE inode its
  *	own number, device and link count. Permissions are checked against what the
- *	server said for as long as that is good, and against the backing file then.
+ *	server said, or stat(2) has shown since, for as long as the server said that it
+ *	is good, and against the backing file then; what is denied is checked anew.
  * XATTR: getxattr(2) and listxattr(2) as whoever registered the file; names in trusted.
  *	are for clients that have CAP_SYS_ADMIN too. POSIX ACLs are asked of the server.
  * ACCESS: access(2) without default_permissions, for the client's credentials, and for
