@@ -571,6 +571,27 @@ int fuse_backing_may_attach(struct fuse_conn *fc, int id, u32 flags)
 }
 
 /**
+ * fuse_backing_may_answer - may a mapping have the answer to requests
+ * @fb: the mapping
+ * @ops: of FUSE_BACKING_OPS_*
+ *
+ * What no descriptor is opened for is done with the credentials of the registration, and
+ * a helper's are not for every client.
+ *
+ * Context: any.
+ * Return: 0 or -EPERM.
+ */
+int fuse_backing_may_answer(const struct fuse_backing *fb, u64 ops)
+{
+	const u64 by_descriptor = FUSE_BACKING_OPS_ATTR | FUSE_BACKING_OPS_FSYNC;
+
+	if (!fb->brokered || !(ops & ~by_descriptor))
+		return 0;
+	return fuse_backing_reject(fb->table->fc, fb->id, -EPERM,
+				   FUSE_BACKING_BROKERED);
+}
+
+/**
  * fuse_backing_may_attach_to - may something be attached to an inode of this kind
  * @fc: the connection
  * @inode: the FUSE inode

@@ -31,6 +31,7 @@ int fuse_backing_may_mmap(struct fuse_file *ff, struct vm_area_struct *vma);
 int fuse_backing_check_extent(const struct file *file, bool write,
 			      enum fuse_backing_reason *reason);
 int fuse_backing_may_attach(struct fuse_conn *fc, int id, u32 flags);
+int fuse_backing_may_answer(const struct fuse_backing *fb, u64 ops);
 int fuse_backing_may_attach_to(struct fuse_conn *fc, const struct inode *inode,
 			       int id, bool dir);
 int fuse_backing_may_exec(struct fuse_conn *fc, bool noexec);

@@ -546,17 +546,19 @@ static int attach(struct fuse_conn *fc, struct fuse_attachments *all,
 }
 
 /* Get the mapping, of a directory or not, to attach */
-static struct fuse_backing *get_mapping(struct fuse_conn *fc, int id, bool dir)
+static struct fuse_backing *
+get_mapping(struct fuse_conn *fc, const struct fuse_backing_attach *args, bool dir)
 {
+	int err, id = args->backing_id;
 	struct fuse_backing *fb;
-	int err;
 
 	fb = fuse_backing_claim(fc, id) ?: fuse_backing_lookup(fc, id);
 	if (!fb) {
 		fuse_backing_reject(fc, id, -ENOENT, FUSE_BACKING_UNKNOWN_ID);
 		return ERR_PTR(-ENOENT);
 	}
-	err = fuse_backing_is_of_kind(fb, dir);
+	err = fuse_backing_is_of_kind(fb, dir) ?:
+	      fuse_backing_may_answer(fb, args->ops);
 	if (!err)
 		return fb;
 	fuse_backing_put(fb);
@@ -569,7 +571,7 @@ static int attach_id(struct fuse_conn *fc, struct fuse_attachments *all,
 	struct fuse_attachment *att;
 	struct fuse_backing *fb;
 
-	fb = get_mapping(fc, args->backing_id, dir);
+	fb = get_mapping(fc, args, dir);
 	if (IS_ERR(fb))
 		return PTR_ERR(fb);
 	att = fuse_attachment_of_file(fb, args);

@@ -484,7 +484,8 @@ struct fuse_backing_close_all {
  * The attachment goes when the inode is forgotten, with
  * FUSE_DEV_IOC_BACKING_DETACH, or when the server is gone; closing the id does
  * not touch it. An id with FUSE_BACKING_MAP_AUTO_CLOSE is consumed, also when this
- * fails after all; but not by EPERM, EACCES, EFAULT, and EINVAL for the arguments.
+ * fails after all; but not by EPERM for the caller, EACCES, EFAULT, and EINVAL for the
+ * arguments.
  *
  * A reply reaches the client before the server can attach something to the node
  * that it names. So it may do that before: with FUSE_BACKING_ATTACH_PENDING, the
@@ -492,7 +493,8 @@ struct fuse_backing_close_all {
  * by FUSE_DEV_IOC_BACKING_DETACH, when the id is closed, or when the server is
  * gone. It fails with
  *
- *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
+ *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN; or ops are more than ATTR and FSYNC, and
+ *               who registered the file had more power than who owns the connection
  *   EINVAL      node or id are 0 or less, no mode, unknown flags, a part of what is
  *               whole in ops, reserved is not 0, or the inode is neither a regular file
  *               nor a directory
