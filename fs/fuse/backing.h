@@ -121,6 +121,8 @@ bool fuse_backing_getattr(struct mnt_idmap *idmap, struct inode *inode,
 			  struct kstat *stat, u32 mask, unsigned int flags,
 			  int *err);
 bool fuse_backing_access(struct inode *inode, int mask, int *err);
+bool fuse_backing_set_times(struct inode *inode, const struct iattr *attr,
+			    int *err);
 bool fuse_backing_getxattr(struct inode *inode, const char *name, void *value,
 			   size_t size, ssize_t *len);
 bool fuse_backing_listxattr(struct inode *inode, char *list, size_t size,
@@ -204,6 +206,12 @@ static inline bool fuse_backing_getattr(struct mnt_idmap *idmap,
 }
 
 static inline bool fuse_backing_access(struct inode *inode, int mask, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_set_times(struct inode *inode,
+					  const struct iattr *attr, int *err)
 {
 	return false;
 }

@@ -273,3 +273,96 @@ bool fuse_backing_listxattr(struct inode *inode, char *list, size_t size,
 	fuse_backing_put(fb);
 	return true;
 }
+
+/* Is nothing but times to be changed? */
+static bool is_timing(const struct iattr *attr)
+{
+	const unsigned int others = ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_SIZE |
+				    ATTR_KILL_SUID | ATTR_KILL_SGID;
+
+	return (attr->ia_valid & (ATTR_ATIME | ATTR_MTIME)) &&
+	       !(attr->ia_valid & others);
+}
+
+/* To be called with the mapping's credentials, and the right to write to the mount */
+static int change_locked(struct file *backing, struct iattr *attr)
+{
+	struct inode *inode = file_inode(backing);
+	int err;
+
+	/* may be a FUSE inode too, below ours */
+	inode_lock_nested(inode, I_MUTEX_CHILD);
+	err = notify_change(file_mnt_idmap(backing), file_dentry(backing), attr,
+			    NULL);
+	inode_unlock(inode);
+	return err;
+}
+
+/* Nobody needs to have the file open for this, so its mount may be read-only */
+static int change_backing(struct fuse_backing *fb, struct iattr *attr)
+{
+	struct vfsmount *mnt = fb->file->f_path.mnt;
+	int err;
+
+	err = fuse_backing_start_fs(fb->file, false);
+	if (err)
+		return err;
+	err = mnt_get_write_access(mnt);
+	if (!err) {
+		scoped_with_creds(fb->cred)
+			err = change_locked(fb->file, attr);
+		mnt_put_write_access(mnt);
+	}
+	file_end_write(fb->file);
+	return err;
+}
+
+static int set_times(struct inode *inode, struct fuse_backing *fb,
+		     const struct iattr *attr)
+{
+	struct iattr below = {
+		.ia_valid = (attr->ia_valid & (ATTR_ATIME | ATTR_MTIME |
+					       ATTR_ATIME_SET | ATTR_MTIME_SET |
+					       ATTR_TIMES_SET | ATTR_TOUCH)) |
+			    ATTR_CTIME,
+		.ia_atime = attr->ia_atime,
+		.ia_mtime = attr->ia_mtime,
+	};
+	bool hidden;
+	int err;
+
+	hidden = fuse_backing_hide_superblock(inode->i_sb, fb->file);
+	err = change_backing(fb, &below);
+	fuse_backing_show_superblock(inode->i_sb, hidden);
+
+	fuse_inode_backing_resized(inode, NULL);
+	fuse_backing_invalidate(inode, STATX_ATIME);
+	return err;
+}
+
+/**
+ * fuse_backing_set_times - utimensat(2) by the backing file
+ * @inode: the FUSE inode
+ * @attr: which attributes, and how; the caller has looked whether the client may
+ * @err: set to the result
+ *
+ * By path or by descriptor: that is the same to the kernel.  As whoever registered the
+ * file, who may have less power over it than the client.
+ *
+ * Context: process context with the FUSE inode locked; may sleep, killable.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_set_times(struct inode *inode, const struct iattr *attr,
+			    int *err)
+{
+	struct fuse_backing *fb;
+
+	if (!is_timing(attr))
+		return false;
+	fb = get_answerer(inode, FUSE_BACKING_OPS_TIMES);
+	if (!fb)
+		return false;
+	*err = set_times(inode, fb, attr);
+	fuse_backing_put(fb);
+	return true;
+}

@@ -443,10 +443,16 @@ static bool is_truncation(const struct file *file, const struct iattr *attr)
 }
 
 /* As who registered it, who may have less power over the file than the client */
-static int change_backing(struct fuse_passthrough *pt, struct iattr *attr)
+static int truncate_backing(struct fuse_passthrough *pt, loff_t size)
 {
 	struct file *backing = pt->file;
 	struct inode *inode = file_inode(backing);
+	struct iattr attr = {
+		.ia_valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_FILE |
+			    ATTR_KILL_PRIV,
+		.ia_size = size,
+		.ia_file = backing,
+	};
 	int err;
 
 	err = fuse_backing_start_fs(backing, false);
@@ -456,24 +462,12 @@ static int change_backing(struct fuse_passthrough *pt, struct iattr *attr)
 		/* may be a FUSE inode too, below ours */
 		inode_lock_nested(inode, I_MUTEX_CHILD);
 		err = notify_change(file_mnt_idmap(backing),
-				    file_dentry(backing), attr, NULL);
+				    file_dentry(backing), &attr, NULL);
 		inode_unlock(inode);
 	}
 	file_end_write(backing);
 
 	return err;
-}
-
-static int truncate_backing(struct fuse_passthrough *pt, loff_t size)
-{
-	struct iattr attr = {
-		.ia_valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_FILE |
-			    ATTR_KILL_PRIV,
-		.ia_size = size,
-		.ia_file = pt->file,
-	};
-
-	return change_backing(pt, &attr);
 }
 
 static int truncate_file(struct file *file, loff_t size)
@@ -497,55 +491,6 @@ static int truncate_file(struct file *file, loff_t size)
 	return err;
 }
 
-/* futimens(2), and nothing else */
-static bool is_timing(const struct file *file, const struct iattr *attr)
-{
-	const struct fuse_inode *fi = get_fuse_inode(file_inode(file));
-	const unsigned int others = ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_SIZE |
-				    ATTR_KILL_SUID | ATTR_KILL_SGID;
-
-	/* who may write to the file keeps its mount from being made read-only */
-	return (READ_ONCE(fi->backing.ops) & FUSE_BACKING_OPS_TIMES) &&
-	       (attr->ia_valid & (ATTR_ATIME | ATTR_MTIME)) &&
-	       !(attr->ia_valid & others) && (file->f_mode & FMODE_WRITE);
-}
-
-static int set_times(struct file *file, const struct iattr *attr)
-{
-	struct fuse_passthrough *pt = fuse_passthrough_of(file);
-	struct inode *inode = file_inode(file);
-	struct iattr below = {
-		.ia_valid = (attr->ia_valid & (ATTR_ATIME | ATTR_MTIME |
-					       ATTR_ATIME_SET | ATTR_MTIME_SET |
-					       ATTR_TIMES_SET | ATTR_TOUCH)) |
-			    ATTR_CTIME,
-		.ia_atime = attr->ia_atime,
-		.ia_mtime = attr->ia_mtime,
-	};
-	bool hidden;
-	int err;
-
-	hidden = fuse_backing_hide_superblock(inode->i_sb, pt->file);
-	err = change_backing(pt, &below);
-	fuse_backing_show_superblock(inode->i_sb, hidden);
-
-	fuse_inode_backing_resized(inode, NULL);
-	fuse_backing_invalidate(inode, STATX_ATIME);
-	return err;
-}
-
-/* Returns false if it is the server's */
-static bool change_file(struct file *file, const struct iattr *attr, int *err)
-{
-	if (is_timing(file, attr))
-		*err = set_times(file, attr);
-	else if (fuse_backing_is_local(file) && is_truncation(file, attr))
-		*err = truncate_file(file, attr->ia_size);
-	else
-		return false;
-	return true;
-}
-
 /**
  * fuse_backing_setattr - attributes are changed by a file descriptor
  * @file: an open FUSE file, or %NULL
@@ -566,11 +511,13 @@ bool fuse_backing_setattr(struct file *file, const struct iattr *attr,
 	bool done;
 
 	/* what open(2) empties was checked by another rule than the open */
-	if (!file || (attr->ia_valid & ATTR_OPEN) ||
-	    !is_answered(file, FUSE_BACKING_OPS_TIMES))
+	if (!file || !fuse_backing_is_local(file) ||
+	    (attr->ia_valid & ATTR_OPEN))
 		return false;
 	if (fuse_backing_io_start(file)) {
-		done = change_file(file, attr, err);
+		done = is_truncation(file, attr);
+		if (done)
+			*err = truncate_file(file, attr->ia_size);
 		fuse_backing_io_end(file);
 		if (done)
 			return true;

@@ -224,8 +224,9 @@ struct fuse_backing_entry {
  * ACCESS: access(2) without default_permissions, for the client's credentials, and for
  *	those of the registration.
  * FSYNC: fsync(2) of files that the server opened in passthrough mode, too.
- * TIMES: SETATTR of nothing but times, through an open file in passthrough mode, as
- *	whoever registered it.
+ * TIMES: SETATTR of nothing but times, by path or through an open file, as whoever
+ *	registered it: it must own the file, or be allowed to write to it if the time
+ *	is to be that of the clock.
  * LIST: listing a directory, and fsync(2) of it. Numbers and types in it are those
  *	of the FUSE inodes where the kernel knows them, else those of the backing files:
  *	a server that attaches a directory says the same numbers in its replies.
