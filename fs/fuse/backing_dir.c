@@ -47,6 +47,7 @@ struct entry {
  * @pt: what every open FUSE file on a backing file has
  * @at_server: the backing directory was taken away, and positions are the server's
  * @next: position behind the last of @entries
+ * @too_long: a name was, for all of @entries
  * @filled: bytes of @entries that are in use
  * @given: bytes of those that were handed on
  * @entries: of struct entry, aligned to 8 bytes
@@ -54,6 +55,7 @@ struct entry {
 struct fuse_backing_dir {
 	struct fuse_passthrough pt;
 	bool at_server;
+	bool too_long;
 	loff_t next;
 	unsigned int filled;
 	unsigned int given;
@@ -92,8 +94,10 @@ static bool keep_entry(struct dir_context *ctx, const char *name, int len,
 	unsigned int size = entry_size(len);
 	struct entry *entry;
 
-	if (size > ENTRIES_SIZE - dir->filled)
+	if (size > ENTRIES_SIZE - dir->filled) {
+		dir->too_long = size > ENTRIES_SIZE;
 		return false;
+	}
 	entry = (struct entry *)(dir->entries + dir->filled);
 	entry->pos = pos;
 	entry->ino = ino;
@@ -113,12 +117,14 @@ static int fill(struct fuse_backing_dir *dir)
 	};
 	int err;
 
+	dir->too_long = false;
 	dir->filled = 0;
 	dir->given = 0;
 	scoped_with_creds(dir->pt.fb->cred)
 		err = iterate_dir(dir->pt.file, &fill.ctx);
 	dir->next = fill.ctx.pos;
-	return err;
+	/* to go on would be to end here, as if there was nothing more */
+	return dir->too_long && !dir->filled ? -ENAMETOOLONG : err;
 }
 
 /* Go on at another position, or begin anew */
