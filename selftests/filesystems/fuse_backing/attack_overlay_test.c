@@ -208,6 +208,33 @@ TEST_F(overlay, that_copies_up_to_what_is_not_fit)
 	EXPECT_EQ(-EOPNOTSUPP, register_own(attack, O_RDONLY));
 }
 
+/* Nor is it when it is asked for what it has the answer to */
+TEST_F(overlay, that_answers_and_copies_up_to_what_is_not_fit)
+{
+	struct attack *attack = &self->attack;
+	__u64 node = fuse_server_node(self->srv, attack_file(attack, "own"));
+	struct stat st;
+	__u32 asked;
+	int id;
+
+	ASSERT_EQ(0, make_layers("ramfs"));
+	ASSERT_EQ(0, mount_writable(SCRATCH_BACKING));
+	id = register_own(attack, O_RDONLY);
+	ASSERT_LT(0, id);
+	self->srv->sh->attr_valid = 0;
+	ASSERT_EQ(0, stat(SCRATCH_FUSE "/own", &st));
+	ASSERT_EQ(0, fuse_backing_attach_ops(self->srv->fd, node, id,
+					     FUSE_BACKING_READ,
+					     FUSE_BACKING_OPS_ATTR));
+	asked = fuse_server_ops(self->srv, FUSE_GETATTR);
+	ASSERT_EQ(0, stat(SCRATCH_FUSE "/own", &st));
+	EXPECT_EQ(asked, fuse_server_ops(self->srv, FUSE_GETATTR));
+	ASSERT_EQ(0, copy_up(attack));
+	ASSERT_EQ(0, stat(SCRATCH_FUSE "/own", &st));
+	EXPECT_EQ(asked + 1, fuse_server_ops(self->srv, FUSE_GETATTR));
+	EXPECT_TRUE(attack_rejected(attack, id, -EOPNOTSUPP, "filesystem"));
+}
+
 TEST_F(overlay, that_copies_up)
 {
 	struct attack *attack = &self->attack;

@@ -715,29 +715,66 @@ static void do_opendir(struct server *s)
 	reply_data(s, &out, sizeof(out));
 }
 
+/* An entry at @len in the reply: how long that is then, the same if it doesn't fit */
+static size_t add_entry(struct server *s, const struct fuse_read_in *in,
+			const struct fuse_dirent *entry, const char *name,
+			size_t len)
+{
+	size_t size = FUSE_DIRENT_SIZE(entry);
+	struct fuse_dirent *dent = (void *)s->reply + len;
+
+	if (len + size > in->size)
+		return len;
+	memset(dent, 0, size);
+	*dent = *entry;
+	memcpy((char *)dent + FUSE_NAME_OFFSET, name, entry->namelen);
+	return len + size;
+}
+
+static size_t add_long_name(struct server *s, const struct fuse_read_in *in,
+			    size_t len)
+{
+	const struct fuse_dirent entry = {
+		.ino = FUSE_SERVER_FILES,
+		.off = FUSE_SERVER_FILES + 1,
+		.namelen = s->sh->long_name,
+		.type = S_IFREG >> 12,
+	};
+	static char name[PATH_MAX];
+
+	memset(name, 'n', entry.namelen);
+	return add_entry(s, in, &entry, name, len);
+}
+
+static size_t add_file(struct server *s, const struct fuse_read_in *in, __u64 i,
+		       size_t len)
+{
+	const struct fuse_server_file *file = &s->sh->file[i];
+	const struct fuse_dirent entry = {
+		.ino = node_of_file(s, file),
+		.off = i + 1,
+		.namelen = strlen(file->name),
+		.type = S_IFREG >> 12,
+	};
+
+	return add_entry(s, in, &entry, file->name, len);
+}
+
 static void do_readdir(struct server *s, const struct fuse_read_in *in)
 {
-	struct fuse_dirent *dent;
+	bool all = true;
 	size_t len = 0;
 
-	for (__u64 i = in->offset; i < FUSE_SERVER_FILES; i++) {
-		const struct fuse_server_file *file = &s->sh->file[i];
-		size_t namelen = strlen(file->name);
-		size_t size = FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET + namelen);
+	for (__u64 i = in->offset; i < FUSE_SERVER_FILES && all; i++) {
+		size_t before = len;
 
-		if (!file->in_use)
+		if (!s->sh->file[i].in_use)
 			continue;
-		if (len + size > in->size)
-			break;
-		dent = (void *)s->reply + len;
-		memset(dent, 0, size);
-		dent->ino = node_of_file(s, file);
-		dent->off = i + 1;
-		dent->namelen = namelen;
-		dent->type = S_IFREG >> 12;
-		memcpy(dent->name, file->name, namelen);
-		len += size;
+		len = add_file(s, in, i, len);
+		all = len > before;
 	}
+	if (all && s->sh->long_name && in->offset <= FUSE_SERVER_FILES)
+		len = add_long_name(s, in, len);
 	reply_data(s, s->reply, len);
 }
 

@@ -82,6 +82,7 @@ struct fuse_server_shared {
 	__s32 revoke_error;	/* and what that said: an errno, -1 before */
 	__u32 entry_valid;	/* seconds */
 	__u32 attr_valid;
+	__u32 long_name;	/* bytes of a name at the end of the directory */
 
 	__u64 next_fh;
 	__u32 bad_fh;	/* requests with a handle we never gave */
