@@ -3,7 +3,8 @@
  * What a server calls, with every allocation and every copy failing once.
  *
  * Proves: registering, closing, attaching, extents, listing, the start of a thread,
- * mounting and unmounting end with ENOMEM or EFAULT, or work, whichever allocation
+ * mounting and unmounting, and what clients ask for that is answered by a directory or a
+ * file that is attached, end with ENOMEM or EFAULT, or work, whichever allocation
  * fails; then everything is as if the call had not been made, all that tell of
  * the mappings agree, another file can be registered, opened and read, and after the
  * test nothing keeps the backing filesystem busy.
@@ -18,11 +19,13 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 #include "harness.h"
 
 #include "backing_ioctl.h"
 #include "backing_table.h"
+#include "dir_lister.h"
 #include "env.h"
 #include "fault_places.h"
 #include "light_mount.h"
@@ -213,6 +216,113 @@ static const struct fault_call close_all = {
 	.prepare = prepare_id,
 	.call = call_close_all,
 	.undo = undo_close,
+};
+
+/* Directories */
+
+static int prepare_dir(void *fixture)
+{
+	struct calls *c = fixture;
+
+	c->id = fuse_backing_open_with(c->dev, SCRATCH_BACKING,
+				       O_RDONLY | O_DIRECTORY,
+				       FUSE_BACKING_MAP_DIR);
+	return c->id < 0 ? c->id : 0;
+}
+
+static long call_attach_dir(void *fixture)
+{
+	struct calls *c = fixture;
+
+	return fuse_backing_attach_dir(c->dev, FUSE_ROOT_ID, c->id, 0,
+				       FUSE_BACKING_OPS_DIR);
+}
+
+static int undo_attach_dir(void *fixture, long result)
+{
+	struct calls *c = fixture;
+
+	if (!result && fuse_backing_detach(c->dev, FUSE_ROOT_ID, 0, 0))
+		return -ENOENT;
+	return close_id(c);
+}
+
+static const struct fault_call attach_dir = {
+	.prepare = prepare_dir,
+	.call = call_attach_dir,
+	.undo = undo_attach_dir,
+};
+
+static int prepare_attached_dir(void *fixture)
+{
+	int err = prepare_dir(fixture);
+
+	return err ?: call_attach_dir(fixture);
+}
+
+static long call_list_dir(void *fixture)
+{
+	struct dir_list list = {};
+	int err = dir_list_path(&list, SCRATCH_FUSE);
+	bool all = dir_list_find(&list, "a") && dir_list_find(&list, "d");
+
+	(void)fixture;
+	dir_list_free(&list);
+	return err ?: all ? 0 : -EILSEQ;
+}
+
+static int undo_attached_dir(void *fixture, long result)
+{
+	(void)result;
+	return undo_attach_dir(fixture, 0);
+}
+
+static const struct fault_call list_dir = {
+	.prepare = prepare_attached_dir,
+	.call = call_list_dir,
+	.undo = undo_attached_dir,
+};
+
+/* What a file has the answer to */
+
+static int prepare_answers(void *fixture)
+{
+	struct calls *c = fixture;
+	int err = prepare_id(c);
+
+	if (!err && fsetxattr(c->file, "user.test", "value", 5, 0) < 0)
+		err = -errno;
+	return err ?: fuse_backing_attach_ops(c->dev, c->node, c->id, BOTH,
+					      FUSE_BACKING_OPS_FILE);
+}
+
+static long call_answers(void *fixture)
+{
+	static const char path[] = SCRATCH_FUSE "/a";
+	struct stat st;
+	char buf[64];
+
+	(void)fixture;
+	if (stat(path, &st) < 0 || utimensat(AT_FDCWD, path, NULL, 0) < 0 ||
+	    getxattr(path, "user.test", buf, sizeof(buf)) < 0 ||
+	    listxattr(path, buf, sizeof(buf)) < 0 || access(path, R_OK) < 0)
+		return -errno;
+	return 0;
+}
+
+static int undo_answers(void *fixture, long result)
+{
+	struct calls *c = fixture;
+	int err = fuse_backing_detach(c->dev, c->node, 0, 0);
+
+	(void)result;
+	return err ?: close_id(c);
+}
+
+static const struct fault_call answers = {
+	.prepare = prepare_answers,
+	.call = call_answers,
+	.undo = undo_answers,
 };
 
 /* Attaching */
@@ -564,6 +674,9 @@ FIXTURE_VARIANT_ADD(faults, map_id) { .call = &map_id };
 FIXTURE_VARIANT_ADD(faults, map_once) { .call = &map_once };
 FIXTURE_VARIANT_ADD(faults, close_one) { .call = &close_one };
 FIXTURE_VARIANT_ADD(faults, close_all) { .call = &close_all };
+FIXTURE_VARIANT_ADD(faults, attach_dir) { .call = &attach_dir };
+FIXTURE_VARIANT_ADD(faults, list_dir) { .call = &list_dir };
+FIXTURE_VARIANT_ADD(faults, answers) { .call = &answers };
 FIXTURE_VARIANT_ADD(faults, attach) { .call = &attach };
 FIXTURE_VARIANT_ADD(faults, attach_pending) { .call = &attach_pending };
 FIXTURE_VARIANT_ADD(faults, detach) { .call = &detach };

@@ -6,12 +6,32 @@
 #include <errno.h>
 #include <sys/ioctl.h>
 
+#include "kselftest.h"
+
 #include "fuzz.h"
 #include "fuzz_attach.h"
 #include "fuzz_clients.h"
 #include "fuzz_model.h"
 #include "fuzz_model_attach.h"
 #include "fuzz_random.h"
+
+/* Some of what can be said of a file, and at times what can't */
+static __u64 random_ops(void)
+{
+	static const __u64 wholes[] = {
+		FUSE_BACKING_OPS_ATTR, FUSE_BACKING_OPS_XATTR,
+		FUSE_BACKING_OPS_ACCESS, FUSE_BACKING_OPS_FSYNC,
+		FUSE_BACKING_OPS_TIMES,
+	};
+	__u64 ops = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wholes); i++)
+		if (chance(30))
+			ops |= wholes[i];
+	if (chance(4))
+		ops ^= 1ULL << below(64);
+	return ops;
+}
 
 void op_attach(struct fuzz_mount *mount)
 {
@@ -24,8 +44,8 @@ void op_attach(struct fuzz_mount *mount)
 	random_node(&args.nodeid, &args.generation);
 	if (chance(2))
 		args.reserved = 1ULL << below(64);
-	if (chance(2))
-		args.ops = 1ULL << below(64);
+	if (chance(50))
+		args.ops = random_ops();
 	if (dev < 0)
 		return;
 	if (chance(1)) {

@@ -16,11 +16,16 @@
 #include "fuzz_model_pending.h"
 #include "fuzz_model_uses.h"
 
-/* What takes two requests is whole or not there; here are one at most */
+static bool is_whole(__u64 ops, __u64 whole)
+{
+	return !(ops & whole) || (ops & whole) == whole;
+}
+
 static bool are_ops_whole(__u64 ops)
 {
-	return !(ops & (FUSE_BACKING_OPS_ATTR | FUSE_BACKING_OPS_XATTR |
-			FUSE_BACKING_OPS_LIST));
+	return is_whole(ops, FUSE_BACKING_OPS_ATTR) &&
+	       is_whole(ops, FUSE_BACKING_OPS_XATTR) &&
+	       is_whole(ops, FUSE_BACKING_OPS_LIST);
 }
 
 static bool is_attach_valid(const struct fuse_backing_attach *args)
