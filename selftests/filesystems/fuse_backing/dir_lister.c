@@ -35,7 +35,7 @@ static int add(struct dir_list *list, const struct dirent64 *dent)
 
 ssize_t dir_list_read_some(struct dir_list *list, int fd, size_t size)
 {
-	char buf[size] __attribute__((aligned(8)));
+	_Alignas(8) char buf[size];
 	ssize_t n = getdents64(fd, buf, size);
 	const struct dirent64 *dent;
 	ssize_t count = 0;
