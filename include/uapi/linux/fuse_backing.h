@@ -483,7 +483,8 @@ struct fuse_backing_close_all {
  * The attachment goes when the inode is forgotten, with
  * FUSE_DEV_IOC_BACKING_DETACH, or when the server is gone; closing the id does
  * not touch it. An id with FUSE_BACKING_MAP_AUTO_CLOSE is consumed, also when this
- * fails after all; but not by EPERM, EACCES, EFAULT, and EINVAL for the arguments.
+ * fails after all; but not by EPERM, EACCES, EFAULT, EOPNOTSUPP, and EINVAL for the
+ * arguments.
  *
  * A reply reaches the client before the server can attach something to the node
  * that it names. So it may do that before: with FUSE_BACKING_ATTACH_PENDING, the
