@@ -215,8 +215,8 @@ struct fuse_backing_entry {
  * for the inode any more, because the backing file, or directory, has the answer.
  *
  * ATTR: stat(2) shows mode, owner, size, times and blocks of the backing file as they
- *	are, however long what the server said is good for; and of the FUSE inode its
- *	own number, device and link count. Permissions are checked against what the
+ *	are, however long what the server said is good for, and links of a directory;
+ *	and of the FUSE inode its own number and device, and links of a file. Permissions are checked against what the
  *	server said for as long as that is good, and against the backing file then.
  * XATTR: getxattr(2) and listxattr(2) as whoever registered the file; names in trusted.
  *	are for clients that have CAP_SYS_ADMIN too. POSIX ACLs are asked of the server.
