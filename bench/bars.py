@@ -17,6 +17,14 @@ TIMES_DIRECT = {'open, close': 1.5, 'open, read, close': 1.3}
 # directory itself
 TIMES_TREE = {'git status, again': 1.75, 'make': 1.05}
 
+# the same, with listings and attributes, and requests
+TIMES_ANSWERED = {'git status, again': 1.35, 'make': 1.05}
+REQUESTS_ANSWERED = {'git status, again': 60}
+
+# instructions of what the backing file has the answer to, beyond those of the file
+# itself; it makes no request
+ANSWERED_OVER_DIRECT = 900
+
 # instructions of reading a member by its extents, as a multiple of those of the
 # archive itself
 TIMES_ARCHIVE = 1.15
@@ -112,6 +120,35 @@ def opens(operation, direct, inode, asked):
     limit = TIMES_DIRECT[operation]
     verdict.expect(inode, direct * limit, f'> {limit} × direct')
     verdict.expect(asked, 0, 'asks the server')
+    return verdict
+
+
+def answers(direct, answered, asked):
+    """An operation that the backing file has the answer to, and its requests."""
+    verdict = Verdict()
+    verdict.expect(answered - direct, ANSWERED_OVER_DIRECT,
+                   f'> direct + {ANSWERED_OVER_DIRECT}')
+    verdict.expect(asked, 0, 'asks the server')
+    return verdict
+
+
+def listings(answered, inode, asked):
+    """A listing of an attached directory: no request, and no worse than asking."""
+    verdict = Verdict()
+    verdict.expect(answered, inode, '> per inode')
+    verdict.expect(asked, 0, 'asks the server')
+    return verdict
+
+
+def tree_commands(operation, direct, answered, asked):
+    """A command on the tree, with listings and attributes."""
+    verdict = Verdict()
+    if operation in TIMES_ANSWERED:
+        limit = TIMES_ANSWERED[operation]
+        verdict.expect(answered, direct * limit, f'> {limit} × direct')
+    if operation in REQUESTS_ANSWERED:
+        limit = REQUESTS_ANSWERED[operation]
+        verdict.expect(asked, limit, f'> {limit} requests')
     return verdict
 
 

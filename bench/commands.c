@@ -69,6 +69,8 @@ static void make_repository(void)
 static void warm_up(void)
 {
 	for (size_t i = 0; i < COMMANDS; i++) {
+		if (!record_wants(commands[i].name))
+			continue;
 		run(DIRECT, commands[i].text);
 		undo(DIRECT, &commands[i]);
 	}
@@ -86,6 +88,8 @@ static void measure_instructions(const char *fs, enum way way,
 		struct idle idle;
 		double start;
 
+		if (!record_wants(commands[i].name))
+			continue;
 		idle_start(&idle);
 		start = now();
 		run(way, commands[i].text);
@@ -106,6 +110,8 @@ static void measure_requests(const char *fs, enum way way, unsigned int files)
 		};
 		unsigned int before = program_requests(NULL);
 
+		if (!record_wants(commands[i].name))
+			continue;
 		run(way, commands[i].text);
 		record(&rec, "requests per command",
 		       program_requests(NULL) - before);

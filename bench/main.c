@@ -2,12 +2,12 @@
 /*
  * Measure FUSE passthrough, in a guest.
  *
- *	fuse_bench [-q] [-r] instructions|parallel|workload|archive
+ *	fuse_bench [-q] [-r] [-o PATTERN] instructions|parallel|workload|archive
  *
  * "instructions" expects a guest whose clock counts them (QEMU -icount, one
  * CPU), and so do "workload" and "archive"; "parallel" one with two CPUs. -q:
- * fewer batches, smaller tables. -r: the ways to a file in reverse order. See
- * record.h for what comes out.
+ * fewer batches, smaller tables. -r: the ways to a file in reverse order. -o: only
+ * operations, walks and commands whose names match. See record.h for what comes out.
  */
 
 #define _GNU_SOURCE
@@ -19,6 +19,7 @@
 #include "archive.h"
 #include "backing.h"
 #include "commands.h"
+#include "listing.h"
 #include "mappings.h"
 #include "operations.h"
 #include "parallel.h"
@@ -49,7 +50,8 @@ static void instructions(bool quick, bool reverse)
 		backing_umount();
 	}
 	backing_mount("tmpfs");
-	mappings_measure("tmpfs", quick);
+	if (record_wants("mappings"))
+		mappings_measure("tmpfs", quick);
 	backing_umount();
 }
 
@@ -68,6 +70,7 @@ static void workload(bool quick, bool reverse)
 	backing_mount("tmpfs");
 	files = tree_make(quick);
 	workload_measure("tmpfs", files, reverse);
+	listing_measure("tmpfs", reverse);
 	commands_measure("tmpfs", files, quick, reverse);
 	backing_umount();
 }
@@ -85,11 +88,13 @@ int main(int argc, char **argv)
 	bool quick = false, reverse = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "qr")) != -1) {
+	while ((opt = getopt(argc, argv, "qro:")) != -1) {
 		if (opt == 'q')
 			quick = true;
 		else if (opt == 'r')
 			reverse = true;
+		else if (opt == 'o')
+			record_only(optarg);
 		else
 			return 2;
 	}

@@ -18,7 +18,7 @@
 #define MOUNT_DIR	"/tmp/fuse"
 
 const char *const way_names[WAYS] = {
-	"direct", "passthrough", "per open", "per inode", "server",
+	"direct", "passthrough", "per open", "per inode", "answered", "server",
 };
 
 static const char *const files[] = { "data", "other", "log" };
@@ -98,14 +98,15 @@ void mount_register(struct fuse_server *srv)
 		register_file(srv, files[i]);
 }
 
-static void attach_file(struct fuse_server *srv, const char *name, int id)
+static void attach_file(struct fuse_server *srv, enum way way, const char *name,
+			int id, __u64 ops)
 {
-	struct fuse_server_file *file = mount_file(srv, PER_INODE, name);
+	struct fuse_server_file *file = mount_file(srv, way, name);
 
-	check(fuse_backing_attach(srv->fd, fuse_server_node(srv, file),
-				  file->generation, id,
-				  FUSE_BACKING_READ | FUSE_BACKING_WRITE |
-				  FUSE_BACKING_ATTACH_PENDING),
+	must(!file->generation);
+	check(fuse_backing_attach_ops(srv->fd, fuse_server_node(srv, file), id,
+				      FUSE_BACKING_READ | FUSE_BACKING_WRITE |
+				      FUSE_BACKING_ATTACH_PENDING, ops),
 	      "attach");
 }
 
@@ -119,7 +120,10 @@ bool mount_modes(struct fuse_server *srv)
 		id = fuse_backing_open_once(srv->fd, path, O_RDWR);
 		if (id == -EINVAL)
 			return false;
-		attach_file(srv, files[i], check(id, "register once"));
+		attach_file(srv, PER_INODE, files[i], check(id, "register once"), 0);
+		id = fuse_backing_open_once(srv->fd, path, O_RDWR);
+		attach_file(srv, ANSWERED, files[i], check(id, "register once"),
+			    FUSE_BACKING_OPS_FILE);
 		mount_file(srv, PER_OPEN, files[i])->per_open = true;
 	}
 	return true;

@@ -17,6 +17,7 @@ enum way {
 	PASSTHROUGH,	/* the mount, by an id that is there already */
 	PER_OPEN,	/* the mount, an id for each open */
 	PER_INODE,	/* the mount, attached: opens don't ask the server */
+	ANSWERED,	/* the mount, attached, and so are directories, with all ops */
 	SERVER,		/* the mount, each operation a request (direct I/O) */
 	WAYS
 };
@@ -29,7 +30,7 @@ void mount_stop(struct fuse_server *srv);
 /* A backing id for each file; without it PASSTHROUGH asks the server too. */
 void mount_register(struct fuse_server *srv);
 
-/* Prepare PER_OPEN and PER_INODE; false if the kernel has neither. */
+/* Prepare PER_OPEN, PER_INODE and ANSWERED; false if the kernel has none of them. */
 bool mount_modes(struct fuse_server *srv);
 
 /* Where "data", "other" or "log" is; in a buffer of the caller's. */

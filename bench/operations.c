@@ -117,12 +117,12 @@ static const struct operation operations[] = {
 	{ "splice read", "data", O_RDONLY, ONE_PAGE, op_splice_read },
 	{ "splice write", "data", O_WRONLY, ONE_PAGE, op_splice_write },
 	{ "mmap, fault", "data", O_RDONLY, ONE_PAGE, op_mmap },
-	{ "fsync", "data", O_WRONLY, {}, op_fsync },
+	{ "fsync", "data", O_WRONLY, {}, op_fsync, .answers = true },
 	{ "open, close", "data", NO_FD, {}, op_open, .modes = true },
 	{ "open, read, close", "data", NO_FD, ONE_PAGE, op_open_read,
 	  .modes = true },
-	{ "read, stat", "data", O_RDONLY, ONE_PAGE, op_stat_read },
-	{ "write, stat", "data", O_WRONLY, ONE_PAGE, op_stat_write },
+	{ "read, stat", "data", O_RDONLY, ONE_PAGE, op_stat_read, .answers = true },
+	{ "write, stat", "data", O_WRONLY, ONE_PAGE, op_stat_write, .answers = true },
 };
 
 #define OPERATIONS	(sizeof(operations) / sizeof(*operations))
@@ -300,6 +300,19 @@ static void measure(const char *fs, struct fuse_server *srv,
 	target_close(&t);
 }
 
+static bool has_way(enum way way, const struct operation *op, bool modes)
+{
+	switch (way) {
+	case PER_OPEN:
+	case PER_INODE:
+		return modes && op->modes;
+	case ANSWERED:
+		return modes && op->answers;
+	default:
+		return true;
+	}
+}
+
 static void measure_ways(const char *fs, struct fuse_server *srv,
 			 const struct operation *op, size_t size, bool modes,
 			 bool reverse)
@@ -308,9 +321,8 @@ static void measure_ways(const char *fs, struct fuse_server *srv,
 
 	for (int i = 0; i < WAYS; i++) {
 		way = reverse ? WAYS - 1 - i : i;
-		if ((way == PER_OPEN || way == PER_INODE) && !modes)
-			continue;
-		measure(fs, srv, op, size, way);
+		if (has_way(way, op, modes))
+			measure(fs, srv, op, size, way);
 	}
 }
 
@@ -325,10 +337,12 @@ void operations_measure(const char *fs, bool reverse)
 	for (size_t i = 0; i < OPERATIONS; i++) {
 		const size_t *size = operations[i].sizes;
 
+		if (!record_wants(operations[i].name))
+			continue;
 		/* no sizes at all are one */
 		for (int j = 0; j < OPERATION_SIZES && (!j || size[j]); j++)
-			measure_ways(fs, &srv, &operations[i], size[j],
-				     modes && operations[i].modes, reverse);
+			measure_ways(fs, &srv, &operations[i], size[j], modes,
+				     reverse);
 	}
 	mount_stop(&srv);
 }

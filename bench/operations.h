@@ -32,6 +32,7 @@ struct operation {
 	void (*run)(struct target *t);
 	void (*tidy)(struct target *t);	/* after a batch */
 	bool modes;	/* also in each mode: it is about opening */
+	bool answers;	/* also ANSWERED: it is about what else a file has to say */
 };
 
 #define NO_FD	-1

@@ -4,11 +4,24 @@
  */
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "record.h"
+
+static const char *wanted = "*";
+
+void record_only(const char *pattern)
+{
+	wanted = pattern;
+}
+
+bool record_wants(const char *operation)
+{
+	return !fnmatch(wanted, operation, 0);
+}
 
 void record(const struct record *rec, const char *metric, double value)
 {

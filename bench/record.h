@@ -11,6 +11,7 @@
 #ifndef RECORD_H
 #define RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdnoreturn.h>
 
@@ -22,6 +23,10 @@ struct record {
 };
 
 void record(const struct record *rec, const char *metric, double value);
+
+/* Measure only operations whose names match the pattern, those of a shell. */
+void record_only(const char *pattern);
+bool record_wants(const char *operation);
 
 /* Print what failed, with errno, and end the program. */
 noreturn void die(const char *what);

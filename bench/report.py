@@ -192,26 +192,91 @@ def write_opens(table, res):
     table.text('')
 
 
+def answered_rows(res, metric):
+    """Operations that were measured with ops, as rows of that way."""
+    for fs, operation, size in res.operations(metric):
+        row = Row(fs, 'answered', operation, size)
+        if (OURS, row, metric) in res.values:
+            yield row
+
+
+def write_answers(table, res):
+    """What the backing file has the answer to."""
+    table.head('operation', 'direct', 'by id', 'answered', 'answered − direct',
+               'requests, by id', 'requests', 'spread', 'verdict')
+    for row in answered_rows(res, 'instructions'):
+        direct, by_id, ours = (
+            res.get(OURS, row._replace(way=way), 'instructions')
+            for way in ('direct', 'passthrough', 'answered'))
+        before, asked = (res.get(OURS, row._replace(way=way), 'requests')
+                         for way in ('passthrough', 'answered'))
+        table.judged(bars.answers(direct, ours, asked),
+                     f'{row.operation}{size_name(row.size)} ({row.fs})',
+                     *(number(value) for value in (direct, by_id, ours,
+                                                   ours - direct, before, asked)),
+                     f'{res.spread(row, "instructions"):.1f} %')
+    table.text('')
+
+
+def write_listings(table, res):
+    """A directory that is listed again and again."""
+    table.head('operation', 'entries', 'direct', 'by id', 'per inode', 'answered',
+               'answered ÷ direct', 'requests, per inode', 'requests', 'verdict')
+    for row in answered_rows(res, 'per listing'):
+        direct, *ways = (res.get(OURS, row._replace(way=way), 'per listing')
+                         for way in ('direct', 'passthrough', 'per inode',
+                                     'answered'))
+        before, asked = (res.get(OURS, row._replace(way=way),
+                                 'requests per listing')
+                         for way in ('per inode', 'answered'))
+        table.judged(bars.listings(ways[-1], ways[-2], asked), row.operation,
+                     number(row.size),
+                     *(number(value) for value in (direct, *ways)),
+                     times(ways[-1], direct), number(before), number(asked))
+    table.text('')
+
+
+def write_tree_commands(table, res):
+    """Commands on the tree, with listings and attributes."""
+    table.head('command', 'files', 'direct', 'per inode', 'answered',
+               'answered ÷ direct', 'requests, per inode', 'requests', 'verdict')
+    for row in answered_rows(res, 'per command'):
+        direct, inode, ours = (
+            res.get(OURS, row._replace(way=way), 'per command') / 1e6
+            for way in ('direct', 'per inode', 'answered'))
+        before, asked = (res.get(OURS, row._replace(way=way),
+                                 'requests per command')
+                         for way in ('per inode', 'answered'))
+        table.judged(bars.tree_commands(row.operation, direct, ours, asked),
+                     f'{row.operation}, answered', number(row.size),
+                     *(number(value) for value in (direct, inode, ours)),
+                     times(ours, direct), number(before), number(asked))
+    table.text('')
+
+
+WALKS = [*(known for known in OPENS if known[1] != 'per open'),
+         (OURS, 'answered')]
+
+
 def write_workload(table, res):
     """A tree that is walked through, for each of its files."""
-    known = [(kernel, way) for kernel, way in OPENS if way != 'per open']
     table.head('walk', 'files', 'direct', 'upstream, by id', 'by id',
-               'per inode', 'per inode ÷ direct')
+               'per inode', 'answered', 'per inode ÷ direct')
     for fs, operation, size in res.operations('per file'):
         row = Row(fs, 'direct', operation, size)
         direct = res.get(OURS, row, 'per file')
         ways = [res.get(kernel, row._replace(way=way), 'per file')
-                for kernel, way in known]
+                for kernel, way in WALKS]
         table.row(operation, number(size), number(direct),
-                  *(number(value) for value in ways), times(ways[-1], direct))
+                  *(number(value) for value in ways), times(ways[-2], direct))
     table.text('')
     table.head('requests for each file', 'upstream, by id', 'by id',
-               'per inode')
+               'per inode', 'answered')
     for fs, operation, size in res.operations('requests per file'):
         row = Row(fs, 'direct', operation, size)
         table.row(operation, *(number(res.get(kernel, row._replace(way=way),
                                               'requests per file'))
-                               for kernel, way in known))
+                               for kernel, way in WALKS))
     table.text('')
 
 
@@ -415,6 +480,9 @@ def main():
     part('opens', write_opens)
     part('workload', write_workload)
     part('commands', write_commands)
+    part('answers', write_answers)
+    part('listings', write_listings)
+    part('tree_commands', write_tree_commands)
     part('archive', write_archive)
     part('mappings', write_mappings, 'instructions')
     part('waiting', write_waiting)

@@ -27,6 +27,7 @@ static const char *const options_of_way[WAYS] = {
 	[PASSTHROUGH] = "mode=id,timeout=100000",
 	[PER_OPEN] = "mode=open,timeout=100000",
 	[PER_INODE] = "mode=inode,timeout=100000",
+	[ANSWERED] = "mode=inode,listings,attributes,timeout=100000",
 	[SERVER] = "mode=none,timeout=100000",
 };
 
@@ -81,7 +82,8 @@ unsigned int tree_make(bool quick)
 
 bool tree_has(enum way way)
 {
-	return (way != PER_OPEN && way != PER_INODE) || !access(OURS, F_OK);
+	return way == DIRECT || way == PASSTHROUGH || way == SERVER ||
+	       !access(OURS, F_OK);
 }
 
 const char *tree_path(enum way way)

@@ -13,6 +13,11 @@
 #include <stdint.h>
 #include <linux/fuse_backing.h>
 
+/* Headers of before Linux 6.6 don't have it, which FUSE_BACKING_OPS_ATTR names */
+#if FUSE_KERNEL_VERSION == 7 && FUSE_KERNEL_MINOR_VERSION < 39
+#define FUSE_STATX	52
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -27,6 +32,8 @@ extern "C" {
 #define FUSEBACKING_HAS_EXTENTS		(1U << 6)
 #define FUSEBACKING_HAS_LIST		(1U << 7)
 #define FUSEBACKING_HAS_CLOSE_ALL	(1U << 8)
+#define FUSEBACKING_HAS_OPS		(1U << 9)
+#define FUSEBACKING_HAS_DIR		(1U << 10)
 
 /*
  * FUSEBACKING_HAS_*; -EPERM if passthrough was not negotiated or isn't permitted,
@@ -34,7 +41,10 @@ extern "C" {
  */
 int fusebacking_probe(int dev);
 
-/* The same, of fuse_init_in's flags, flags2 being the upper half: 0 if they don't say. */
+/*
+ * The same, of fuse_init_in's flags, flags2 being the upper half: 0 if they don't say.
+ * They never say FUSEBACKING_HAS_OPS and _DIR.
+ */
 unsigned int fusebacking_features_of_init(uint64_t flags);
 
 /* The id belongs to one reply, or to one attachment, and nobody has to close it. */
@@ -47,6 +57,9 @@ unsigned int fusebacking_features_of_init(uint64_t flags);
  * FUSEBACKING_HAS_AS_OPENED.
  */
 #define FUSEBACKING_MORE_MODES		(1U << 2)
+
+/* @fd is of a directory, for fusebacking_attach_dir(); it goes with none of the first two. */
+#define FUSEBACKING_DIR			(1U << 4)
 
 /* The id of an open file, to be named in replies. @fd may be closed afterwards. */
 int fusebacking_register(int dev, int fd, unsigned int flags);
@@ -63,11 +76,27 @@ int fusebacking_attach(int dev, uint64_t nodeid, uint64_t generation, int id,
 		       unsigned int flags);
 int fusebacking_attach_fd(int dev, uint64_t nodeid, uint64_t generation, int fd,
 			  unsigned int fd_flags, unsigned int flags);
+/*
+ * And the file has the answer to @ops, FUSE_BACKING_OPS_* of a file. Without
+ * FUSEBACKING_HAS_OPS any but 0 is -EINVAL.
+ */
+int fusebacking_attach_ops(int dev, uint64_t nodeid, uint64_t generation, int id,
+			   unsigned int flags, uint64_t ops);
+int fusebacking_attach_fd_ops(int dev, uint64_t nodeid, uint64_t generation, int fd,
+			      unsigned int fd_flags, unsigned int flags, uint64_t ops);
+/*
+ * From now on a directory node is listed, or whatever @ops say, FUSE_BACKING_OPS_* of a
+ * directory, as this one, registered with FUSEBACKING_DIR. @flags are
+ * FUSE_BACKING_ATTACH_*. The id stays the caller's; one that is closed takes an
+ * attachment along that still waits for its inode.
+ */
+int fusebacking_attach_dir(int dev, uint64_t nodeid, uint64_t generation, int id,
+			   unsigned int flags, uint64_t ops);
 /* Or where these extents say */
 int fusebacking_extents(int dev, uint64_t nodeid, uint64_t generation,
 			const struct fuse_backing_extent *extents, uint32_t count,
 			unsigned int flags);
-/* Neither any more; files that are open keep it. */
+/* None of these any more; files that are open keep it. */
 int fusebacking_detach(int dev, uint64_t nodeid, uint64_t generation);
 /*
  * Files that are open lose it, too. Clients may have this wait: not for a thread that
@@ -137,6 +166,11 @@ void fusebacking_policy_free(struct fusebacking_policy *policy);
  */
 void fusebacking_policy_tell(struct fusebacking_policy *policy,
 			     void (*tell)(void *data, const char *text), void *data);
+/*
+ * What files that are attached have the answer to, FUSE_BACKING_OPS_* of a file, if the
+ * kernel has that. To be set before requests come.
+ */
+void fusebacking_policy_ops(struct fusebacking_policy *policy, uint64_t ops);
 /* What it comes to; asks the kernel, if that wasn't done. */
 enum fusebacking_way fusebacking_policy_way(struct fusebacking_policy *policy);
 

@@ -113,6 +113,34 @@ static inline int fusebacking_session_attach_fd(struct fuse_session *session,
 				     fd_flags, flags);
 }
 
+static inline int fusebacking_session_attach_ops(struct fuse_session *session,
+						 uint64_t nodeid, uint64_t generation,
+						 int id, unsigned int flags,
+						 uint64_t ops)
+{
+	return fusebacking_attach_ops(fuse_session_fd(session), nodeid, generation, id,
+				      flags, ops);
+}
+
+static inline int fusebacking_session_attach_fd_ops(struct fuse_session *session,
+						    uint64_t nodeid,
+						    uint64_t generation, int fd,
+						    unsigned int fd_flags,
+						    unsigned int flags, uint64_t ops)
+{
+	return fusebacking_attach_fd_ops(fuse_session_fd(session), nodeid, generation,
+					 fd, fd_flags, flags, ops);
+}
+
+static inline int fusebacking_session_attach_dir(struct fuse_session *session,
+						 uint64_t nodeid, uint64_t generation,
+						 int id, unsigned int flags,
+						 uint64_t ops)
+{
+	return fusebacking_attach_dir(fuse_session_fd(session), nodeid, generation, id,
+				      flags, ops);
+}
+
 static inline int fusebacking_session_extents(struct fuse_session *session,
 					      uint64_t nodeid, uint64_t generation,
 					      const struct fuse_backing_extent *extents,

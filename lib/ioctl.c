@@ -8,7 +8,8 @@
 #include "device.h"
 #include "fuse_backing.h"
 
-#define KNOWN	(FUSEBACKING_ONCE | FUSEBACKING_COPY_SPLICE | FUSEBACKING_MORE_MODES)
+#define KNOWN	(FUSEBACKING_ONCE | FUSEBACKING_COPY_SPLICE | \
+		 FUSEBACKING_MORE_MODES | FUSEBACKING_DIR)
 
 static int open_with(int dev, int fd, uint32_t flags)
 {
@@ -24,17 +25,26 @@ static int has_path_only(int fd)
 	return flags >= 0 && flags & O_PATH;
 }
 
-int fusebacking_register(int dev, int fd, unsigned int flags)
+static uint32_t map_flags_of(unsigned int flags)
 {
 	uint32_t map_flags = 0;
-	int id = -EINVAL;
 
-	if (flags & ~KNOWN)
-		return -EINVAL;
 	if (flags & FUSEBACKING_ONCE)
 		map_flags |= FUSE_BACKING_MAP_AUTO_CLOSE;
 	if (flags & FUSEBACKING_COPY_SPLICE)
 		map_flags |= FUSE_BACKING_MAP_COPY_SPLICE;
+	if (flags & FUSEBACKING_DIR)
+		map_flags |= FUSE_BACKING_MAP_DIR;
+	return map_flags;
+}
+
+int fusebacking_register(int dev, int fd, unsigned int flags)
+{
+	const uint32_t map_flags = map_flags_of(flags);
+	int id = -EINVAL;
+
+	if (flags & ~KNOWN)
+		return -EINVAL;
 	if (!(flags & FUSEBACKING_MORE_MODES) && !has_path_only(fd))
 		id = open_with(dev, fd, map_flags | FUSE_BACKING_MAP_AS_OPENED);
 	/* of an older kernel, or whatever the flags are */
@@ -57,17 +67,24 @@ int fusebacking_close_all(int dev)
 	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_CLOSE_ALL, &arg);
 }
 
-int fusebacking_attach(int dev, uint64_t nodeid, uint64_t generation, int id,
-		       unsigned int flags)
+int fusebacking_attach_ops(int dev, uint64_t nodeid, uint64_t generation, int id,
+			   unsigned int flags, uint64_t ops)
 {
 	struct fuse_backing_attach arg = {
 		.nodeid = nodeid,
 		.generation = generation,
 		.backing_id = id,
 		.flags = flags,
+		.ops = ops,
 	};
 
 	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_ATTACH, &arg);
+}
+
+int fusebacking_attach(int dev, uint64_t nodeid, uint64_t generation, int id,
+		       unsigned int flags)
+{
+	return fusebacking_attach_ops(dev, nodeid, generation, id, flags, 0);
 }
 
 /*
@@ -77,21 +94,42 @@ int fusebacking_attach(int dev, uint64_t nodeid, uint64_t generation, int id,
  */
 static int consumes(int err)
 {
-	return err != -ENOTTY && err != -EPERM && err != -EACCES && err != -EINVAL;
+	return err != -ENOTTY && err != -EPERM && err != -EACCES && err != -EINVAL &&
+	       err != -EOPNOTSUPP;
 }
 
-int fusebacking_attach_fd(int dev, uint64_t nodeid, uint64_t generation, int fd,
-			  unsigned int fd_flags, unsigned int flags)
+int fusebacking_attach_fd_ops(int dev, uint64_t nodeid, uint64_t generation, int fd,
+			      unsigned int fd_flags, unsigned int flags, uint64_t ops)
 {
 	int id = fusebacking_register(dev, fd, fd_flags | FUSEBACKING_ONCE);
 	int err;
 
 	if (id < 0)
 		return id;
-	err = fusebacking_attach(dev, nodeid, generation, id, flags);
+	err = fusebacking_attach_ops(dev, nodeid, generation, id, flags, ops);
 	if (!consumes(err))
 		fusebacking_close(dev, id);
 	return err;
+}
+
+int fusebacking_attach_fd(int dev, uint64_t nodeid, uint64_t generation, int fd,
+			  unsigned int fd_flags, unsigned int flags)
+{
+	return fusebacking_attach_fd_ops(dev, nodeid, generation, fd, fd_flags, flags, 0);
+}
+
+int fusebacking_attach_dir(int dev, uint64_t nodeid, uint64_t generation, int id,
+			   unsigned int flags, uint64_t ops)
+{
+	struct fuse_backing_tree arg = {
+		.nodeid = nodeid,
+		.generation = generation,
+		.backing_id = id,
+		.flags = flags,
+		.ops = ops,
+	};
+
+	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_TREE, &arg);
 }
 
 int fusebacking_extents(int dev, uint64_t nodeid, uint64_t generation,

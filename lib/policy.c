@@ -32,6 +32,7 @@ struct fusebacking_policy {
 	int (*device)(void *data);
 	void *data;
 	unsigned int flags;
+	uint64_t ops;
 	void (*tell)(void *data, const char *text);
 	void *tell_data;
 	pthread_mutex_t probing;
@@ -79,6 +80,11 @@ void fusebacking_policy_tell(struct fusebacking_policy *policy,
 {
 	policy->tell = tell;
 	policy->tell_data = data;
+}
+
+void fusebacking_policy_ops(struct fusebacking_policy *policy, uint64_t ops)
+{
+	policy->ops = ops;
 }
 
 /* Ways */
@@ -198,13 +204,15 @@ static unsigned int modes_of(int fd)
 static int attach_locked(struct fusebacking_policy *policy, struct fusebacking_node *node)
 {
 	unsigned int flags = modes_of(node->fd) | FUSE_BACKING_ATTACH_PENDING;
+	uint64_t ops = features_of(policy) & FUSEBACKING_HAS_OPS ? policy->ops : 0;
 	int err;
 
 	if (policy->flags & FUSEBACKING_UNCHECKED)
 		flags |= FUSE_BACKING_ATTACH_UNCHECKED;
-	err = fusebacking_attach_fd(policy->device(policy->data), node->nodeid,
-				    node->generation, node->fd,
-				    policy->flags & FUSEBACKING_COPY_SPLICE, flags);
+	err = fusebacking_attach_fd_ops(policy->device(policy->data), node->nodeid,
+					node->generation, node->fd,
+					policy->flags & FUSEBACKING_COPY_SPLICE, flags,
+					ops);
 	/* files that are open hold it back; it is attached after those */
 	if (!err || err == -EEXIST)
 		node->state |= ATTACHED;

@@ -8,7 +8,7 @@
 #include "device.h"
 #include "fuse_backing.h"
 
-/* All that came with FUSE_HAS_BACKING_TABLE */
+/* What came with FUSE_HAS_BACKING_TABLE, and not after it */
 #define WITH_TABLE	(FUSEBACKING_HAS_ID | FUSEBACKING_HAS_ONCE | \
 			 FUSEBACKING_HAS_COPY_SPLICE | FUSEBACKING_HAS_AS_OPENED | \
 			 FUSEBACKING_HAS_ATTACH | FUSEBACKING_HAS_REVOKE | \
@@ -35,6 +35,26 @@ static int attach_nothing(int dev)
 	struct fuse_backing_attach arg = {};
 
 	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_ATTACH, &arg);
+}
+
+/* No file has the answer to INIT, which is looked at before id and node */
+static int attach_for_init(int dev)
+{
+	struct fuse_backing_attach arg = {
+		.nodeid = FUSE_ROOT_ID,
+		.backing_id = 1,
+		.flags = FUSE_BACKING_READ | FUSE_BACKING_ATTACH_UNCHECKED,
+		.ops = FUSE_BACKING_OP(FUSE_INIT),
+	};
+
+	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_ATTACH, &arg);
+}
+
+static int attach_no_dir(int dev)
+{
+	struct fuse_backing_tree arg = {};
+
+	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_TREE, &arg);
 }
 
 static int revoke_nothing(int dev)
@@ -76,6 +96,8 @@ static const struct {
 	{ give_no_extents, -EINVAL, FUSEBACKING_HAS_EXTENTS },
 	{ list_nothing, -EINVAL, FUSEBACKING_HAS_LIST },
 	{ close_all_of_nothing, -EINVAL, FUSEBACKING_HAS_CLOSE_ALL },
+	{ attach_for_init, -EOPNOTSUPP, FUSEBACKING_HAS_OPS },
+	{ attach_no_dir, -EINVAL, FUSEBACKING_HAS_DIR },
 };
 
 static const struct {

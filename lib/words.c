@@ -22,6 +22,7 @@ enum fusebacking_verdict fusebacking_verdict(int err)
 		return FUSEBACKING_NEVER;
 	case EINVAL:
 	case EISDIR:
+	case ENOTDIR:
 	case ELOOP:
 	case EOPNOTSUPP:
 	case ERANGE:
@@ -46,7 +47,8 @@ static const struct {
 	{ ENOTTY, "the kernel can't do that: it needs FUSE backing file tables" },
 	{ ENOTCONN, "the mount is gone" },
 	{ EINVAL, "the file isn't a regular one, or an argument is wrong" },
-	{ EISDIR, "a directory can't be passed through" },
+	{ EISDIR, "a directory, not a file: register it as one, attach it to a directory" },
+	{ ENOTDIR, "not a directory: register and attach it as a file" },
 	{ ELOOP, "its filesystem is stacked on too many: raise max_backing_stack_depth at INIT" },
 	{ EOPNOTSUPP, "not with this filesystem, or the kernel has no FUSE_PASSTHROUGH: serve it" },
 	{ ERANGE, "an extent is beyond the end of its backing file" },

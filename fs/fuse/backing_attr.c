@@ -48,6 +48,18 @@ static struct fuse_backing *get_answerer(struct inode *inode, u64 ops)
 	return NULL;
 }
 
+/*
+ * Which file it is, the server says. How many directories are in one, it said once: only
+ * GETATTR tells after MKDIR and RMDIR. What was removed stays so.
+ */
+static unsigned int links_of(const struct inode *inode, const struct kstat *below)
+{
+	/* who changes it may do so meanwhile, as for any stat(2) */
+	unsigned int links = data_race(inode->i_nlink);
+
+	return links && S_ISDIR(inode->i_mode) ? below->nlink : links;
+}
+
 /* In the server's stead: its ids are those of the connection's user namespace */
 static struct fuse_attr attributes_of(struct inode *inode, const struct kstat *below)
 {
@@ -57,7 +69,7 @@ static struct fuse_attr attributes_of(struct inode *inode, const struct kstat *b
 	return (struct fuse_attr) {
 		/* the server's, which says them one after the other anyway */
 		.ino = data_race(fi->orig_ino),
-		.nlink = data_race(inode->i_nlink),
+		.nlink = links_of(inode, below),
 		.rdev = new_encode_dev(inode->i_rdev),
 		.mode = below->mode,
 		.uid = from_kuid_munged(ns, below->uid),

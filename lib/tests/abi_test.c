@@ -21,7 +21,13 @@ static void arguments(void)
 	SIZE(fuse_backing_attach, 40);
 	OFFSET(fuse_backing_attach, backing_id, 16);
 	OFFSET(fuse_backing_attach, flags, 20);
-	OFFSET(fuse_backing_attach, reserved, 24);
+	OFFSET(fuse_backing_attach, ops, 24);
+	OFFSET(fuse_backing_attach, reserved, 32);
+	SIZE(fuse_backing_tree, 64);
+	OFFSET(fuse_backing_tree, backing_id, 16);
+	OFFSET(fuse_backing_tree, flags, 20);
+	OFFSET(fuse_backing_tree, ops, 24);
+	OFFSET(fuse_backing_tree, reserved, 32);
 	SIZE(fuse_backing_detach, 40);
 	OFFSET(fuse_backing_detach, flags, 16);
 	OFFSET(fuse_backing_detach, reserved, 24);
@@ -68,6 +74,7 @@ static void numbers(void)
 	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_LIST, 0xc020e522);
 	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_CLOSE_ALL, 0x4008e523);
 	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_EXTENTS, 0x4030e524);
+	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_TREE, 0x4040e526);
 }
 
 int main(void)

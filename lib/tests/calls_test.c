@@ -87,6 +87,69 @@ static void attach_and_take_away(void)
 	CHECK_EQUAL(device_mistakes(), 0);
 }
 
+#define ALL_OPS	FUSE_BACKING_OPS_FILE
+
+/* What the file has the answer to, where the kernel has that; no id is left */
+static void attach_with_ops(void)
+{
+	device_reset(KERNEL_TREES);
+	CHECK_EQUAL(fusebacking_attach_fd_ops(DEVICE, NODE, 1, 0, 0, READ_WRITE,
+					      ALL_OPS), 0);
+	CHECK_EQUAL(device_ops(NODE), ALL_OPS);
+	CHECK_EQUAL(fusebacking_attach_fd_ops(DEVICE, NODE + 1, 1, 0, 0, READ_WRITE,
+					      FUSE_BACKING_OP(FUSE_INIT)), -EOPNOTSUPP);
+	CHECK_EQUAL(device_ids(), 0);
+	CHECK_EQUAL(fusebacking_attach_ops(DEVICE, NODE + 1, 1,
+					   fusebacking_register(DEVICE, 0, 0),
+					   FUSE_BACKING_READ, FUSE_BACKING_OPS_ATTR), 0);
+	CHECK_EQUAL(device_ops(NODE + 1), FUSE_BACKING_OPS_ATTR);
+	device_reset(KERNEL_TABLE);
+	CHECK_EQUAL(fusebacking_attach_fd_ops(DEVICE, NODE, 1, 0, 0, READ_WRITE,
+					      ALL_OPS), -EINVAL);
+	CHECK_EQUAL(device_ids(), 0);
+	CHECK_EQUAL(device_mistakes(), 0);
+}
+
+static void attach_a_directory(void)
+{
+	int dir, file;
+
+	device_reset(KERNEL_TREES);
+	dir = fusebacking_register(DEVICE, 0, FUSEBACKING_DIR);
+	file = fusebacking_register(DEVICE, 0, 0);
+	CHECK_EQUAL(device_map_flags(dir),
+		    FUSE_BACKING_MAP_DIR | FUSE_BACKING_MAP_AS_OPENED);
+	CHECK_EQUAL(fusebacking_attach_dir(DEVICE, NODE, 1, file, 0,
+					   FUSE_BACKING_OPS_LIST), -ENOTDIR);
+	CHECK_EQUAL(fusebacking_attach(DEVICE, NODE, 1, dir, READ_WRITE), -EISDIR);
+	CHECK_EQUAL(fusebacking_attach_dir(DEVICE, NODE, 1, dir, 0, 0), -EINVAL);
+	CHECK_EQUAL(fusebacking_attach_dir(DEVICE, NODE, 1, dir, READ_WRITE,
+					   FUSE_BACKING_OPS_LIST), -EINVAL);
+	CHECK_EQUAL(fusebacking_attach_dir(DEVICE, NODE, 1, dir,
+					   FUSE_BACKING_ATTACH_PENDING,
+					   FUSE_BACKING_OPS_LIST), 0);
+	CHECK_EQUAL(device_attached(NODE), FUSE_BACKING_ATTACH_PENDING);
+	CHECK_EQUAL(device_ops(NODE), FUSE_BACKING_OPS_LIST);
+	CHECK_EQUAL(fusebacking_detach(DEVICE, NODE, 1), 0);
+	CHECK_EQUAL(device_mistakes(), 0);
+}
+
+/* One that the kernel would take for a file is none */
+static void kernels_without_directories(void)
+{
+	CHECK_EQUAL(flags_of_registration(O_PATH, FUSEBACKING_DIR), -EINVAL);
+	CHECK_EQUAL(fusebacking_attach_dir(DEVICE, NODE, 1, 1, 0,
+					   FUSE_BACKING_OPS_LIST), -ENOTTY);
+	device_reset(KERNEL_TREES);
+	CHECK_EQUAL(flags_of_registration(O_PATH, FUSEBACKING_DIR),
+		    FUSE_BACKING_MAP_DIR);
+	CHECK_EQUAL(flags_of_registration(O_PATH, FUSEBACKING_DIR | FUSEBACKING_ONCE),
+		    -EINVAL);
+	CHECK_EQUAL(flags_of_registration(O_RDONLY,
+					  FUSEBACKING_DIR | FUSEBACKING_COPY_SPLICE),
+		    -EINVAL);
+}
+
 static void attach_by_id(void)
 {
 	const int id = fusebacking_register(DEVICE, 0, 0);
@@ -102,7 +165,7 @@ static void attach_leaves_no_id(void)
 {
 	static const int errors[] = {
 		EPERM, EINVAL, EACCES, EISDIR, ENOENT, EEXIST, ETXTBSY, EBUSY, EMFILE,
-		ENOTCONN, EFAULT, EINTR, ENOMEM, ENOTTY
+		ENOTCONN, EFAULT, EINTR, ENOMEM, ENOTTY, EOPNOTSUPP
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++) {
@@ -162,6 +225,9 @@ int main(void)
 		TEST(close_an_id),
 		TEST(attach_and_take_away),
 		TEST(attach_by_id),
+		TEST(attach_with_ops),
+		TEST(attach_a_directory),
+		TEST(kernels_without_directories),
 		TEST(attach_leaves_no_id),
 		TEST(extents),
 		TEST(list_in_pieces),

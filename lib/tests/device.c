@@ -19,10 +19,12 @@
 #define ATTACHMENTS	1024
 #define MAP_KNOWN	(FUSE_BACKING_MAP_AUTO_CLOSE | FUSE_BACKING_MAP_COPY_SPLICE | \
 			 FUSE_BACKING_MAP_AS_OPENED)
+/* A directory goes with neither */
+#define MAP_OF_FILES	(FUSE_BACKING_MAP_AUTO_CLOSE | FUSE_BACKING_MAP_COPY_SPLICE)
 #define MODES		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 
 const char *const kernel_names[KERNELS] = {
-	"old", "without", "upstream", "once", "table"
+	"old", "without", "upstream", "once", "table", "trees"
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -46,6 +48,7 @@ static struct device {
 	struct {
 		uint64_t nodeid;
 		unsigned int flags;
+		uint64_t ops;
 	} attached[ATTACHMENTS];
 } device;
 
@@ -97,6 +100,11 @@ static bool is_live(int id)
 	return id > 0 && id < IDS && device.id[id].live;
 }
 
+static bool is_dir_id(int id)
+{
+	return device.id[id].flags & FUSE_BACKING_MAP_DIR;
+}
+
 static int ids(void)
 {
 	int sum = 0;
@@ -146,6 +154,13 @@ unsigned int device_attached(uint64_t nodeid)
 	return i < 0 ? 0 : device.attached[i].flags;
 }
 
+uint64_t device_ops(uint64_t nodeid)
+{
+	const int i = find(nodeid);
+
+	return i < 0 ? 0 : device.attached[i].ops;
+}
+
 void device_forget(uint64_t nodeid)
 {
 	int i;
@@ -179,16 +194,25 @@ bool device_reply(int id)
 
 static unsigned int known_flags(void)
 {
+	if (device.kernel == KERNEL_TREES)
+		return MAP_KNOWN | FUSE_BACKING_MAP_DIR;
 	if (device.kernel == KERNEL_TABLE)
 		return MAP_KNOWN;
 	return device.kernel == KERNEL_ONCE ? FUSE_BACKING_MAP_AUTO_CLOSE : 0;
+}
+
+static bool is_map_valid(const struct fuse_backing_map *map)
+{
+	if (map->padding || map->flags & ~known_flags())
+		return false;
+	return !(map->flags & FUSE_BACKING_MAP_DIR) || !(map->flags & MAP_OF_FILES);
 }
 
 static int do_open(const struct fuse_backing_map *map)
 {
 	if (!device.permitted)
 		return -EPERM;
-	if (map->padding || map->flags & ~known_flags())
+	if (!is_map_valid(map))
 		return -EINVAL;
 	if (fcntl(map->fd, F_GETFD) < 0)
 		return -EBADF;
@@ -216,17 +240,23 @@ static int do_close(int id)
 	return 0;
 }
 
-static int do_attach(const struct fuse_backing_attach *arg)
+/* A kernel that knows nothing of ops wants 0 there */
+static int check_ops(uint64_t ops, uint64_t known)
+{
+	if (device.kernel != KERNEL_TREES)
+		return ops ? -EINVAL : 0;
+	return ops & ~known ? -EOPNOTSUPP : 0;
+}
+
+/* A file, or a directory, by arguments that were looked at */
+static int attach(const struct fuse_backing_attach *arg, bool is_dir)
 {
 	int i;
 
-	if (!device.permitted)
-		return -EPERM;
-	if (!arg->nodeid || arg->backing_id <= 0 || !(arg->flags & MODES) ||
-	    arg->reserved[0] || arg->reserved[1])
-		return -EINVAL;
 	if (!device.checked && !(arg->flags & FUSE_BACKING_ATTACH_UNCHECKED))
 		return -EACCES;
+	if (is_live(arg->backing_id) && is_dir != is_dir_id(arg->backing_id))
+		return is_dir ? -ENOTDIR : -EISDIR;
 	if (!claim(arg->backing_id)) {
 		device.mistakes++;
 		return -ENOENT;
@@ -238,7 +268,41 @@ static int do_attach(const struct fuse_backing_attach *arg)
 		abort();
 	device.attached[i].nodeid = arg->nodeid;
 	device.attached[i].flags = arg->flags;
+	device.attached[i].ops = arg->ops;
 	return 0;
+}
+
+static int do_attach(const struct fuse_backing_attach *arg)
+{
+	int err;
+
+	if (!device.permitted)
+		return -EPERM;
+	if (!arg->nodeid || arg->backing_id <= 0 || !(arg->flags & MODES) ||
+	    arg->reserved)
+		return -EINVAL;
+	err = check_ops(arg->ops, FUSE_BACKING_OPS_FILE);
+	return err ?: attach(arg, false);
+}
+
+static int do_tree(const struct fuse_backing_tree *tree)
+{
+	const struct fuse_backing_attach arg = {
+		.nodeid = tree->nodeid,
+		.backing_id = tree->backing_id,
+		.flags = tree->flags,
+		.ops = tree->ops,
+	};
+	int err;
+
+	if (device.kernel != KERNEL_TREES)
+		return -ENOTTY;
+	if (!device.permitted)
+		return -EPERM;
+	if (!arg.nodeid || arg.backing_id <= 0 || arg.flags & MODES || !arg.ops)
+		return -EINVAL;
+	err = check_ops(arg.ops, FUSE_BACKING_OPS_DIR);
+	return err ?: attach(&arg, true);
 }
 
 static int do_detach(const struct fuse_backing_detach *arg)
@@ -304,6 +368,8 @@ static int do_known(unsigned long request, void *arg)
 		return do_close(*(uint32_t *)arg);
 	case FUSE_DEV_IOC_BACKING_ATTACH:
 		return do_attach(arg);
+	case FUSE_DEV_IOC_BACKING_TREE:
+		return do_tree(arg);
 	case FUSE_DEV_IOC_BACKING_DETACH:
 		return do_detach(arg);
 	case FUSE_DEV_IOC_BACKING_EXTENTS:
@@ -326,7 +392,7 @@ static int do_ioctl(unsigned long request, void *arg)
 		return -ENOTTY;
 	if (device.kernel == KERNEL_WITHOUT)
 		return is_upstream ? -EOPNOTSUPP : -ENOTTY;
-	if (device.kernel != KERNEL_TABLE && !is_upstream)
+	if (device.kernel < KERNEL_TABLE && !is_upstream)
 		return -ENOTTY;
 	return do_known(request, arg);
 }
@@ -358,7 +424,8 @@ static void half_do(unsigned long request, void *arg, int error)
 	const uint32_t *id = arg;
 
 	if (request == FUSE_DEV_IOC_BACKING_ATTACH && error != ENOTTY &&
-	    error != EPERM && error != EACCES && error != EINVAL)
+	    error != EPERM && error != EACCES && error != EINVAL &&
+	    error != EOPNOTSUPP)
 		claim(attach->backing_id);
 	/* it was there: what doesn't close isn't this library's leak */
 	if (request == FUSE_DEV_IOC_BACKING_CLOSE && is_live(*id))

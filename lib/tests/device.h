@@ -19,6 +19,7 @@ enum kernel {
 	KERNEL_UPSTREAM,
 	KERNEL_ONCE,		/* ids for one open, and nothing else of ours */
 	KERNEL_TABLE,
+	KERNEL_TREES,		/* and directories, and ops */
 	KERNELS
 };
 
@@ -45,8 +46,9 @@ void device_forget(uint64_t nodeid);
 
 /* FUSE_BACKING_MAP_* of an id that is there, or -1 */
 int device_map_flags(int id);
-/* FUSE_BACKING_* of an attachment that is there, or 0 */
+/* FUSE_BACKING_* of an attachment that is there, or 0; and its ops */
 unsigned int device_attached(uint64_t nodeid);
+uint64_t device_ops(uint64_t nodeid);
 /* Ids that nobody closed, attachments that nobody took away */
 int device_ids(void);
 int device_attachments(void);

@@ -92,6 +92,7 @@ static void takes_the_best_way(void)
 		[KERNEL_UPSTREAM] = FUSEBACKING_BY_ID,
 		[KERNEL_ONCE] = FUSEBACKING_PER_OPEN,
 		[KERNEL_TABLE] = FUSEBACKING_PER_INODE,
+		[KERNEL_TREES] = FUSEBACKING_PER_INODE,
 	};
 
 	for (int kernel = 0; kernel < KERNELS; kernel++) {
@@ -187,6 +188,24 @@ static void attaches_again_at_open(void)
 	release(f);
 	CHECK_EQUAL(device_attached(NODE), READ_WRITE | PENDING);
 	end(f);
+}
+
+/* What a kernel can't answer isn't asked for, and the file is attached all the same */
+static void attaches_with_ops(void)
+{
+	static const enum kernel kernels[] = { KERNEL_TABLE, KERNEL_TREES };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(kernels); i++) {
+		struct fixture *f = start(kernels[i], FUSEBACKING_PER_INODE);
+
+		context("%s", kernel_names[kernels[i]]);
+		fusebacking_policy_ops(f->policy, FUSE_BACKING_OPS_FILE);
+		CHECK_EQUAL(fusebacking_node_found(f->policy, &f->node), 0);
+		CHECK_EQUAL(device_attached(NODE), READ_WRITE | PENDING);
+		CHECK_EQUAL(device_ops(NODE), i ? FUSE_BACKING_OPS_FILE : 0);
+		CHECK_EQUAL(f->told, 0);
+		end(f);
+	}
 }
 
 static void nobody_checks_opens(void)
@@ -362,6 +381,7 @@ int main(void)
 		TEST(attaches_before_the_reply),
 		TEST(attaches_for_what_it_is_open_for),
 		TEST(attaches_again_at_open),
+		TEST(attaches_with_ops),
 		TEST(nobody_checks_opens),
 		TEST(each_mode_has_an_id),
 		TEST(one_id_for_all_modes),

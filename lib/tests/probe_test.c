@@ -9,7 +9,8 @@
 #include "device.h"
 #include "harness.h"
 
-#define ALL	((1 << 9) - 1)
+#define ALL	((1 << 11) - 1)
+#define OF_TREES	(FUSEBACKING_HAS_OPS | FUSEBACKING_HAS_DIR)
 
 static int probe(enum kernel kernel)
 {
@@ -24,14 +25,19 @@ static void each_kernel(void)
 	CHECK_EQUAL(probe(KERNEL_WITHOUT), -EOPNOTSUPP);
 	CHECK_EQUAL(probe(KERNEL_UPSTREAM), FUSEBACKING_HAS_ID);
 	CHECK_EQUAL(probe(KERNEL_ONCE), FUSEBACKING_HAS_ID | FUSEBACKING_HAS_ONCE);
-	CHECK_EQUAL(probe(KERNEL_TABLE), ALL);
+	CHECK_EQUAL(probe(KERNEL_TABLE), ALL & ~OF_TREES);
+	CHECK_EQUAL(probe(KERNEL_TREES), ALL);
 }
 
+/* Nor is anything used that happens to be there */
 static void leaves_nothing(void)
 {
+	const int id = probe(KERNEL_TREES) < 0 ? -1 : fusebacking_register(DEVICE, 0, 0);
+
+	CHECK_EQUAL(id, 1);
 	fusebacking_probe(DEVICE);
 	CHECK(device_calls() > 5);
-	CHECK_EQUAL(device_ids(), 0);
+	CHECK_EQUAL(device_ids(), 1);
 	CHECK_EQUAL(device_attachments(), 0);
 	CHECK_EQUAL(device_mistakes(), 0);
 }
@@ -50,7 +56,8 @@ static void no_device(void)
 
 static void init_says_it(void)
 {
-	CHECK_EQUAL(fusebacking_features_of_init(FUSE_HAS_BACKING_TABLE), ALL);
+	CHECK_EQUAL(fusebacking_features_of_init(FUSE_HAS_BACKING_TABLE),
+		    ALL & ~OF_TREES);
 	CHECK_EQUAL(fusebacking_features_of_init(~FUSE_HAS_BACKING_TABLE), 0);
 }
 

@@ -52,6 +52,7 @@ static void verdicts(void)
 	CHECK_EQUAL(fusebacking_verdict(-ENOMEM), FUSEBACKING_NOT_NOW);
 	CHECK_EQUAL(fusebacking_verdict(-EBUSY), FUSEBACKING_NOT_NOW);
 	CHECK_EQUAL(fusebacking_verdict(-ELOOP), FUSEBACKING_NOT_THIS);
+	CHECK_EQUAL(fusebacking_verdict(-ENOTDIR), FUSEBACKING_NOT_THIS);
 	CHECK_EQUAL(fusebacking_verdict(-EOPNOTSUPP), FUSEBACKING_NOT_THIS);
 	CHECK_EQUAL(fusebacking_verdict(-EPERM), FUSEBACKING_NEVER);
 	CHECK_EQUAL(fusebacking_verdict(-ENOTTY), FUSEBACKING_NEVER);

@@ -50,7 +50,7 @@ struct mirror_node *mirror_node(fuse_ino_t ino)
 
 fuse_ino_t mirror_id(const struct mirror_node *node)
 {
-	return (uintptr_t)node;
+	return node == &mirror.root ? FUSE_ROOT_ID : (uintptr_t)node;
 }
 
 /* Nodes */
@@ -114,6 +114,12 @@ static int stat_fd(int fd, struct stat *st)
 	return fstatat(fd, "", st, AT_EMPTY_PATH) < 0 ? errno : 0;
 }
 
+static void is_directory(struct mirror_node *node)
+{
+	if (mirror.hooks.directory)
+		mirror.hooks.directory(node);
+}
+
 /*
  * The node of an O_PATH descriptor, which is taken over. @is_found: the reply is
  * the first that names it, and more than a line of a listing.
@@ -144,6 +150,8 @@ static int enter(int fd, bool is_found, struct fuse_entry_param *entry)
 		entry->generation = node->generation;
 		if (is_new && S_ISREG(entry->attr.st_mode))
 			mirror.hooks.made(node, is_found);
+		else if (is_new && S_ISDIR(entry->attr.st_mode))
+			is_directory(node);
 	}
 	pthread_mutex_unlock(&mirror.lock);
 
@@ -284,6 +292,9 @@ static void do_getattr(fuse_req_t req, fuse_ino_t ino,
 	int err = stat_fd(mirror_node(ino)->fd, &st);
 
 	(void)fi;
+	/* no reply names it, and this is the first that is about it */
+	if (ino == FUSE_ROOT_ID)
+		is_directory(&mirror.root);
 	if (err)
 		fuse_reply_err(req, err);
 	else
@@ -395,6 +406,7 @@ static void do_opendir(fuse_req_t req, fuse_ino_t ino,
 	}
 	dir->stream = stream;
 	fi->fh = (uintptr_t)dir;
+	is_directory(mirror_node(ino));
 	if (fuse_reply_open(req, fi) < 0) {
 		closedir(stream);
 		free(dir);

@@ -15,7 +15,8 @@
 #include <fuse_backing_lowlevel.h>
 
 /*
- * A file of the directory that the kernel knows. Its address is the node id.
+ * A file of the directory that the kernel knows. Its address is the node id, but for the
+ * root.
  *
  * The descriptor keeps device and inode number from being used again while the
  * node is there. Its address may be used again, with another generation.
@@ -28,6 +29,7 @@ struct mirror_node {
 	uint64_t generation;
 	uint64_t lookups;		/* that the kernel hasn't forgotten */
 	struct fusebacking_node backing;
+	int dir_id;			/* of a directory that was registered */
 };
 
 struct mirror_hooks {
@@ -38,6 +40,11 @@ struct mirror_hooks {
 	void (*made)(struct mirror_node *node, bool is_found);
 	/* Any node, before it goes */
 	void (*forgotten)(struct mirror_node *node);
+	/*
+	 * A directory, before the first reply that names it, and each time it is opened
+	 * here; the root, before its attributes are told. May be NULL.
+	 */
+	void (*directory)(struct mirror_node *node);
 };
 
 /*

@@ -10,17 +10,22 @@
  *	-o mode=open	each open has an id of its own, that nobody closes
  *	-o mode=inode	the backing file is attached to the inode: open, read,
  *			write and close ask nobody (the default)
+ *	-o listings	directories are attached, too: listing them asks nobody
+ *	-o attributes	what is attached has the answer to stat, fsync and the like;
+ *			both with mode=inode
  *	-o timeout=N	seconds for which names and attributes are cached (1);
  *			more if nobody else changes SOURCE
  *	-f, -d, -s	foreground, with a log of the requests, with one thread
  *
- * Where the kernel can't do a mode, the next lower one is taken.
+ * Where the kernel can't do a mode, the next lower one is taken; and without listings
+ * and attributes, it asks.
  *
  * No privilege is needed. What is made belongs to the user who runs this, and
  * open files of many inodes need a large `ulimit -Hn`.
  *
- * How files are passed through is libfusebacking's business, see "Modes"; what any
- * server on libfuse's low-level API does is in mirror.c and session.c.
+ * How files and directories are passed through is libfusebacking's business, see "Modes"
+ * and "Directories"; what any server on libfuse's low-level API does is in mirror.c and
+ * session.c.
  */
 
 #define FUSE_USE_VERSION 317
@@ -29,6 +34,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +46,9 @@
 #include "mirror.h"
 #include "session.h"
 
+/* Of a directory */
+#define OPS_ATTRIBUTES	(FUSE_BACKING_OPS_DIR & ~FUSE_BACKING_OPS_LIST)
+
 static const char *const mode_names[] = {
 	[FUSEBACKING_SERVE] = "none",
 	[FUSEBACKING_BY_ID] = "id",
@@ -47,12 +56,20 @@ static const char *const mode_names[] = {
 	[FUSEBACKING_PER_INODE] = "inode",
 };
 
+/* @lock protects directories' ids, and what is known of the kernel */
 static struct server {
+	struct fuse_session *fuse;
 	struct fusebacking_policy *policy;
 	enum fusebacking_way mode;
 	char *mode_name;
+	int listings;
+	int attributes;
 	double timeout;
+	pthread_mutex_t lock;
+	bool knows;
+	uint64_t dir_ops;
 } server = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.mode = FUSEBACKING_PER_INODE,
 	.timeout = 1,
 };
@@ -85,8 +102,66 @@ static void made(struct mirror_node *node, bool is_found)
 		fusebacking_node_found(server.policy, &node->backing);
 }
 
+/* Directories */
+
+/* What directories are to be attached for, of what the kernel has */
+static uint64_t dir_ops_locked(void)
+{
+	int features;
+
+	if (server.knows || !(server.listings || server.attributes))
+		return server.dir_ops;
+	features = fusebacking_session_probe(server.fuse);
+	if (features > 0 && features & FUSEBACKING_HAS_DIR) {
+		server.dir_ops = server.attributes ? OPS_ATTRIBUTES : 0;
+		server.dir_ops |= server.listings ? FUSE_BACKING_OPS_LIST : 0;
+	} else {
+		tell(NULL, "the kernel asks for listings and attributes: it has no trees");
+	}
+	server.knows = true;
+	return server.dir_ops;
+}
+
+/*
+ * What fails for now, the table being full for one, is tried again when the directory is
+ * opened. So is what was attached: the kernel may have forgotten the inode meanwhile, and
+ * the attachment with it, or it wouldn't have asked.
+ */
+static void attach_locked(struct mirror_node *node, uint64_t ops)
+{
+	int err;
+
+	if (node->dir_id <= 0)
+		node->dir_id = fusebacking_session_register(server.fuse, node->fd,
+							    FUSEBACKING_DIR);
+	if (node->dir_id <= 0)
+		return;
+	err = fusebacking_session_attach_dir(server.fuse, mirror_id(node),
+					     node->generation, node->dir_id,
+					     FUSE_BACKING_ATTACH_PENDING, ops);
+	if (!err || err == -EEXIST)
+		return;
+	fusebacking_session_close(server.fuse, node->dir_id);
+	node->dir_id = 0;
+}
+
+static void directory(struct mirror_node *node)
+{
+	uint64_t ops;
+
+	pthread_mutex_lock(&server.lock);
+	ops = dir_ops_locked();
+	/* the root isn't forgotten */
+	if (ops && (mirror_id(node) != FUSE_ROOT_ID || node->dir_id <= 0))
+		attach_locked(node, ops);
+	pthread_mutex_unlock(&server.lock);
+}
+
 static void forgotten(struct mirror_node *node)
 {
+	/* that of a directory which waits for an inode goes with the id */
+	if (node->dir_id > 0)
+		fusebacking_session_close(server.fuse, node->dir_id);
 	fusebacking_node_forget(server.policy, &node->backing);
 }
 
@@ -230,6 +305,8 @@ static struct fuse_lowlevel_ops operations(void)
 
 static const struct fuse_opt options[] = {
 	{ "mode=%s", offsetof(struct server, mode_name), 0 },
+	{ "listings", offsetof(struct server, listings), 1 },
+	{ "attributes", offsetof(struct server, attributes), 1 },
 	{ "timeout=%lf", offsetof(struct server, timeout), 0 },
 	FUSE_OPT_END
 };
@@ -252,6 +329,8 @@ static void help(void)
 	     "    -o mode=id             one backing id for all opens of a file\n"
 	     "    -o mode=open           each open has an id of its own\n"
 	     "    -o mode=inode          files are opened by the kernel, too (default)\n"
+	     "    -o listings            directories are listed by the kernel, too\n"
+	     "    -o attributes          stat, fsync and the like ask the kernel only\n"
 	     "    -o timeout=N           names and attributes are good for N seconds (1)");
 	fuse_cmdline_help();
 	fuse_lowlevel_help();
@@ -271,13 +350,15 @@ static void parse(struct session *session)
 		errx(EXIT_FAILURE, "which directory, and where? See --help");
 	if (server.mode_name)
 		server.mode = mode_by_name(server.mode_name);
+	if ((server.listings || server.attributes) && server.mode != FUSEBACKING_PER_INODE)
+		errx(EXIT_FAILURE, "listings and attributes go with mode=inode only");
 	/* the kernel, not we, decides who may do what */
 	fuse_opt_add_arg(&session->args, "-odefault_permissions");
 }
 
 int main(int argc, char **argv)
 {
-	static const struct mirror_hooks hooks = { made, forgotten };
+	static const struct mirror_hooks hooks = { made, forgotten, directory };
 	struct session session = { .args = FUSE_ARGS_INIT(argc, argv) };
 	const struct fuse_lowlevel_ops ops = operations();
 	int res;
@@ -288,10 +369,12 @@ int main(int argc, char **argv)
 	res = mirror_open(session.source, server.timeout, &hooks);
 	if (res < 0)
 		errx(EXIT_FAILURE, "%s: %s", session.source, strerror(-res));
-	server.policy = fusebacking_session_policy(session_new(&session, &ops),
-						   server.mode, 0);
+	server.fuse = session_new(&session, &ops);
+	server.policy = fusebacking_session_policy(server.fuse, server.mode, 0);
 	if (!server.policy)
 		err(EXIT_FAILURE, "no policy");
+	if (server.attributes)
+		fusebacking_policy_ops(server.policy, FUSE_BACKING_OPS_FILE);
 	fusebacking_policy_tell(server.policy, tell, NULL);
 	res = session_run(&session, NULL);
 	fusebacking_policy_free(server.policy);

@@ -72,7 +72,7 @@ void holders_init(struct holders *holders, const char *path,
 	} else if (holders->exists && S_ISBLK(st.st_mode)) {
 		holders->whole_device = true;
 		set_device(holders, st.st_rdev);
-	} else if (holders->exists && !S_ISDIR(st.st_mode)) {
+	} else if (holders->exists) {
 		set_inode(holders, &st, mounts);
 	}
 }

@@ -215,10 +215,11 @@ struct fuse_backing_entry {
  * for the inode any more, because the backing file, or directory, has the answer.
  *
  * ATTR: stat(2) shows mode, owner, size, times and blocks of the backing file as they
- *	are, however long what the server said is good for; and of the FUSE inode its
- *	own number, device and link count. Permissions are checked against what the
- *	server said, or stat(2) has shown since, for as long as the server said that it
- *	is good, and against the backing file then; what is denied is checked anew.
+ *	are, however long what the server said is good for, and links of a directory;
+ *	and of the FUSE inode its own number and device, and links of a file. Permissions
+ *	are checked against what the server said, or stat(2) has shown since, for as long
+ *	as the server said that it is good, and against the backing file then; what is
+ *	denied is checked anew.
  * XATTR: getxattr(2) and listxattr(2) as whoever registered the file; names in trusted.
  *	are for clients that have CAP_SYS_ADMIN too. POSIX ACLs are asked of the server.
  * ACCESS: access(2) without default_permissions, for the client's credentials, and for
@@ -485,8 +486,8 @@ struct fuse_backing_close_all {
  * The attachment goes when the inode is forgotten, with
  * FUSE_DEV_IOC_BACKING_DETACH, or when the server is gone; closing the id does
  * not touch it. An id with FUSE_BACKING_MAP_AUTO_CLOSE is consumed, also when this
- * fails after all; but not by EPERM for the caller, EACCES, EFAULT, and EINVAL for the
- * arguments.
+ * fails after all; but not by EPERM for the caller, EACCES, EFAULT, EOPNOTSUPP, and
+ * EINVAL for the arguments.
  *
  * A reply reaches the client before the server can attach something to the node
  * that it names. So it may do that before: with FUSE_BACKING_ATTACH_PENDING, the

@@ -103,6 +103,7 @@ snoop()
 		ask open 2 b && ask map 4096 && ask release &&
 		ask close 3 || return
 	ask close 3
+	ask list && ask release || return
 	kill_many
 	poll was_emptied
 	umount "$WORK/fuse"
@@ -118,6 +119,10 @@ snoop()
 		close - 3 by id
 		remove - 3 2 files left
 		reject - 3 unknown-id: No such file or directory
+		register - 4 r /
+		attach 1 4 directory
+		open 1 4 /, not asked
+		release 1 4
 	END
 }
 
@@ -134,12 +139,13 @@ knows_reasons()
 # The others: one mount, and I/O that is known
 
 # 10 reads of 1000 bytes, 5 writes of 2000 and 3 splices of 500 through id 1; 4 reads
-# that the server answers
+# that the server answers; and the root, which it isn't asked to list
 do_io()
 {
 	ask open 1 a && repeat 10 read 1000 && repeat 5 write 2000 &&
 		repeat 3 splice 500 && ask map 4096 && ask release &&
-		ask plain c && repeat 4 read 100 && ask release
+		ask plain c && repeat 4 read 100 && ask release && ask list &&
+		ask release
 }
 
 # trace_io COMMAND ARGUMENT...
@@ -209,9 +215,9 @@ round_trips()
 	trace_io fuseroundtrips "$connection" || return
 	grep '^@' "$WORK/trace" | sort | matches /dev/fd/9 9<<-END
 		@operations[$connection, mmap]: 1
-		@operations[$connection, open]: 1
+		@operations[$connection, open]: 2
 		@operations[$connection, read]: 10
-		@operations[$connection, release]: 1
+		@operations[$connection, release]: 2
 		@operations[$connection, splice]: 3
 		@operations[$connection, write]: 5
 		@requests[$connection, open, OPEN]: 1

@@ -14,6 +14,7 @@
  *	write BYTES	to it
  *	splice BYTES	from it
  *	map BYTES	of it, shared, and read them
+ *	list		the mount, to which BACKING is attached, and keep it open
  *	close ID	BACKING_CLOSE
  *	release		close what was opened
  *
@@ -21,6 +22,7 @@
  */
 
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -36,6 +38,7 @@
 #define CLIENTS	64
 
 static struct fuse_server server;
+static struct fuse_server_opts opts;
 static int client[CLIENTS];
 static int clients;
 
@@ -145,6 +148,39 @@ static int command_map(int bytes)
 	return err;
 }
 
+static int attach_root(void)
+{
+	static bool is_attached;
+	int id;
+
+	if (is_attached)
+		return 0;
+	id = fuse_backing_open_with(server.fd, opts.backing, O_RDONLY | O_DIRECTORY,
+				    FUSE_BACKING_MAP_DIR);
+	if (id < 0)
+		return id;
+	is_attached = true;
+	return fuse_backing_attach_dir(server.fd, FUSE_ROOT_ID, id, 0,
+				       FUSE_BACKING_OPS_LIST);
+}
+
+static int command_list(void)
+{
+	char entries[4096];
+	int fd, err = attach_root();
+
+	if (err)
+		return err;
+	fd = open(opts.mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (getdents64(fd, entries, sizeof(entries)) <= 0) {
+		close(fd);
+		return -EIO;
+	}
+	return add_client(fd);
+}
+
 static int command_release(void)
 {
 	while (clients)
@@ -172,6 +208,8 @@ static int obey(char *line)
 		return command_map(number);
 	if (sscanf(line, "close %d", &number) == 1)
 		return fuse_backing_close(server.fd, number);
+	if (!strcmp(line, "list\n"))
+		return command_list();
 	if (!strcmp(line, "release\n"))
 		return command_release();
 	return -EINVAL;
@@ -179,7 +217,6 @@ static int obey(char *line)
 
 int main(int argc, char **argv)
 {
-	struct fuse_server_opts opts = { };
 	char line[512];
 	int count, err;
 

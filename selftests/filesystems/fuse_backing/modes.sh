@@ -10,7 +10,10 @@
 # file is in the table, with its mode, and leaves it in time; when the mount is
 # gone, so are the thread and all that pins the backing filesystem. In mode=inode
 # no open, truncation or close of a known file is asked for, and what is attached
-# goes with the inode.
+# goes with the inode. With listings and attributes of passthrough_modes, ls, find,
+# du, cp, tar, rsync (if it is there) and git say the same of the mount as of the
+# directory itself, and once names are known nothing is asked for; without (the
+# control), listings are.
 #
 # Privilege: root, also to become an ordinary user.
 #
@@ -27,8 +30,11 @@ SERVER=$TOP/bin/$NAME
 LSFUSEBACKING=$REPO/build/tools/lsfusebacking/lsfusebacking
 
 # Tests of one user, and those of root that are beside them
-EACH=48
+EACH=49
+[ "$NAME" = mirrorfs ] || EACH=$((EACH + 21))
 OF_ROOT=2
+
+TREES=inode,listings,attributes
 
 . "$(dirname "$0")/passthrough_hp.inc.sh"
 
@@ -156,6 +162,151 @@ attached_when_opened()
 		[ "$before" = "$(settled_requests)" ]
 }
 
+# Listings and attributes
+
+# What else trees have
+dress_tree()
+{
+	mkdir "$WORK/fuse/empty" "$WORK/fuse/more" "$WORK/fuse/more/deep" &&
+		ln "$WORK/fuse/program/main" "$WORK/fuse/more/main" &&
+		ln -s ../program/main "$WORK/fuse/more/link" &&
+		mkfifo "$WORK/tree/more/fifo" && chmod 700 "$WORK/fuse/empty" &&
+		seq 1000 | (cd "$WORK/fuse/more/deep" && xargs touch)
+}
+
+# same_output COMMAND: the shell line says the same here and there
+same_output()
+{
+	# made before, as making them changes what .. looks like
+	touch "$WORK/here" "$WORK/there"
+	(cd "$WORK/tree" && sh -c "$1") >"$WORK/here" &&
+		(cd "$WORK/fuse" && sh -c "$1") >"$WORK/there" &&
+		[ -s "$WORK/here" ] && diff "$WORK/here" "$WORK/there" | head -5 &&
+		cmp "$WORK/here" "$WORK/there"
+}
+
+# Not what links say, which is the server's
+list_all()
+{
+	ls -aisR "$WORK/fuse" >/dev/null
+}
+
+# How many requests a command makes
+asked_by()
+{
+	before=$(grep -c 'opcode: ' "$WORK/server.log")
+	"$@" || return
+	[ ! -e "$WORK/fuse/nothing" ]
+	# that one, too
+	echo $(($(grep -c 'opcode: ' "$WORK/server.log") - before - 1))
+}
+
+# With listings but once that names are known
+asks_nothing()
+{
+	list_all
+	count=$(asked_by list_all)
+	echo "$count requests"
+	tail -n "$count" "$WORK/server.log"
+	[ "$count" = 0 ]
+}
+
+listings_are_requests()
+{
+	list_all
+	before=$(requests OPENDIR)
+	list_all
+	[ "$(requests OPENDIR)" -gt "$before" ]
+}
+
+trees_are_in_the_table()
+{
+	"$LSFUSEBACKING" --noheadings --raw -o MODE,NAME | grep "^tree $WORK/tree\$" &&
+		is_mapped_by more/deep tree
+}
+
+# copied_alike HOW: a shell line that copies . to $copy
+copied_alike()
+{
+	for from in tree fuse; do
+		copy=$WORK/copy-$from
+		mkdir "$copy" && (cd "$WORK/$from" && copy=$copy sh -c "$1") &&
+			(cd "$copy" && find . -printf '%y %m %n %s %T@ %l %p\n' |
+				sort) >"$WORK/$from.copied" || return
+		rm -r "$copy"
+	done
+	[ -s "$WORK/tree.copied" ] && cmp "$WORK/tree.copied" "$WORK/fuse.copied"
+}
+
+# Nothing to do for rsync where it has done its work from the directory itself
+rsync_finds_nothing()
+{
+	command -v rsync >/dev/null || return 0
+	rsync -a --delete "$WORK/tree/" "$WORK/synced" &&
+		said=$(rsync -ai --delete "$WORK/fuse/" "$WORK/synced") &&
+		echo "$said" && [ -z "$said" ]
+}
+
+# Numbers and times are what git's index has of them: it has nothing to refresh
+git_agrees()
+{
+	(cd "$WORK/tree" && git init -q && git add program && git status >/dev/null &&
+		echo more >>program/all.h && rm "$WORK/fuse/program/f3.c") || return
+	same_output "git status --porcelain" || return
+	index=$(sha256sum <"$WORK/tree/.git/index")
+	(cd "$WORK/fuse" && git status >/dev/null) &&
+		[ "$index" = "$(sha256sum <"$WORK/tree/.git/index")" ]
+}
+
+# Whatever the server said, and however long that is good for
+changes_show_at_once()
+{
+	[ "$(stat -c %s "$WORK/fuse/program/all.h")" = \
+		"$(stat -c %s "$WORK/tree/program/all.h")" ] &&
+		echo "even more" >>"$WORK/tree/program/all.h" &&
+		touch "$WORK/tree/empty/new" &&
+		[ "$(stat -c %s "$WORK/fuse/program/all.h")" = \
+			"$(stat -c %s "$WORK/tree/program/all.h")" ] &&
+		[ "$(ls "$WORK/fuse/empty")" = new ]
+}
+
+opcodes()
+{
+	sed -n 's/.*opcode: \([A-Z]*\) .*/\1/p' "$WORK/server.log" | sort -u
+}
+
+# What the kernel has the answer to
+not_asked_for()
+{
+	opcodes
+	! opcodes | grep -E '^(OPENDIR|READDIR|READDIRPLUS|FSYNC|FSYNCDIR)$'
+}
+
+tree_tests()
+{
+	tag=$who-trees
+	check "$tag: server starts" serve "$TREES,timeout=1000"
+	workload "$tag" "$WORK/tree"
+	check "$tag: links, names, directories" dress_tree
+	check "$tag: directories are in the table" trees_are_in_the_table
+	check "$tag: once names are known, nothing is asked for" asks_nothing
+	check "$tag: ls" same_output "ls -laiR --time-style=full-iso"
+	check "$tag: find" same_output \
+		"find . -printf '%i %n %y %m %u %g %s %b %T@ %C@ %l %p\\n'"
+	check "$tag: find -inum" same_output \
+		"find . -inum $(stat -c %i "$WORK/tree/program/main")"
+	check "$tag: du" same_output "du -a --block-size=1 && du --inodes"
+	check "$tag: tar" same_output "tar -cf - . | sha256sum"
+	check "$tag: tar, unpacked" copied_alike "tar -cf - . | tar -C \$copy -xf -"
+	check "$tag: cp -a" copied_alike "cp -a . \$copy"
+	check "$tag: rsync" rsync_finds_nothing
+	check "$tag: git status" git_agrees
+	check "$tag: changes of the directory itself show at once" changes_show_at_once
+	check "$tag: listings are no requests" not_asked_for
+	check "$tag: umount, the server ends, the table is gone" stop_server
+	find "$WORK/tree" -mindepth 1 -delete
+}
+
 # Descriptors of files that are open, in the backing tree, of the server
 holds()
 {
@@ -200,6 +351,7 @@ mode_tests()
 			opens_are_not_asked_for
 		check "$tag: what was listed is attached when it is opened" \
 			attached_when_opened
+		check "$tag: control: listings are requests" listings_are_requests
 		;;
 	esac
 	[ "$1" != inode ] || [ "$who" != root ] || reclaim_tests
@@ -237,6 +389,7 @@ as()
 	for mode in none id open inode; do
 		mode_tests "$mode"
 	done
+	[ "$NAME" = mirrorfs ] || tree_tests
 }
 
 as_user()

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The server that fuse-backing-servers.rst shows as a whole, taken from the page with
-# the command that compiles it, in each mode, run by root and by an ordinary user.
+# the command that compiles it, in each mode, run by root and by an ordinary user. The
+# functions that fuse-backing-trees.rst shows are compiled, too.
 #
 # Proves: it compiles without a word, and is as short as the page says; its file reads,
 # is written and emptied (O_TRUNC) like the one that it serves; requests are those of its
@@ -28,13 +29,13 @@ EACH=20
 
 . "$(dirname "$0")/passthrough_hp.inc.sh"
 
-# block CAPTION: what the page has in the block with this caption
+# block CAPTION [PAGE]: what the page has in blocks with this caption
 block()
 {
 	awk -v caption="  :caption: $1" '
-		inside && /^[^ ]/ { exit }
+		/^[^ ]/ { inside = 0 }
 		inside { sub(/^  /, ""); print }
-		$0 == caption { inside = 1 }' "$PAGE"
+		$0 == caption { inside = 1 }' "${2:-$PAGE}"
 }
 
 take_from_page()
@@ -53,6 +54,14 @@ compiles_silently()
 {
 	ln -s "$REPO/include" "$TOP/include" && (cd "$TOP" && sh ./compile) 2>&1 |
 		tee "$TOP/said" && [ -x "$TOP/server" ] && ! [ -s "$TOP/said" ]
+}
+
+functions_compile()
+{
+	block attach.c "${PAGE%/*}/fuse-backing-trees.rst" >"$TOP/attach.c" &&
+		grep -q BACKING_TREE "$TOP/attach.c" &&
+		gcc -O2 -Wall -Wextra -Werror -idirafter "$REPO/include/uapi" -c \
+			-o "$TOP/attach.o" "$TOP/attach.c"
 }
 
 # The mode that the kernel can do of this one
@@ -170,7 +179,7 @@ as_user()
 {
 	WORK=$TOP/user
 	cd "$WORK" || exit 1
-	as user "fusermount3 -u" 4
+	as user "fusermount3 -u" 5
 	exit "$failed"
 }
 
@@ -185,14 +194,15 @@ as_root()
 	chown -R "$OWNER:$OWNER" "$TOP/user"
 
 	echo "TAP version 13"
-	echo "1..$((2 * EACH + 6))"
+	echo "1..$((2 * EACH + 7))"
 	check "the page has a server, and how to compile it" take_from_page
 	check "it has no more than $LINES lines" is_short
 	check "it compiles as it stands" compiles_silently
+	check "so do functions that attach directories" functions_compile
 	run_as_user "$0" user
 	failed=$((failed + $?))
 	WORK=$TOP/root
-	as root umount $((EACH + 4))
+	as root umount $((EACH + 5))
 	WORK=$TOP
 	check "umount of the user's backing filesystem" umount "$TOP/user/backing"
 	check "umount of root's backing filesystem" umount "$TOP/root/backing"

@@ -11,3 +11,10 @@ sed -i "s/254:1 99 /$device $inode /" \
 list inode -o ID,NAME --holders /home/linked
 touch "$work/trees/inode/home/another"
 list inode -o ID,NAME --holders /home/another
+# and a directory's, which was registered by another path
+copy_tree two dir
+mkdir -p "$work/trees/dir/home/dir"
+inode=$(stat -c %i "$work/trees/dir/home/dir")
+sed -i "s/254:1 99 /$device $inode /" \
+	"$work/trees/dir/sys/fs/fuse/connections/46/backing_files"
+list dir -o ID,NAME --holders /home/dir
