@@ -301,6 +301,47 @@ int fuse_backing_install(struct fuse_backing_table *table, struct file *file,
 }
 
 /**
+ * fuse_backing_install_path - make a mapping for what is about to be opened
+ * @table: a table that the caller holds a reference on
+ * @path: of the backing file
+ *
+ * Its id is closed, so nobody can name it: the mapping goes with the reference that is
+ * returned, and those of who uses it meanwhile.
+ *
+ * Context: process context without locks, with the credentials of the registration; may
+ *	sleep.
+ * Return: the mapping, or an ERR_PTR() as fuse_backing_install().
+ */
+struct fuse_backing *fuse_backing_install_path(struct fuse_backing_table *table,
+					       const struct path *path)
+{
+	struct file *file = dentry_open(path, O_PATH | O_LARGEFILE, current_cred());
+	struct fuse_backing *fb;
+	int id;
+
+	if (IS_ERR(file))
+		return ERR_CAST(file);
+	fb = alloc_mapping(table, file, false, 0);
+	if (!fb) {
+		fput(file);
+		return ERR_PTR(-ENOMEM);
+	}
+	fb->closed = true;
+	fb->per_inode = true;
+	refcount_set(&fb->count, 1);
+	refcount_inc(&table->users);
+	id = kthread_files_install(table->files, file, fb, &fb->id);
+	if (id > 0) {
+		fuse_backing_trace(fuse_backing_install, table->fc, id,
+				   table->files);
+		return fb;
+	}
+	free_removed(fb);
+	fput(file);
+	return ERR_PTR(id == -ESHUTDOWN ? -ENOTCONN : id);
+}
+
+/**
  * fuse_backing_get_to_close - get the reference that an id holds
  * @data: a mapping
  *

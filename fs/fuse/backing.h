@@ -10,14 +10,18 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
+struct delayed_call;
 struct dentry;
 struct file;
 struct folio;
 struct fuse_attachment;
 struct fuse_conn;
+struct fuse_entry_out;
 struct fuse_file;
 struct fuse_inode;
+struct fuse_node;
 struct fuse_passthrough;
+struct fuse_tree;
 struct iattr;
 struct inode;
 struct kiocb;
@@ -25,6 +29,8 @@ struct kstat;
 struct mnt_idmap;
 struct iov_iter;
 struct pipe_inode_info;
+struct posix_acl;
+struct qstr;
 struct readahead_control;
 struct seq_file;
 struct vm_area_struct;
@@ -37,6 +43,8 @@ struct vm_area_struct;
  * @storing: how many of them were mmapped to be written to
  * @attached: what the kernel opens files on without asking the server
  * @ops: requests that this has the answer to
+ * @tree: of a directory that has one attached, names below which are passed through
+ * @node: of an inode below a tree, to its end
  * @was_attached: there is, or was, something attached; set once
  * @stored_to: somebody may be storing to a backing file, which nobody hears of
  * @remote_locks: the server may keep POSIX locks on it; set once
@@ -56,6 +64,8 @@ struct fuse_inode_backing {
 	unsigned int storing;
 	struct fuse_attachment *attached;
 	u64 ops;
+	struct fuse_tree __rcu *tree;
+	struct fuse_node __rcu *node;
 	bool was_attached;
 	bool stored_to;
 	bool remote_locks;
@@ -113,18 +123,46 @@ bool fuse_backing_setattr(struct file *file, const struct iattr *attr,
 int fuse_backing_fadvise(struct file *file, loff_t offset, loff_t len,
 			 int advice);
 
+/* backing_below.c */
+bool fuse_backing_lookup_below(struct inode *dir, struct dentry *entry,
+			       struct fuse_entry_out *out, struct inode **inode,
+			       int *err);
+bool fuse_backing_revalidate(struct inode *dir, const struct qstr *name,
+			     struct dentry *entry, unsigned int flags, int *ret);
+bool fuse_backing_keeps(const struct dentry *entry);
+bool fuse_backing_permission(struct inode *inode, int mask, int *err);
+bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
+			   struct delayed_call *done, const char **link);
+
+/* backing_introduce.c */
+int fuse_backing_introduce_node(struct inode *inode);
+
+/**
+ * fuse_backing_introduce - have the server know an inode
+ * @inode: the FUSE inode
+ *
+ * Before a request is made that names it: there may be none with node id 0.
+ *
+ * Context: process context; may sleep, killable.
+ * Return: 0, at once for all but those below a tree; or as
+ *	fuse_backing_introduce_node().
+ */
+#define fuse_backing_introduce(inode)					\
+	(unlikely(!get_node_id(inode)) ? fuse_backing_introduce_node(inode) : 0)
+
 /* backing_dir.c */
 bool fuse_backing_open_dir(struct inode *inode, struct file *file, int *err);
 
 /* backing_attr.c */
 bool fuse_backing_getattr(struct mnt_idmap *idmap, struct inode *inode,
-			  struct kstat *stat, u32 mask, unsigned int flags,
-			  int *err);
+			  struct dentry *dentry, struct kstat *stat, u32 mask,
+			  unsigned int flags, int *err);
 bool fuse_backing_access(struct inode *inode, int mask, int *err);
 bool fuse_backing_set_times(struct inode *inode, const struct iattr *attr,
 			    int *err);
 bool fuse_backing_getxattr(struct inode *inode, const char *name, void *value,
 			   size_t size, ssize_t *len);
+bool fuse_backing_get_acl(struct dentry *dentry, int type, struct posix_acl **acl);
 bool fuse_backing_listxattr(struct inode *inode, char *list, size_t size,
 			    ssize_t *len);
 
@@ -192,6 +230,41 @@ static inline bool fuse_backing_open_attached(struct inode *inode,
 	return false;
 }
 
+static inline bool fuse_backing_lookup_below(struct inode *dir,
+					     struct dentry *entry,
+					     struct fuse_entry_out *out,
+					     struct inode **inode, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_revalidate(struct inode *dir,
+					   const struct qstr *name,
+					   struct dentry *entry,
+					   unsigned int flags, int *ret)
+{
+	return false;
+}
+
+static inline bool fuse_backing_keeps(const struct dentry *entry)
+{
+	return false;
+}
+
+static inline bool fuse_backing_permission(struct inode *inode, int mask, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
+					 struct delayed_call *done,
+					 const char **link)
+{
+	return false;
+}
+
+#define fuse_backing_introduce(inode)	0
+
 static inline bool fuse_backing_open_dir(struct inode *inode, struct file *file,
 					 int *err)
 {
@@ -199,8 +272,10 @@ static inline bool fuse_backing_open_dir(struct inode *inode, struct file *file,
 }
 
 static inline bool fuse_backing_getattr(struct mnt_idmap *idmap,
-					struct inode *inode, struct kstat *stat,
-					u32 mask, unsigned int flags, int *err)
+					struct inode *inode,
+					struct dentry *dentry,
+					struct kstat *stat, u32 mask,
+					unsigned int flags, int *err)
 {
 	return false;
 }
@@ -218,6 +293,12 @@ static inline bool fuse_backing_set_times(struct inode *inode,
 
 static inline bool fuse_backing_getxattr(struct inode *inode, const char *name,
 					 void *value, size_t size, ssize_t *len)
+{
+	return false;
+}
+
+static inline bool fuse_backing_get_acl(struct dentry *dentry, int type,
+					struct posix_acl **acl)
 {
 	return false;
 }

@@ -435,20 +435,24 @@ int fuse_backing_may_open(struct fuse_backing *fb, struct file *file)
 /**
  * fuse_backing_may_list - may a directory be listed
  * @fb: the mapping
+ * @dentry: the directory that it maps, or one below
  *
- * Its descriptor may have been opened for nothing, and whoever opens it anew by that
- * isn't asked for permission.
+ * The descriptor may have been opened for nothing, and whoever opens it anew by that
+ * isn't asked for permission.  What is below nobody has opened.
  *
  * Context: process context with the registration's credentials; may sleep.
  * Return: 0 or a negative errno.
  */
-int fuse_backing_may_list(struct fuse_backing *fb)
+int fuse_backing_may_list(struct fuse_backing *fb, const struct dentry *dentry)
 {
+	bool is_root = dentry == fb->file->f_path.dentry;
 	int err;
 
-	if (fb->file->f_mode & FMODE_READ)
+	if (is_root && (fb->file->f_mode & FMODE_READ))
 		return 0;
-	err = may_access(fb, MAY_READ);
+	err = is_root ? may_access(fb, MAY_READ) :
+			inode_permission(file_mnt_idmap(fb->file), d_inode(dentry),
+					 MAY_OPEN | MAY_READ);
 	return err ? fuse_backing_reject(fb->table->fc, fb->id, err,
 					 FUSE_BACKING_PERMISSION) : 0;
 }
@@ -576,19 +580,40 @@ int fuse_backing_may_attach(struct fuse_conn *fc, int id, u32 flags)
  * @ops: of FUSE_BACKING_OPS_*
  *
  * What no descriptor is opened for is done with the credentials of the registration, and
- * a helper's are not for every client.
+ * a helper's are not for every client.  What is below a directory nobody has opened.
  *
  * Context: any.
- * Return: 0 or -EPERM.
+ * Return: 0, -EPERM or -EACCES.
  */
 int fuse_backing_may_answer(const struct fuse_backing *fb, u64 ops)
 {
 	const u64 by_descriptor = FUSE_BACKING_OPS_ATTR | FUSE_BACKING_OPS_FSYNC;
 
+	if (fb->as_opened && (ops & FUSE_BACKING_OPS_LOOKUP))
+		return fuse_backing_reject(fb->table->fc, fb->id, -EACCES,
+					   FUSE_BACKING_PERMISSION);
 	if (!fb->brokered || !(ops & ~by_descriptor))
 		return 0;
 	return fuse_backing_reject(fb->table->fc, fb->id, -EPERM,
 				   FUSE_BACKING_BROKERED);
+}
+
+/**
+ * fuse_backing_may_pass_names - may names below a directory be passed through
+ * @fc: the connection
+ * @id: for the tracepoint
+ * @flags: FUSE_BACKING_ATTACH_*
+ *
+ * Then nobody but the kernel checks who sees them, so it must.
+ *
+ * Context: any.
+ * Return: 0 or -EACCES.
+ */
+int fuse_backing_may_pass_names(struct fuse_conn *fc, int id, u32 flags)
+{
+	if (fc->default_permissions && !(flags & FUSE_BACKING_ATTACH_UNCHECKED))
+		return 0;
+	return fuse_backing_reject(fc, id, -EACCES, FUSE_BACKING_UNCHECKED);
 }
 
 /**

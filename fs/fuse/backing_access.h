@@ -9,6 +9,7 @@
 #include "backing_types.h"
 #include "backing_reject.h"
 
+struct dentry;
 struct file;
 struct fuse_conn;
 struct fuse_file;
@@ -22,7 +23,7 @@ int fuse_backing_is_of_kind(const struct fuse_backing *fb, bool dir);
 bool fuse_backing_is_brokered(struct fuse_conn *fc);
 bool fuse_backing_is_noexec(const struct file *file);
 int fuse_backing_may_open(struct fuse_backing *fb, struct file *file);
-int fuse_backing_may_list(struct fuse_backing *fb);
+int fuse_backing_may_list(struct fuse_backing *fb, const struct dentry *dentry);
 int fuse_backing_may_use(struct fuse_conn *fc, const struct fuse_backing *fb,
 			 const struct file *backing);
 int fuse_backing_open_flags(const struct fuse_backing *fb, int flags);
@@ -32,6 +33,7 @@ int fuse_backing_check_extent(const struct file *file, bool write,
 			      enum fuse_backing_reason *reason);
 int fuse_backing_may_attach(struct fuse_conn *fc, int id, u32 flags);
 int fuse_backing_may_answer(const struct fuse_backing *fb, u64 ops);
+int fuse_backing_may_pass_names(struct fuse_conn *fc, int id, u32 flags);
 int fuse_backing_may_attach_to(struct fuse_conn *fc, const struct inode *inode,
 			       int id, bool dir);
 int fuse_backing_may_exec(struct fuse_conn *fc, bool noexec);

@@ -33,6 +33,7 @@
 #include "backing_server.h"
 #include "backing_table.h"
 #include "backing_trace.h"
+#include "backing_tree.h"
 #include "backing_usage.h"
 
 #include <linux/pagemap.h>
@@ -43,9 +44,8 @@
 /* Who drops attachments that wait doesn't hold the lock for more than that many */
 #define TAKEN_AT_ONCE	32
 
-#define TREE_FLAGS	(FUSE_BACKING_ATTACH_PENDING | \
+#define ATTACH_FLAGS	(ATTACH_MODES | FUSE_BACKING_ATTACH_PENDING | \
 			 FUSE_BACKING_ATTACH_UNCHECKED)
-#define ATTACH_FLAGS	(ATTACH_MODES | TREE_FLAGS)
 
 struct node_key {
 	u64 nodeid;
@@ -574,7 +574,7 @@ static int attach_id(struct fuse_conn *fc, struct fuse_attachments *all,
 	fb = get_mapping(fc, args, dir);
 	if (IS_ERR(fb))
 		return PTR_ERR(fb);
-	att = fuse_attachment_of_file(fb, args);
+	att = fuse_attachment_of_file(fc, fb, args);
 	if (!att) {
 		fuse_backing_put(fb);
 		return -ENOMEM;
@@ -628,7 +628,8 @@ static int attach_file(struct fuse_conn *fc,
 	if (!valid || !args->nodeid || id <= 0 || !are_ops_whole(args->ops))
 		return fuse_backing_reject(fc, id, -EINVAL,
 					   FUSE_BACKING_BAD_ARGUMENT);
-	if (args->ops & ~(dir ? FUSE_BACKING_OPS_DIR : FUSE_BACKING_OPS_FILE))
+	if (args->ops & ~(dir ? FUSE_BACKING_OPS_DIR | FUSE_BACKING_OPS_BELOW :
+				FUSE_BACKING_OPS_FILE))
 		return fuse_backing_reject(fc, id, -EOPNOTSUPP,
 					   FUSE_BACKING_OPERATIONS);
 	err = fuse_backing_may_attach(fc, id, args->flags);
@@ -666,6 +667,26 @@ int fuse_backing_ioctl_attach(struct fuse_conn *fc,
 	return attach_file(fc, args, valid, false);
 }
 
+/*
+ * Who isn't asked for names isn't asked for attributes; nor has anything below a name
+ * if nobody can see that.
+ */
+static bool is_tree_valid(const struct fuse_backing_tree *tree)
+{
+	const u64 below = FUSE_BACKING_OPS_OPEN | FUSE_BACKING_OPS_READLINK;
+	bool opens = tree->ops & FUSE_BACKING_OPS_OPEN;
+	u64 needed = 0;
+
+	if (!tree->ops || (tree->flags & ~ATTACH_FLAGS) ||
+	    opens != !!(tree->flags & ATTACH_MODES))
+		return false;
+	if (tree->ops & below)
+		needed |= FUSE_BACKING_OPS_LOOKUP;
+	if (tree->ops & FUSE_BACKING_OPS_LOOKUP)
+		needed |= FUSE_BACKING_OPS_ATTR;
+	return (tree->ops & needed) == needed;
+}
+
 /**
  * fuse_backing_ioctl_tree - FUSE_DEV_IOC_BACKING_TREE: attach to a directory
  * @fc: the connection
@@ -684,10 +705,13 @@ int fuse_backing_ioctl_tree(struct fuse_conn *fc,
 		.flags = tree->flags,
 		.ops = tree->ops,
 	};
-	bool valid = tree->ops && !(tree->flags & ~TREE_FLAGS) &&
-		     !memchr_inv(tree->reserved, 0, sizeof(tree->reserved));
+	bool valid = !memchr_inv(tree->reserved, 0, sizeof(tree->reserved)) &&
+		     is_tree_valid(tree);
+	int err;
 
-	return attach_file(fc, &args, valid, true);
+	err = valid && (tree->ops & FUSE_BACKING_OPS_LOOKUP) ?
+	      fuse_backing_may_pass_names(fc, tree->backing_id, tree->flags) : 0;
+	return err ?: attach_file(fc, &args, valid, true);
 }
 
 static int set_extents(struct fuse_conn *fc, struct fuse_attachments *all,
@@ -1088,5 +1112,6 @@ static void evict_attached(struct fuse_inode *fi)
 void fuse_inode_backing_evict(struct fuse_inode *fi)
 {
 	evict_attached(fi);
+	fuse_node_evict(fi);
 	fuse_inode_backing_evict_mapped(fi);
 }

@@ -17,7 +17,8 @@
 #include <linux/slab.h>
 
 /**
- * fuse_attachment_of_file - have a file attached
+ * fuse_attachment_of_file - have a file, or a directory, attached
+ * @fc: the connection
  * @fb: its mapping; if this succeeds, the reference is taken over
  * @args: where to, and what for
  *
@@ -25,16 +26,25 @@
  * Return: what can be attached, %NULL if there is no memory for it.
  */
 struct fuse_attachment *
-fuse_attachment_of_file(struct fuse_backing *fb,
+fuse_attachment_of_file(struct fuse_conn *fc, struct fuse_backing *fb,
 			const struct fuse_backing_attach *args)
 {
+	struct fuse_tree *tree = NULL;
 	struct fuse_attachment *att;
 
 	if (fuse_backing_start_use(fb, true))
 		return NULL;
+	if (args->ops & FUSE_BACKING_OPS_LOOKUP) {
+		tree = fuse_tree_create(fc, fb, args);
+		if (!tree)
+			return NULL;
+	}
 	att = kmalloc_obj(*att, GFP_KERNEL_ACCOUNT);
-	if (!att)
+	if (!att) {
+		if (tree)
+			fuse_tree_put(tree);
 		return NULL;
+	}
 
 	att->extents = NULL;
 	att->fb = fb;
@@ -43,6 +53,7 @@ fuse_attachment_of_file(struct fuse_backing *fb,
 	att->use.generation = args->generation;
 	att->modes = args->flags & ATTACH_MODES;
 	att->ops = args->ops;
+	att->tree = tree;
 	return att;
 }
 
@@ -91,6 +102,8 @@ fuse_attachment_of_extents(struct fuse_conn *fc,
  */
 void fuse_attachment_free(struct fuse_attachment *att, bool defer)
 {
+	if (att->tree)
+		fuse_tree_put(att->tree);
 	if (att->extents)
 		fuse_extents_put(att->extents, defer);
 	else if (defer)

@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/fuse_backing.h>
 
+#include "backing_tree.h"
 #include "backing_types.h"
 
 struct fuse_extents;
@@ -31,6 +32,7 @@ struct fuse_extents_map;
  * @generation: of the FUSE inode
  * @modes: FUSE_BACKING_READ and _WRITE, what it is good for
  * @ops: FUSE_BACKING_OPS_*, what else the file has the answer to
+ * @tree: of a directory, names below which are passed through, with a reference; or %NULL
  */
 struct fuse_attachment {
 	struct fuse_extents *extents;
@@ -46,10 +48,11 @@ struct fuse_attachment {
 	u32 generation;
 	u32 modes;
 	u64 ops;
+	struct fuse_tree *tree;
 };
 
 struct fuse_attachment *
-fuse_attachment_of_file(struct fuse_backing *fb,
+fuse_attachment_of_file(struct fuse_conn *fc, struct fuse_backing *fb,
 			const struct fuse_backing_attach *args);
 struct fuse_attachment *
 fuse_attachment_of_extents(struct fuse_conn *fc,
@@ -105,10 +108,16 @@ fuse_inode_get_attached(struct fuse_inode *fi, u64 ops)
 static inline void fuse_inode_set_attached(struct fuse_inode *fi,
 					   struct fuse_attachment *att)
 {
+	const struct fuse_attachment *old = fi->backing.attached;
+
 	if (unlikely(fi->backing.ops & FUSE_BACKING_OPS_ATTR))
 		fuse_inode_forget_attributes(fi);
+	/* what is below it still is the server's from here on */
+	if (old && old->tree)
+		WRITE_ONCE(old->tree->detached, true);
 	WRITE_ONCE(fi->backing.attached, att);
 	WRITE_ONCE(fi->backing.ops, att ? att->ops : 0);
+	rcu_assign_pointer(fi->backing.tree, att ? att->tree : NULL);
 }
 
 /**

@@ -16,36 +16,93 @@
 #include "fuse_i.h"
 #include "backing_access.h"
 #include "backing_attachment.h"
+#include "backing_below.h"
 #include "backing_freeze.h"
 #include "backing_inode.h"
 #include "backing_io.h"
 #include "backing_mapping.h"
+#include "backing_tree.h"
 
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
+#include <linux/path.h>
 #include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <linux/stat.h>
 #include <linux/xattr.h>
 
-/*
- * What has the answer.  An overlayfs may have copied it up since it was attached, to a
- * FUSE, and that may be ours: then it is the server's.
- */
-static struct fuse_backing *get_answerer(struct inode *inode, u64 ops)
-{
+/* What has the answer, and with whose credentials: the mapping's */
+struct answerer {
 	struct fuse_backing *fb;
+	struct path path;
+};
+
+/*
+ * An overlayfs may have copied a file up since it was attached, to a FUSE, and that may be
+ * ours: then it is the server's.
+ */
+static bool may_answer(struct inode *inode, const struct fuse_backing *fb)
+{
 	int err;
 
-	fb = fuse_inode_get_attached(get_fuse_inode(inode), ops);
-	if (!fb || likely(!(fb->file->f_path.dentry->d_flags & DCACHE_OP_REAL)))
-		return fb;
+	if (likely(!(fb->file->f_path.dentry->d_flags & DCACHE_OP_REAL)))
+		return true;
 	scoped_with_creds(fb->cred)
 		err = fuse_backing_may_use(get_fuse_conn(inode), fb, fb->file);
-	if (!err)
-		return fb;
-	fuse_backing_put(fb);
-	return NULL;
+	return !err;
+}
+
+static bool find_attached(struct inode *inode, u64 ops, struct answerer *who)
+{
+	who->fb = fuse_inode_get_attached(get_fuse_inode(inode), ops);
+	if (!who->fb)
+		return false;
+	if (!may_answer(inode, who->fb)) {
+		fuse_backing_put(who->fb);
+		return false;
+	}
+	who->path = who->fb->file->f_path;
+	path_get(&who->path);
+	return true;
+}
+
+/* Of an inode below a tree: by a name of it, @dentry or any */
+static int find_below(struct inode *inode, struct dentry *dentry,
+		      struct answerer *who)
+{
+	int err = fuse_node_path(inode, dentry, &who->path);
+
+	if (err)
+		return err;
+	/* the inode keeps its node, and that the tree */
+	who->fb = fuse_inode_node(inode)->tree->fb;
+	refcount_inc(&who->fb->count);
+	return 0;
+}
+
+/*
+ * Returns false if the server is to be asked, who knows the inode then.  @err is set to 0,
+ * and put_answerer() must be called, or to an errno.
+ */
+static bool get_answerer(struct inode *inode, struct dentry *dentry, u64 ops,
+			 struct answerer *who, int *err)
+{
+	*err = 0;
+	if (fuse_node_has(inode, ops)) {
+		*err = find_below(inode, dentry, who);
+		return true;
+	}
+	if (find_attached(inode, ops, who))
+		return true;
+	*err = fuse_backing_introduce(inode);
+	return *err;
+}
+
+static void put_answerer(const struct answerer *who)
+{
+	path_put(&who->path);
+	fuse_backing_put(who->fb);
 }
 
 /*
@@ -57,6 +114,9 @@ static unsigned int links_of(const struct inode *inode, const struct kstat *belo
 	/* who changes it may do so meanwhile, as for any stat(2) */
 	unsigned int links = data_race(inode->i_nlink);
 
+	/* one that the server never named it doesn't know */
+	if (fuse_inode_node(inode))
+		return below->nlink;
 	return links && S_ISDIR(inode->i_mode) ? below->nlink : links;
 }
 
@@ -113,7 +173,7 @@ static void fill_stat(struct mnt_idmap *idmap, struct inode *inode,
 }
 
 static int get_attributes(struct mnt_idmap *idmap, struct inode *inode,
-			  struct fuse_backing *fb, struct kstat *stat, u32 mask,
+			  const struct answerer *who, struct kstat *stat, u32 mask,
 			  unsigned int flags)
 {
 	const struct fuse_inode *fi = get_fuse_inode(inode);
@@ -123,9 +183,9 @@ static int get_attributes(struct mnt_idmap *idmap, struct inode *inode,
 	struct kstat below;
 	int err;
 
-	scoped_with_creds(fb->cred)
-		err = vfs_getattr(&fb->file->f_path, &below,
-				  mask | STATX_BASIC_STATS, flags);
+	scoped_with_creds(who->fb->cred)
+		err = vfs_getattr(&who->path, &below, mask | STATX_BASIC_STATS,
+				  flags & AT_STATX_SYNC_TYPE);
 	if (err)
 		return err;
 	attr = attributes_of(inode, &below);
@@ -139,6 +199,7 @@ static int get_attributes(struct mnt_idmap *idmap, struct inode *inode,
  * fuse_backing_getattr - get attributes from the backing file
  * @idmap: of the mount through which the FUSE inode is seen
  * @inode: the FUSE inode
+ * @dentry: a dentry of it, or %NULL
  * @stat: to fill in, or %NULL
  * @mask: STATX_* of what is wanted
  * @flags: AT_STATX_*
@@ -147,38 +208,39 @@ static int get_attributes(struct mnt_idmap *idmap, struct inode *inode,
  * The FUSE inode gets them, too.
  *
  * Context: process context; may sleep.
- * Return: false if the server is to be asked.
+ * Return: false if the server is to be asked, who knows the inode then.
  */
 bool fuse_backing_getattr(struct mnt_idmap *idmap, struct inode *inode,
-			  struct kstat *stat, u32 mask, unsigned int flags,
-			  int *err)
+			  struct dentry *dentry, struct kstat *stat, u32 mask,
+			  unsigned int flags, int *err)
 {
-	struct fuse_backing *fb;
+	struct answerer who;
 
-	fb = get_answerer(inode, FUSE_BACKING_OPS_ATTR);
-	if (!fb)
+	if (!get_answerer(inode, dentry, FUSE_BACKING_OPS_ATTR, &who, err))
 		return false;
-	*err = get_attributes(idmap, inode, fb, stat, mask,
-			      flags & AT_STATX_SYNC_TYPE);
-	fuse_backing_put(fb);
+	if (*err)
+		return true;
+	*err = get_attributes(idmap, inode, &who, stat, mask, flags);
+	put_answerer(&who);
 	return true;
 }
 
 /* What the mount forbids, whatever the inode's mode is */
-static int check_mount(const struct file *backing, int mask)
+static int check_mount(const struct answerer *who, int mask)
 {
-	if ((mask & MAY_WRITE) && __mnt_is_readonly(backing->f_path.mnt))
+	if ((mask & MAY_WRITE) && __mnt_is_readonly(who->path.mnt))
 		return -EROFS;
-	if ((mask & MAY_EXEC) && d_is_reg(backing->f_path.dentry) &&
-	    fuse_backing_is_noexec(backing))
+	if ((mask & MAY_EXEC) && d_is_reg(who->path.dentry) &&
+	    fuse_backing_is_noexec(who->fb->file))
 		return -EACCES;
 	return 0;
 }
 
 /* May whoever calls, or whose credentials these are? */
-static int check_access(const struct file *backing, int mask)
+static int check_access(const struct answerer *who, int mask)
 {
-	return inode_permission(file_mnt_idmap(backing), file_inode(backing), mask);
+	return inode_permission(mnt_idmap(who->path.mnt), d_inode(who->path.dentry),
+				mask);
 }
 
 /**
@@ -190,22 +252,23 @@ static int check_access(const struct file *backing, int mask)
  * Both the client and whoever registered the file must have access.
  *
  * Context: process context; may sleep.
- * Return: false if the server is to be asked.
+ * Return: false if the server is to be asked, who knows the inode then.
  */
 bool fuse_backing_access(struct inode *inode, int mask, int *err)
 {
-	struct fuse_backing *fb;
+	struct answerer who;
 
-	fb = get_answerer(inode, FUSE_BACKING_OPS_ACCESS);
-	if (!fb)
+	if (!get_answerer(inode, NULL, FUSE_BACKING_OPS_ACCESS, &who, err))
 		return false;
+	if (*err)
+		return true;
 	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
-	*err = check_mount(fb->file, mask) ?: check_access(fb->file, mask);
+	*err = check_mount(&who, mask) ?: check_access(&who, mask);
 	if (!*err)
-		scoped_with_creds(fb->cred) {
-			*err = check_access(fb->file, mask);
+		scoped_with_creds(who.fb->cred) {
+			*err = check_access(&who, mask);
 		}
-	fuse_backing_put(fb);
+	put_answerer(&who);
 	return true;
 }
 
@@ -222,24 +285,65 @@ bool fuse_backing_access(struct inode *inode, int mask, int *err)
  * everybody's, everybody may ask.
  *
  * Context: process context; may sleep.
- * Return: false if the server is to be asked.
+ * Return: false if the server is to be asked, who knows the inode then.
  */
 bool fuse_backing_getxattr(struct inode *inode, const char *name, void *value,
 			   size_t size, ssize_t *len)
 {
-	struct fuse_backing *fb;
+	struct answerer who;
+	u64 ops = FUSE_BACKING_OPS_XATTR;
+	int err;
 
 	if (is_posix_acl_xattr(name) ||
 	    !fuse_allow_current_process(get_fuse_conn(inode)))
+		ops = 0;
+	if (!get_answerer(inode, NULL, ops, &who, &err))
 		return false;
-	fb = get_answerer(inode, FUSE_BACKING_OPS_XATTR);
-	if (!fb)
-		return false;
-	scoped_with_creds(fb->cred) {
-		*len = vfs_getxattr(file_mnt_idmap(fb->file),
-				    fb->file->f_path.dentry, name, value, size);
+	*len = err;
+	if (err)
+		return true;
+	scoped_with_creds(who.fb->cred) {
+		*len = vfs_getxattr(mnt_idmap(who.path.mnt), who.path.dentry, name,
+				    value, size);
 	}
-	fuse_backing_put(fb);
+	put_answerer(&who);
+	return true;
+}
+
+/**
+ * fuse_backing_get_acl - the ACL of an inode below a tree
+ * @dentry: a FUSE dentry of it
+ * @type: ACL_TYPE_*
+ * @acl: set to the ACL with a reference, %NULL if there is none, or an ERR_PTR()
+ *
+ * That the kernel checks permissions by.  Nobody sees it through an idmapped mount, whose
+ * ids it doesn't have.
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_get_acl(struct dentry *dentry, int type, struct posix_acl **acl)
+{
+	struct inode *inode = d_inode(dentry);
+	struct answerer who;
+	int err;
+
+	if (!fuse_node_has(inode, FUSE_BACKING_OPS_XATTR) ||
+	    !fuse_allow_current_process(get_fuse_conn(inode)))
+		return false;
+	err = find_below(inode, dentry, &who);
+	*acl = ERR_PTR(err);
+	if (err)
+		return true;
+	*acl = ERR_PTR(-EOPNOTSUPP);
+	if (!is_idmapped_mnt(who.path.mnt)) {
+		scoped_with_creds(who.fb->cred)
+			*acl = vfs_get_acl(mnt_idmap(who.path.mnt), who.path.dentry,
+					   posix_acl_xattr_name(type));
+	}
+	put_answerer(&who);
+	if (*acl == ERR_PTR(-ENODATA))
+		*acl = NULL;
 	return true;
 }
 
@@ -267,22 +371,25 @@ static ssize_t hide_trusted(char *list, ssize_t len)
  * @len: set to the length of the list, or a negative errno
  *
  * Context: process context; may sleep.
- * Return: false if the server is to be asked.
+ * Return: false if the server is to be asked, who knows the inode then.
  */
 bool fuse_backing_listxattr(struct inode *inode, char *list, size_t size,
 			    ssize_t *len)
 {
-	struct fuse_backing *fb;
+	struct answerer who;
+	int err;
 
-	fb = get_answerer(inode, FUSE_BACKING_OPS_XATTR);
-	if (!fb)
+	if (!get_answerer(inode, NULL, FUSE_BACKING_OPS_XATTR, &who, &err))
 		return false;
-	scoped_with_creds(fb->cred) {
-		*len = vfs_listxattr(fb->file->f_path.dentry, list, size);
+	*len = err;
+	if (err)
+		return true;
+	scoped_with_creds(who.fb->cred) {
+		*len = vfs_listxattr(who.path.dentry, list, size);
 	}
 	if (*len > 0 && size && !ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN))
 		*len = hide_trusted(list, *len);
-	fuse_backing_put(fb);
+	put_answerer(&who);
 	return true;
 }
 
@@ -362,19 +469,17 @@ static int set_times(struct inode *inode, struct fuse_backing *fb,
  * file, who may have less power over it than the client.
  *
  * Context: process context with the FUSE inode locked; may sleep, killable.
- * Return: false if the server is to be asked.
+ * Return: false if the server is to be asked, who knows the inode then.
  */
 bool fuse_backing_set_times(struct inode *inode, const struct iattr *attr,
 			    int *err)
 {
-	struct fuse_backing *fb;
+	struct answerer who;
 
-	if (!is_timing(attr))
+	*err = 0;
+	if (!is_timing(attr) || !find_attached(inode, FUSE_BACKING_OPS_TIMES, &who))
 		return false;
-	fb = get_answerer(inode, FUSE_BACKING_OPS_TIMES);
-	if (!fb)
-		return false;
-	*err = set_times(inode, fb, attr);
-	fuse_backing_put(fb);
+	*err = set_times(inode, who.fb, attr);
+	put_answerer(&who);
 	return true;
 }

@@ -18,12 +18,14 @@
 #include "fuse_i.h"
 #include "backing_access.h"
 #include "backing_attachment.h"
+#include "backing_below.h"
 #include "backing_handle.h"
 #include "backing_inode.h"
 #include "backing_io.h"
 #include "backing_mapping.h"
 #include "backing_reject.h"
 #include "backing_server.h"
+#include "backing_tree.h"
 #include "backing_usage.h"
 
 #include <linux/cred.h>
@@ -332,20 +334,26 @@ static const struct file_operations dir_operations = {
 	.compat_ioctl	= dir_compat_ioctl,
 };
 
-/* To be called with the mapping's credentials */
-static struct file *open_listed(struct fuse_backing *fb, int flags)
+/* To be called with the mapping's credentials; @dentry is in its mount */
+static struct file *open_listed(struct fuse_backing *fb, struct dentry *dentry,
+				int flags)
 {
-	int err = fuse_backing_may_list(fb);
+	const struct path path = {
+		.mnt = fb->file->f_path.mnt,
+		.dentry = dentry,
+	};
+	int err = fuse_backing_may_list(fb, dentry);
 
 	if (err)
 		return ERR_PTR(err);
 	flags = fuse_backing_open_flags(fb, flags) & O_NOATIME;
-	return dentry_open(&fb->file->f_path,
-			   O_RDONLY | O_DIRECTORY | O_LARGEFILE | flags, fb->cred);
+	return dentry_open(&path, O_RDONLY | O_DIRECTORY | O_LARGEFILE | flags,
+			   fb->cred);
 }
 
-/* Open a directory on the mapping that it has got */
-static int open_backing(struct inode *inode, struct file *file)
+/* Open a directory on the mapping that it has got, or below that */
+static int open_backing(struct inode *inode, struct file *file,
+			struct dentry *dentry)
 {
 	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	struct fuse_backing *fb = pt->fb;
@@ -356,7 +364,7 @@ static int open_backing(struct inode *inode, struct file *file)
 	if (err)
 		return err;
 	scoped_with_creds(fb->cred)
-		backing = open_listed(fb, file->f_flags);
+		backing = open_listed(fb, dentry, file->f_flags);
 	if (IS_ERR(backing))
 		return PTR_ERR(backing);
 
@@ -382,6 +390,41 @@ static struct fuse_file *alloc_file(struct inode *inode)
 	return ff;
 }
 
+/* What lists a directory, with a reference; %NULL if the server does */
+static struct fuse_backing *find_listed(struct inode *inode, struct dentry **dentry)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+	const struct fuse_node *node = rcu_access_pointer(fi->backing.node);
+	struct fuse_backing *fb;
+
+	if (!node) {
+		fb = fuse_inode_get_attached(fi, FUSE_BACKING_OPS_LIST);
+		*dentry = fb ? fb->file->f_path.dentry : NULL;
+		return fb;
+	}
+	if (!fuse_node_has(inode, FUSE_BACKING_OPS_LIST))
+		return NULL;
+	*dentry = node->dir;
+	refcount_inc(&node->tree->fb->count);
+	return node->tree->fb;
+}
+
+static bool may_be_listed(struct inode *inode)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+
+	return ((READ_ONCE(fi->backing.ops) & FUSE_BACKING_OPS_LIST) ||
+		rcu_access_pointer(fi->backing.node)) &&
+	       fuse_backing_has_server(get_fuse_conn(inode));
+}
+
+/* The server can be asked once it knows the inode: else it is an error */
+static bool ask_server(struct inode *inode, int *err)
+{
+	*err = fuse_backing_introduce(inode);
+	return *err;
+}
+
 /**
  * fuse_backing_open_dir - open a directory without the server, if possible
  * @inode: the FUSE inode, of a directory
@@ -389,30 +432,29 @@ static struct fuse_file *alloc_file(struct inode *inode)
  * @err: set to the result: 0, or a negative errno
  *
  * Context: process context; may sleep.
- * Return: false if the server is to be asked.
+ * Return: false if the server is to be asked, who knows the inode then.
  */
 bool fuse_backing_open_dir(struct inode *inode, struct file *file, int *err)
 {
-	struct fuse_inode *fi = get_fuse_inode(inode);
 	struct fuse_backing *fb;
+	struct dentry *dentry;
 	struct fuse_file *ff;
 
-	if (!(READ_ONCE(fi->backing.ops) & FUSE_BACKING_OPS_LIST) ||
-	    !fuse_backing_has_server(get_fuse_conn(inode)))
-		return false;
+	if (!may_be_listed(inode))
+		return ask_server(inode, err);
 	*err = -ENOMEM;
 	ff = alloc_file(inode);
 	if (!ff)
 		return true;
 	/* the file has its age by now: what is taken away from here on, it loses */
-	fb = fuse_inode_get_attached(fi, FUSE_BACKING_OPS_LIST);
+	fb = find_listed(inode, &dentry);
 	if (!fb) {
 		fuse_file_free(ff);
-		return false;
+		return ask_server(inode, err);
 	}
 	ff->passthrough->fb = fb;
 	file->private_data = ff;
-	*err = open_backing(inode, file);
+	*err = open_backing(inode, file, dentry);
 	fuse_backing_trace(fuse_passthrough_open, file, fb->id,
 			   *err ? NULL : ff->passthrough->file, false, *err);
 	if (*err)

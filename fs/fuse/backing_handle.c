@@ -141,7 +141,12 @@ static int get_handle_locked(struct file *file)
 					       O_TRUNC);
 	bool isdir = S_ISDIR(file_inode(file)->i_mode);
 	struct fuse_file *opened;
+	int err;
 
+	err = fuse_backing_introduce(file_inode(file));
+	if (err)
+		return err;
+	ff->nodeid = get_node_id(file_inode(file));
 	/* whoever needs the handle now, the file is whose it was */
 	scoped_with_creds(file->f_cred)
 		opened = fuse_file_open(ff->fm, ff->nodeid, flags, isdir);

@@ -10,6 +10,7 @@
 #include "fuse_i.h"
 #include "backing_access.h"
 #include "backing_attachment.h"
+#include "backing_below.h"
 #include "backing_extents.h"
 #include "backing_extents_file.h"
 #include "backing_freeze.h"
@@ -70,6 +71,44 @@ static bool is_for_server(struct inode *inode, const struct file *file)
 	       !fuse_backing_has_server(fc);
 }
 
+/* Is there something that the kernel may open files on? */
+static bool is_passed(const struct fuse_inode *fi)
+{
+	return READ_ONCE(fi->backing.attached) ||
+	       rcu_access_pointer(fi->backing.node);
+}
+
+/* The server can be asked once it knows the inode: else it is an error */
+static bool ask_server(struct inode *inode, int *err)
+{
+	*err = fuse_backing_introduce(inode);
+	return *err;
+}
+
+/*
+ * Get what is attached, or what is below a tree, for a file that is being opened.
+ * Returns false if nothing is that is good for it; @err is set to 0 or an errno.
+ */
+static bool use_passed(struct inode *inode, struct file *file,
+		       struct fuse_passthrough *pt, int *err)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+	struct fuse_backing *fb;
+
+	*err = 0;
+	if (!rcu_access_pointer(fi->backing.node))
+		return fuse_inode_use_attached(fi, modes_of(file), pt);
+	fb = fuse_node_map(inode, file->f_path.dentry, modes_of(file));
+	/* a table that is full leaves the file to the server */
+	if (!fb || fb == ERR_PTR(-EMFILE))
+		return false;
+	if (IS_ERR(fb))
+		*err = PTR_ERR(fb);
+	else
+		pt->fb = fb;
+	return true;
+}
+
 /**
  * fuse_backing_open_attached - open a file without the server, if possible
  * @inode: the FUSE inode
@@ -90,8 +129,8 @@ bool fuse_backing_open_attached(struct inode *inode, struct file *file,
 	struct fuse_file *ff;
 	bool first;
 
-	if (!READ_ONCE(fi->backing.attached) || is_for_server(inode, file))
-		return false;
+	if (!is_passed(fi) || is_for_server(inode, file))
+		return ask_server(inode, err);
 
 	*err = -ENOMEM;
 	ff = fuse_backing_alloc_local(inode, sizeof(*pt));
@@ -99,8 +138,10 @@ bool fuse_backing_open_attached(struct inode *inode, struct file *file,
 		return true;
 	pt = ff->passthrough;
 	/* as if a reply had claimed it; the file has its age by now */
-	if (!fuse_inode_use_attached(fi, modes_of(file), pt))
+	if (!use_passed(inode, file, pt, err))
 		goto out_ask;
+	if (*err)
+		goto out_free;
 	first = !READ_ONCE(fi->backing.files);
 	file->private_data = ff;
 	*err = pt->extents ? fuse_extents_open(file) :
@@ -116,13 +157,14 @@ bool fuse_backing_open_attached(struct inode *inode, struct file *file,
 	}
 	if (*err == -EBUSY || *err == -ETXTBSY)
 		goto out_ask;
+out_free:
 	fuse_file_free(ff);
 	return true;
 
 out_ask:
 	fuse_file_free(ff);
 	file->private_data = NULL;
-	return false;
+	return ask_server(inode, err);
 }
 
 static int flush_file(const struct fuse_passthrough *pt, fl_owner_t id)

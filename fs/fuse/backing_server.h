@@ -6,6 +6,7 @@
 #ifndef _FS_FUSE_BACKING_SERVER_H
 #define _FS_FUSE_BACKING_SERVER_H
 
+#include "dev.h"
 #include "fuse_dev_i.h"
 #include "fuse_i.h"
 
@@ -35,6 +36,38 @@ static inline bool fuse_backing_has_init(const struct fuse_conn *fc)
 {
 	/* pairs with smp_store_release() in fuse_chan_set_initialized() */
 	return smp_load_acquire(&fc->chan->initialized);
+}
+
+/**
+ * fuse_backing_forget - the server is to forget a node that it named for us
+ * @fc: the connection
+ * @link: from fuse_alloc_forget(), taken over
+ * @nodeid: the node
+ *
+ * Context: any.
+ */
+static inline void fuse_backing_forget(struct fuse_conn *fc,
+				       struct fuse_forget_link *link, u64 nodeid)
+{
+	fuse_chan_queue_forget(fc->chan, link, nodeid, 1);
+}
+
+/**
+ * fuse_backing_lookup_init - a request for a name
+ * @fc: the connection
+ * @args: the request
+ * @nodeid: of the directory
+ * @name: the name, to be kept until the request is done
+ * @out: where the answer goes
+ *
+ * Context: any.
+ */
+static inline void fuse_backing_lookup_init(struct fuse_conn *fc,
+					    struct fuse_args *args, u64 nodeid,
+					    const struct qstr *name,
+					    struct fuse_entry_out *out)
+{
+	fuse_lookup_init(args, nodeid, name, out);
 }
 
 #endif /* _FS_FUSE_BACKING_SERVER_H */

@@ -232,6 +232,21 @@ struct fuse_backing_entry {
  *	of the FUSE inodes where the kernel knows them, else those of the backing files:
  *	a server that attaches a directory says the same numbers in its replies.
  *
+ * LOOKUP: names below the directory, at any depth; needs ATTR, and a mount with
+ *	default_permissions. The server isn't asked for what is below, nor told of it:
+ *	files, directories and symbolic links are inodes that it never named, with the
+ *	attributes of the backing files, and ops are for all of these. Names are looked
+ *	at each time they are used, so what others change is seen at once. Where anything
+ *	else is to be done with one, as changing it, the server is asked for its name
+ *	first, by a LOOKUP for it and each directory above, and must say the number and
+ *	type of the backing file (else ESTALE); then it is asked for that. At mount
+ *	points, and where names have several spellings, names are the server's.
+ * READLINK: of symbolic links below; needs LOOKUP.
+ * OPEN: opening files below, for FUSE_BACKING_READ and _WRITE as fuse_backing_tree.flags
+ *	says, and all that a FUSE file does without the server that is open on something
+ *	attached; needs LOOKUP. While it is open, each has a place in the thread's table,
+ *	and a full table leaves it to the server.
+ *
  * Others can be named by FUSE_BACKING_OP, and aren't supported (EOPNOTSUPP). Each of
  * these is whole or not there (EINVAL).
  */
@@ -243,13 +258,16 @@ struct fuse_backing_entry {
 #define FUSE_BACKING_OPS_ACCESS		FUSE_BACKING_OP(FUSE_ACCESS)
 #define FUSE_BACKING_OPS_FSYNC		FUSE_BACKING_OP(FUSE_FSYNC)
 #define FUSE_BACKING_OPS_TIMES		FUSE_BACKING_OP(FUSE_SETATTR)
+#define FUSE_BACKING_OPS_LOOKUP		FUSE_BACKING_OP(FUSE_LOOKUP)
+#define FUSE_BACKING_OPS_OPEN		FUSE_BACKING_OP(FUSE_OPEN)
+#define FUSE_BACKING_OPS_READLINK	FUSE_BACKING_OP(FUSE_READLINK)
 #define FUSE_BACKING_OPS_LIST		(FUSE_BACKING_OP(FUSE_OPENDIR) | \
 					 FUSE_BACKING_OP(FUSE_READDIR) | \
 					 FUSE_BACKING_OP(FUSE_READDIRPLUS) | \
 					 FUSE_BACKING_OP(FUSE_RELEASEDIR) | \
 					 FUSE_BACKING_OP(FUSE_FSYNCDIR))
 
-/* All that can be said of a file, and of a directory */
+/* All that can be said of a file, of a directory, and of what is below that */
 #define FUSE_BACKING_OPS_FILE		(FUSE_BACKING_OPS_ATTR | \
 					 FUSE_BACKING_OPS_XATTR | \
 					 FUSE_BACKING_OPS_ACCESS | \
@@ -259,6 +277,9 @@ struct fuse_backing_entry {
 					 FUSE_BACKING_OPS_XATTR | \
 					 FUSE_BACKING_OPS_ACCESS | \
 					 FUSE_BACKING_OPS_LIST)
+#define FUSE_BACKING_OPS_BELOW		(FUSE_BACKING_OPS_LOOKUP | \
+					 FUSE_BACKING_OPS_READLINK | \
+					 FUSE_BACKING_OPS_OPEN)
 
 /**
  * struct fuse_backing_attach - argument of FUSE_DEV_IOC_BACKING_ATTACH
@@ -284,9 +305,10 @@ struct fuse_backing_attach {
  * @nodeid: of the FUSE directory
  * @generation: of it, as in the reply that named it; the low 32 bits
  * @backing_id: the directory, registered with FUSE_BACKING_MAP_DIR
- * @flags: FUSE_BACKING_ATTACH_*
- * @ops: what the directory has the answer to: FUSE_BACKING_OPS_* of a directory, at
+ * @flags: FUSE_BACKING_ATTACH_*; with OPEN among @ops, FUSE_BACKING_READ and _WRITE, at
  *	least one
+ * @ops: what the directory has the answer to: FUSE_BACKING_OPS_* of a directory, and of
+ *	what is below it, at least one
  * @reserved: must be 0
  */
 struct fuse_backing_tree {
@@ -521,7 +543,10 @@ struct fuse_backing_close_all {
  * and not for what ops say. Nobody gets more access to the backing directory than the
  * registration has. It fails as that does, and with
  *
- *   EINVAL      there are no ops
+ *   EINVAL      there are no ops, one without another that it needs, or modes without OPEN
+ *   EACCES      names are to be passed through, and the mount is without
+ *               default_permissions, or the directory was registered with
+ *               FUSE_BACKING_MAP_AS_OPENED
  *   ENOTDIR     the inode or the backing file is no directory
  *
  * and listing the directory with

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * FUSE backing files: names, as the VFS hands them on and takes them.
+ */
+
+#ifndef _FS_FUSE_BACKING_NAMES_H
+#define _FS_FUSE_BACKING_NAMES_H
+
+#include <linux/dcache.h>
+#include <linux/namei.h>
+
+#include "fuse_i.h"
+
+/**
+ * fuse_backing_lookup_one - look a name up in a backing directory
+ * @idmap: of its mount
+ * @name: the name; its hash is not looked at
+ * @dir: the directory
+ *
+ * Context: process context; may sleep.
+ * Return: as lookup_one_unlocked().
+ */
+static inline struct dentry *fuse_backing_lookup_one(struct mnt_idmap *idmap,
+						     const struct qstr *name,
+						     struct dentry *dir)
+{
+	return lookup_one_unlocked(idmap, name->name, dir, name->len);
+}
+
+static inline bool fuse_backing_revalidate_in(struct dentry *parent,
+					      struct dentry *entry,
+					      unsigned int flags, int *ret)
+{
+	struct inode *dir = d_inode_rcu(parent);
+	struct name_snapshot name;
+	bool ours;
+
+	if (!dir)
+		return false;
+	take_dentry_name_snapshot(&name, entry);
+	ours = fuse_backing_revalidate(dir, &name.name, entry, flags, ret);
+	release_dentry_name_snapshot(&name);
+	return ours;
+}
+
+/**
+ * fuse_backing_revalidate_entry - fuse_backing_revalidate() without parent and name
+ * @entry: the FUSE dentry
+ * @flags: LOOKUP_*
+ * @ret: set to the result
+ *
+ * Context: as fuse_backing_revalidate().
+ * Return: as that.
+ */
+static inline bool fuse_backing_revalidate_entry(struct dentry *entry,
+						 unsigned int flags, int *ret)
+{
+	struct dentry *parent;
+	bool ours;
+
+	if (flags & LOOKUP_RCU)
+		return fuse_backing_revalidate_in(READ_ONCE(entry->d_parent),
+						  entry, flags, ret);
+	parent = dget_parent(entry);
+	ours = fuse_backing_revalidate_in(parent, entry, flags, ret);
+	dput(parent);
+	return ours;
+}
+
+#endif /* _FS_FUSE_BACKING_NAMES_H */

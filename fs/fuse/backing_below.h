@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * FUSE backing files: what is done with names and inodes below a tree.
+ */
+
+#ifndef _FS_FUSE_BACKING_BELOW_H
+#define _FS_FUSE_BACKING_BELOW_H
+
+#include <linux/types.h>
+
+struct dentry;
+struct fuse_backing;
+struct inode;
+struct path;
+
+bool fuse_node_has(struct inode *inode, u64 ops);
+struct fuse_backing *fuse_node_map(struct inode *inode, struct dentry *dentry,
+				   u32 modes);
+
+#endif /* _FS_FUSE_BACKING_BELOW_H */

@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: trees, and the inodes below them that the server never named.
+ *
+ * What is below an attached directory is found by name, in the backing directory, each
+ * time: the backing filesystem's dcache is the only one that knows.  So nothing but
+ * directories is pinned there, and a file that is removed from below is gone at once.
+ *
+ * A name that is found becomes a FUSE inode without node id, outside of the inode hash:
+ * a node.  It is known by its backing inode, so that hard links are one inode.  The
+ * backing inode isn't pinned, so another may come to its address; that it has the same
+ * number and generation there as well would be one that was made anew on disk.
+ *
+ * References: a node has one on its tree, the tree has one on the mapping of the
+ * directory, which thus outlives all of them.  Whoever puts the last may be memory
+ * reclaim: the thread frees.
+ *
+ * In RCU mode a node, its directory and its tree may be going while somebody looks: all
+ * are freed after a grace period, and the tree is not used without a reference.
+ */
+
+#include "fuse_i.h"
+#include "backing_mapping.h"
+#include "backing_names.h"
+#include "backing_server.h"
+#include "backing_tree.h"
+
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/fuse_backing.h>
+#include <linux/mount.h>
+#include <linux/rhashtable.h>
+#include <linux/slab.h>
+
+static const struct rhashtable_params node_params = {
+	.head_offset = offsetof(struct fuse_node, link),
+	.key_offset = offsetof(struct fuse_node, key),
+	.key_len = sizeof(struct fuse_node_key),
+	.automatic_shrinking = true,
+};
+
+/**
+ * fuse_tree_create - have names below a directory passed through
+ * @fc: the connection
+ * @fb: the mapping of the directory, of which another reference is taken
+ * @args: what for
+ *
+ * Context: process context; may sleep.
+ * Return: the tree, %NULL if there is no memory for it.
+ */
+struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb,
+				   const struct fuse_backing_attach *args)
+{
+	struct fuse_tree *tree = kzalloc_obj(*tree, GFP_KERNEL_ACCOUNT);
+
+	if (!tree)
+		return NULL;
+	if (rhashtable_init(&tree->nodes, &node_params)) {
+		kfree(tree);
+		return NULL;
+	}
+	refcount_set(&tree->count, 1);
+	refcount_inc(&fb->count);
+	tree->fb = fb;
+	tree->fc = fc;
+	tree->cred = fb->cred;
+	tree->mnt = fb->file->f_path.mnt;
+	tree->root = fb->file->f_path.dentry;
+	tree->ops = args->ops;
+	tree->modes = args->flags & (FUSE_BACKING_READ | FUSE_BACKING_WRITE);
+	return tree;
+}
+
+static void free_tree(struct kthread_files_work *work)
+{
+	struct fuse_tree *tree = container_of(work, struct fuse_tree, dead);
+
+	rhashtable_destroy(&tree->nodes);
+	fuse_backing_put(tree->fb);
+	kfree_rcu(tree, rcu);
+}
+
+/**
+ * fuse_tree_last_put - a tree has no references left
+ * @tree: the tree
+ *
+ * Context: any.
+ */
+void fuse_tree_last_put(struct fuse_tree *tree)
+{
+	kthread_files_queue(tree->fb->table->files, &tree->dead, free_tree);
+}
+
+/**
+ * fuse_tree_get_dir - where names of a FUSE directory are looked up
+ * @dir: the FUSE directory
+ * @at: filled in; the tree is to be put
+ *
+ * Context: any, RCU mode too.
+ * Return: false if its names are the server's.
+ */
+bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at)
+{
+	const struct fuse_inode *fi = get_fuse_inode(dir);
+	const struct fuse_node *node;
+	bool found;
+
+	rcu_read_lock();
+	node = rcu_dereference(fi->backing.node);
+	at->tree = node ? node->tree : rcu_dereference(fi->backing.tree);
+	at->dentry = node ? node->dir : at->tree ? at->tree->root : NULL;
+	found = at->dentry && !READ_ONCE(at->tree->detached) &&
+		fuse_backing_has_server(at->tree->fc) &&
+		refcount_inc_not_zero(&at->tree->count);
+	rcu_read_unlock();
+	return found;
+}
+
+/**
+ * fuse_tree_lookup - look a name up in a backing directory
+ * @at: the directory
+ * @name: its hash is not looked at
+ *
+ * Context: process context; may sleep.  Takes the lock of the backing directory.
+ * Return: the backing dentry, maybe negative, or an ERR_PTR() as whoever registered the
+ *	tree would get it.
+ */
+struct dentry *fuse_tree_lookup(const struct fuse_tree_dir *at,
+				const struct qstr *name)
+{
+	struct dentry *dentry;
+
+	scoped_with_creds(at->tree->cred)
+		dentry = fuse_backing_lookup_one(mnt_idmap(at->tree->mnt), name,
+						 at->dentry);
+	return dentry;
+}
+
+/**
+ * fuse_tree_is_passed - is what a name stands for passed through
+ * @dentry: the backing dentry
+ *
+ * Not at mount points, whose directory nobody is to see; not where a name has several
+ * spellings; nor devices and the like.
+ *
+ * Context: any.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_tree_is_passed(const struct dentry *dentry)
+{
+	if (READ_ONCE(dentry->d_flags) & (DCACHE_MANAGED_DENTRY | DCACHE_OP_HASH |
+					  DCACHE_OP_COMPARE))
+		return false;
+	return d_is_negative(dentry) || d_is_reg(dentry) || d_is_dir(dentry) ||
+	       d_is_symlink(dentry);
+}
+
+/**
+ * fuse_tree_attributes - attributes as a server would have said them
+ * @tree: the tree
+ * @backing: the backing inode
+ * @attr: filled in
+ *
+ * Context: any.
+ */
+void fuse_tree_attributes(const struct fuse_tree *tree, struct inode *backing,
+			  struct fuse_attr *attr)
+{
+	struct user_namespace *ns = tree->fc->user_ns;
+	struct mnt_idmap *idmap = mnt_idmap(tree->mnt);
+	struct timespec64 atime = inode_get_atime(backing);
+	struct timespec64 mtime = inode_get_mtime(backing);
+	struct timespec64 ctime = inode_get_ctime(backing);
+
+	*attr = (struct fuse_attr) {
+		.ino = backing->i_ino,
+		.nlink = data_race(backing->i_nlink),
+		.mode = READ_ONCE(backing->i_mode),
+		.uid = from_kuid_munged(ns, vfsuid_into_kuid(
+					i_uid_into_vfsuid(idmap, backing))),
+		.gid = from_kgid_munged(ns, vfsgid_into_kgid(
+					i_gid_into_vfsgid(idmap, backing))),
+		.size = i_size_read(backing),
+		.blocks = data_race(backing->i_blocks),
+		.blksize = i_blocksize(backing),
+		.atime = atime.tv_sec,
+		.atimensec = atime.tv_nsec,
+		.mtime = mtime.tv_sec,
+		.mtimensec = mtime.tv_nsec,
+		.ctime = ctime.tv_sec,
+		.ctimensec = ctime.tv_nsec,
+	};
+}
+
+static struct fuse_node_key key_of(const struct inode *backing)
+{
+	return (struct fuse_node_key) {
+		.inode = backing,
+		.ino = backing->i_ino,
+		.generation = READ_ONCE(backing->i_generation),
+	};
+}
+
+/**
+ * fuse_node_is - is a node what a backing inode is
+ * @node: the node
+ * @backing: the backing inode
+ *
+ * Context: any, RCU mode too.
+ * Return: whether it is.
+ */
+bool fuse_node_is(const struct fuse_node *node, const struct inode *backing)
+{
+	return node->key.inode == backing && node->key.ino == backing->i_ino &&
+	       node->key.generation == READ_ONCE(backing->i_generation);
+}
+
+/* The inode of a node with a reference, unless it is going, or is no good any more */
+static struct inode *grab_inode(struct fuse_node *node)
+{
+	if (fuse_is_bad(&node->fi->inode))
+		return NULL;
+	return igrab(&node->fi->inode);
+}
+
+static struct inode *find_inode(struct fuse_tree *tree,
+				const struct fuse_node_key *key)
+{
+	struct inode *inode = NULL;
+	struct fuse_node *node;
+
+	rcu_read_lock();
+	node = rhashtable_lookup(&tree->nodes, key, node_params);
+	if (node)
+		inode = grab_inode(node);
+	rcu_read_unlock();
+	return inode;
+}
+
+/*
+ * Insert @node, unless another of its key is there that isn't going: then the inode of
+ * that is returned, with a reference.  Returns an ERR_PTR() without memory.
+ */
+static struct inode *insert_node(struct fuse_tree *tree, struct fuse_node *node)
+{
+	struct inode *inode;
+	struct fuse_node *old;
+	int err;
+
+	do {
+		inode = NULL;
+		err = 0;
+		rcu_read_lock();
+		old = rhashtable_lookup_get_insert_fast(&tree->nodes, &node->link,
+							node_params);
+		if (IS_ERR(old)) {
+			err = PTR_ERR(old);
+		} else if (old) {
+			inode = grab_inode(old);
+			if (!inode)
+				err = rhashtable_replace_fast(&tree->nodes,
+							      &old->link,
+							      &node->link,
+							      node_params);
+		}
+		rcu_read_unlock();
+		/* the old one was taken out meanwhile */
+	} while (err == -ENOENT);
+	return err ? ERR_PTR(err) : inode;
+}
+
+static struct fuse_node *alloc_node(const struct fuse_tree_dir *at,
+				    struct dentry *backing, struct inode *inode)
+{
+	struct fuse_node *node = kzalloc_obj(*node, GFP_KERNEL_ACCOUNT);
+
+	if (!node)
+		return NULL;
+	refcount_inc(&at->tree->count);
+	node->tree = at->tree;
+	node->key = key_of(d_inode(backing));
+	node->fi = get_fuse_inode(inode);
+	node->dir = d_is_dir(backing) ? dget(backing) : NULL;
+	return node;
+}
+
+/*
+ * A directory is listed, and looked up in, with its inode's lock held.  That is one of a
+ * directory's from here on: when the inode is hashed somebody may hold it.
+ */
+static void stack_dir(struct inode *inode)
+{
+	int depth = inode->i_sb->s_stack_depth;
+
+	if (!S_ISDIR(inode->i_mode))
+		return;
+	lockdep_annotate_inode_mutex_key(inode);
+	if (depth)
+		lockdep_set_subclass(&inode->i_rwsem, depth);
+}
+
+static struct inode *make_inode(const struct fuse_tree_dir *at,
+				struct dentry *backing, struct super_block *sb)
+{
+	struct fuse_node *node;
+	struct inode *inode, *other;
+	struct fuse_attr attr;
+
+	fuse_tree_attributes(at->tree, d_inode(backing), &attr);
+	inode = fuse_new_inode(sb, &attr);
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	node = alloc_node(at, backing, inode);
+	if (!node) {
+		iput(inode);
+		return ERR_PTR(-ENOMEM);
+	}
+	stack_dir(inode);
+	inode->i_generation = node->key.generation;
+	fuse_change_attributes(inode, &attr, NULL, 0, 0);
+	rcu_assign_pointer(get_fuse_inode(inode)->backing.node, node);
+	other = insert_node(at->tree, node);
+	if (!other)
+		return inode;
+	iput(inode);
+	return other;
+}
+
+/**
+ * fuse_tree_get_inode - the FUSE inode of what was found below a tree
+ * @at: where it was found
+ * @sb: the FUSE superblock
+ * @backing: what was found, a file, a directory or a symbolic link
+ *
+ * Context: process context; may sleep.
+ * Return: the inode with a reference, or an ERR_PTR().
+ */
+struct inode *fuse_tree_get_inode(const struct fuse_tree_dir *at,
+				  struct super_block *sb, struct dentry *backing)
+{
+	const struct fuse_node_key key = key_of(d_inode(backing));
+	struct inode *inode = find_inode(at->tree, &key);
+
+	return inode ?: make_inode(at, backing, sb);
+}
+
+/* An open file has its backing file, whatever its name stands for by now */
+static bool path_of_open(struct fuse_inode *fi, struct path *path)
+{
+	const struct fuse_passthrough *pt;
+
+	spin_lock(&fi->lock);
+	pt = list_first_entry_or_null(&fi->backing.open, struct fuse_passthrough,
+				      link);
+	if (pt && pt->file) {
+		*path = pt->file->f_path;
+		path_get(path);
+	}
+	spin_unlock(&fi->lock);
+	return pt && path->dentry;
+}
+
+static int path_at(const struct fuse_tree_dir *at, const struct fuse_node *node,
+		   const struct qstr *name, struct path *path)
+{
+	struct dentry *dentry = fuse_tree_lookup(at, name);
+
+	if (IS_ERR(dentry))
+		return PTR_ERR(dentry);
+	if (d_is_negative(dentry) || !fuse_node_is(node, d_inode(dentry))) {
+		dput(dentry);
+		return -ESTALE;
+	}
+	path->mnt = mntget(at->tree->mnt);
+	path->dentry = dentry;
+	return 0;
+}
+
+static int path_by_name(const struct fuse_node *node, struct dentry *dentry,
+			struct path *path)
+{
+	struct dentry *parent = dget_parent(dentry);
+	struct name_snapshot name;
+	struct fuse_tree_dir at;
+	int err = -ESTALE;
+
+	take_dentry_name_snapshot(&name, dentry);
+	if (fuse_tree_get_dir(d_inode(parent), &at)) {
+		err = path_at(&at, node, &name.name, path);
+		fuse_tree_put(at.tree);
+	}
+	release_dentry_name_snapshot(&name);
+	dput(parent);
+	return err;
+}
+
+/**
+ * fuse_node_path - where a node is in the backing filesystem
+ * @inode: the FUSE inode of the node
+ * @dentry: a FUSE dentry of it; any if %NULL
+ * @path: filled in, with references
+ *
+ * Context: process context; may sleep.
+ * Return: 0; -ESTALE if it isn't there any more, or an error of the lookup.
+ */
+int fuse_node_path(struct inode *inode, struct dentry *dentry, struct path *path)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+	/* as long as the inode, which the caller keeps */
+	struct fuse_node *node = rcu_access_pointer(fi->backing.node);
+	struct dentry *alias;
+	int err;
+
+	*path = (struct path) {};
+	if (node->dir) {
+		path->mnt = mntget(node->tree->mnt);
+		path->dentry = dget(node->dir);
+		return 0;
+	}
+	if (path_of_open(fi, path))
+		return 0;
+	if (dentry)
+		return path_by_name(node, dentry, path);
+	alias = d_find_any_alias(inode);
+	err = alias ? path_by_name(node, alias, path) : -ESTALE;
+	dput(alias);
+	return err;
+}
+
+static void free_node(struct kthread_files_work *work)
+{
+	struct fuse_node *node = container_of(work, struct fuse_node, dead);
+
+	dput(node->dir);
+	fuse_tree_put(node->tree);
+	kfree_rcu(node, rcu);
+}
+
+/**
+ * fuse_node_evict - an inode goes
+ * @fi: the FUSE inode, which nobody else uses
+ *
+ * Context: may be memory reclaim: what may sleep is left to the thread.
+ */
+void fuse_node_evict(struct fuse_inode *fi)
+{
+	struct fuse_node *node = rcu_access_pointer(fi->backing.node);
+
+	if (!node)
+		return;
+	RCU_INIT_POINTER(fi->backing.node, NULL);
+	/* not there if another took its place */
+	rhashtable_remove_fast(&node->tree->nodes, &node->link, node_params);
+	kthread_files_queue(node->tree->fb->table->files, &node->dead, free_node);
+}

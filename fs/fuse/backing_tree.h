@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * FUSE backing files: trees, and the inodes below them that the server never named.
+ *
+ * To be included after fuse_i.h.
+ */
+
+#ifndef _FS_FUSE_BACKING_TREE_H
+#define _FS_FUSE_BACKING_TREE_H
+
+#include <linux/dcache.h>
+#include <linux/kthread_files.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/rhashtable-types.h>
+#include <linux/types.h>
+
+struct cred;
+struct fuse_attr;
+struct fuse_backing;
+struct fuse_backing_attach;
+struct fuse_conn;
+struct fuse_inode;
+struct inode;
+struct path;
+struct qstr;
+struct super_block;
+struct vfsmount;
+
+/**
+ * struct fuse_tree - a directory whose names are passed through
+ * @count: one for the attachment, one for each node, and of who looks something up
+ * @fb: the mapping of the directory, with a reference
+ * @fc: the connection, which is there as long as the mapping
+ * @cred: of the registration
+ * @mnt: of the directory
+ * @root: the directory
+ * @ops: FUSE_BACKING_OPS_*, what is answered of everything below
+ * @modes: FUSE_BACKING_READ and _WRITE, what files below may be opened for
+ * @detached: everything below is the server's
+ * @nodes: inodes below, by backing inode
+ * @dead: without references: for the thread to free
+ * @rcu: when nobody looks any more
+ */
+struct fuse_tree {
+	refcount_t count;
+	struct fuse_backing *fb;
+	struct fuse_conn *fc;
+	const struct cred *cred;
+	struct vfsmount *mnt;
+	struct dentry *root;
+	u64 ops;
+	u32 modes;
+	bool detached;
+	struct rhashtable nodes;
+	struct kthread_files_work dead;
+	struct rcu_head rcu;
+};
+
+/**
+ * struct fuse_node_key - which backing inode a node is
+ * @inode: its address, which nothing keeps from being another's later
+ * @ino: its number
+ * @generation: as there may be another of this number
+ * @zero: 0
+ */
+struct fuse_node_key {
+	const struct inode *inode;
+	u64 ino;
+	u32 generation;
+	u32 zero;
+};
+
+/**
+ * struct fuse_node - a FUSE inode below a tree
+ * @link: in fuse_tree::nodes
+ * @key: the backing inode
+ * @fi: the FUSE inode, which has it to its end
+ * @tree: with a reference
+ * @dir: the backing directory, with a reference; %NULL if it is none
+ * @state: bits, see backing_introduce.c
+ * @dead: the inode is gone: for the thread to free
+ * @rcu: when nobody looks any more
+ */
+struct fuse_node {
+	struct rhash_head link;
+	struct fuse_node_key key;
+	struct fuse_inode *fi;
+	struct fuse_tree *tree;
+	struct dentry *dir;
+	unsigned long state;
+	struct kthread_files_work dead;
+	struct rcu_head rcu;
+};
+
+/**
+ * struct fuse_tree_dir - where a name is looked up
+ * @tree: with a reference
+ * @dentry: the backing directory, which the FUSE directory keeps; in RCU mode it may be
+ *	going
+ */
+struct fuse_tree_dir {
+	struct fuse_tree *tree;
+	struct dentry *dentry;
+};
+
+struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb,
+				   const struct fuse_backing_attach *args);
+void fuse_tree_last_put(struct fuse_tree *tree);
+bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at);
+struct dentry *fuse_tree_lookup(const struct fuse_tree_dir *at,
+				const struct qstr *name);
+bool fuse_tree_is_passed(const struct dentry *dentry);
+void fuse_tree_attributes(const struct fuse_tree *tree, struct inode *backing,
+			  struct fuse_attr *attr);
+struct inode *fuse_tree_get_inode(const struct fuse_tree_dir *at,
+				  struct super_block *sb, struct dentry *backing);
+bool fuse_node_is(const struct fuse_node *node, const struct inode *backing);
+int fuse_node_path(struct inode *inode, struct dentry *dentry, struct path *path);
+void fuse_node_evict(struct fuse_inode *fi);
+
+/**
+ * fuse_inode_node - the node that a FUSE inode is
+ * @inode: the FUSE inode, with a reference: it has its node to its end
+ *
+ * Context: any; in RCU mode, only to see whether there is one.
+ * Return: the node, or %NULL if the inode isn't below a tree.
+ */
+static inline struct fuse_node *fuse_inode_node(const struct inode *inode)
+{
+	const struct fuse_inode *fi =
+		container_of(inode, const struct fuse_inode, inode);
+
+	return rcu_access_pointer(fi->backing.node);
+}
+
+/**
+ * fuse_tree_put - drop a reference on a tree
+ * @tree: the tree
+ *
+ * Context: any; the thread frees it.
+ */
+static inline void fuse_tree_put(struct fuse_tree *tree)
+{
+	if (refcount_dec_and_test(&tree->count))
+		fuse_tree_last_put(tree);
+}
+
+#endif /* _FS_FUSE_BACKING_TREE_H */
