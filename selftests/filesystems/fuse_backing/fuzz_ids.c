@@ -85,6 +85,21 @@ static struct descriptor random_descriptor(void)
 	return d;
 }
 
+/* What registering as a directory says, where that without it would say @result */
+static int result_as_dir(int result)
+{
+	return result == -EBADF || result == -EINVAL ? result : -ENOTDIR;
+}
+
+static bool are_flags_bad(__u32 flags)
+{
+	const __u32 of_files = FUSE_BACKING_MAP_AUTO_CLOSE |
+			       FUSE_BACKING_MAP_COPY_SPLICE;
+
+	return flags & ~FUSE_BACKING_MAP_KNOWN ||
+	       (flags & FUSE_BACKING_MAP_DIR && flags & of_files);
+}
+
 void op_register(struct fuzz_mount *mount)
 {
 	struct descriptor d = random_descriptor();
@@ -104,7 +119,12 @@ void op_register(struct fuzz_mount *mount)
 		map.flags ^= FUSE_BACKING_MAP_COPY_SPLICE;
 	if (chance(10))
 		map.flags ^= FUSE_BACKING_MAP_AS_OPENED;
-	if (map.flags & ~FUSE_BACKING_MAP_KNOWN || map.padding)
+	/* there are no directories in the model */
+	if (d.result == -EISDIR)
+		map.flags &= ~FUSE_BACKING_MAP_DIR;
+	if (map.flags & FUSE_BACKING_MAP_DIR)
+		want = result_as_dir(d.result);
+	if (are_flags_bad(map.flags) || map.padding)
 		want = -EINVAL;
 	if (chance(1)) {
 		dev = session.unmounted;
@@ -172,7 +192,7 @@ void op_odd_ioctl(struct fuzz_mount *mount)
 		FUSE_DEV_IOC_BACKING_OPEN, FUSE_DEV_IOC_BACKING_CLOSE,
 		FUSE_DEV_IOC_BACKING_ATTACH, FUSE_DEV_IOC_BACKING_DETACH,
 		FUSE_DEV_IOC_BACKING_LIST, FUSE_DEV_IOC_BACKING_CLOSE_ALL,
-		FUSE_DEV_IOC_BACKING_EXTENTS,
+		FUSE_DEV_IOC_BACKING_EXTENTS, FUSE_DEV_IOC_BACKING_TREE,
 	};
 	int dev = random_dev(mount), nr = 3 + below(253);
 	unsigned long cmd = known[below(ARRAY_SIZE(known))];

@@ -13,7 +13,8 @@
 # goes with the inode. With listings and attributes of passthrough_modes, ls, find,
 # du, cp, tar, rsync (if it is there) and git say the same of the mount as of the
 # directory itself, and once names are known nothing is asked for; without (the
-# control), listings are.
+# control), listings are. In mode=tree nothing is asked for at all, from the first look
+# on, but for what is changed; the server is told those names, and no more.
 #
 # Privilege: root, also to become an ordinary user.
 #
@@ -31,7 +32,7 @@ LSFUSEBACKING=$REPO/build/tools/lsfusebacking/lsfusebacking
 
 # Tests of one user, and those of root that are beside them
 EACH=49
-[ "$NAME" = mirrorfs ] || EACH=$((EACH + 21))
+[ "$NAME" = mirrorfs ] || EACH=$((EACH + 21 + 15))
 OF_ROOT=2
 
 TREES=inode,listings,attributes
@@ -307,6 +308,82 @@ tree_tests()
 	find "$WORK/tree" -mindepth 1 -delete
 }
 
+# Whole trees
+
+fill_tree()
+{
+	(cd "$WORK/tree" && mkdir -p program more/deep empty &&
+		cp "$REPO"/tools/examples/*.[ch] program &&
+		ln program/mirror.c more/main && ln -s ../program/mirror.c more/link &&
+		chmod 700 empty && cd more/deep && seq 1000 | xargs touch)
+}
+
+asked()
+{
+	grep -c 'opcode: ' "$WORK/server.log"
+}
+
+# From the first look on
+asks_nothing_ever()
+{
+	list_all
+	before=$(asked)
+	list_all && (cd "$WORK/fuse" && tar -cf - . >/dev/null) &&
+		[ "$(cat "$WORK/fuse/more/link")" = \
+			"$(cat "$WORK/tree/program/mirror.c")" ] || return
+	opcodes | tr '\n' ' '
+	! opcodes | grep -qE '^(LOOKUP|OPENDIR|OPEN|READ|READLINK)$' &&
+		[ "$(asked)" = "$before" ]
+}
+
+# Each directory on the way, and the file
+introduces()
+{
+	before=$(requests LOOKUP)
+	chmod 600 "$WORK/fuse/more/deep/7" &&
+		[ "$(stat -c %a "$WORK/tree/more/deep/7")" = 600 ] &&
+		[ "$(requests LOOKUP)" = $((before + 3)) ]
+}
+
+tree_agrees()
+{
+	(cd "$WORK/tree" && git init -q && git add program && git status >/dev/null &&
+		echo more >>program/mirror.c && rm program/session.c) &&
+		same_output "git status --porcelain"
+}
+
+open_files_are_in_the_table()
+{
+	exec 7<"$WORK/fuse/program/mirror.h" || return
+	is_mapped_by program/mirror.h inode
+	status=$?
+	exec 7>&-
+	[ "$status" = 0 ] && is_mapped_by program/mirror.h ''
+}
+
+name_tests()
+{
+	tag=$who-tree
+	check "$tag: a tree" fill_tree
+	check "$tag: server starts" serve "tree,timeout=1000"
+	check "$tag: nothing is asked for, from the first look on" asks_nothing_ever
+	check "$tag: what is open is in the table" open_files_are_in_the_table
+	check "$tag: ls" same_output "ls -laiR --time-style=full-iso"
+	check "$tag: find" same_output \
+		"find . -printf '%i %n %y %m %u %g %s %b %T@ %C@ %l %p\\n'"
+	check "$tag: du" same_output "du -a --block-size=1 && du --inodes"
+	check "$tag: tar" same_output "tar -cf - . | sha256sum"
+	check "$tag: tar, unpacked" copied_alike "tar -cf - . | tar -C \$copy -xf -"
+	check "$tag: cp -a" copied_alike "cp -a . \$copy"
+	check "$tag: rsync" rsync_finds_nothing
+	check "$tag: git status" tree_agrees
+	check "$tag: a change has the server know the names" introduces
+	check "$tag: what it wrote reads the same" same_output \
+		"find . -type f -exec cat {} + | sha256sum"
+	check "$tag: umount, the server ends, the table is gone" stop_server
+	find "$WORK/tree" -mindepth 1 -delete
+}
+
 # Descriptors of files that are open, in the backing tree, of the server
 holds()
 {
@@ -389,7 +466,10 @@ as()
 	for mode in none id open inode; do
 		mode_tests "$mode"
 	done
-	[ "$NAME" = mirrorfs ] || tree_tests
+	[ "$NAME" = mirrorfs ] || {
+		tree_tests
+		name_tests
+	}
 }
 
 as_user()

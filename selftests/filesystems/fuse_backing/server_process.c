@@ -158,6 +158,8 @@ static int attr_of_node(struct server *s, __u64 node,
 	if (lstat(path, &st) < 0)
 		return -errno;
 	attr_from_stat(attr, &st);
+	if (s->sh->deep)
+		attr->ino = st.st_ino;
 	if (file->invent) {
 		attr->uid = file->invented_uid;
 		if (file->invented_mode)
@@ -238,9 +240,26 @@ static void attach_before(struct server *s, struct fuse_server_file *file)
 			id, strerror(-err));
 }
 
+/* By the path from the root, which is made known if there is such a file */
+static struct fuse_server_file *find_deep(struct server *s, const char *name)
+{
+	const struct fuse_server_file *dir = file_of_node(s, s->in->nodeid);
+	struct fuse_server_file *file;
+	char path[PATH_MAX], below[FUSE_SERVER_NAME + 1];
+	struct stat st;
+
+	snprintf(below, sizeof(below), "%s%s%s", dir ? dir->name : "",
+		 dir ? "/" : "", name);
+	snprintf(path, sizeof(path), "%s/%s", s->backing, below);
+	file = server_shared_find(s->sh, below);
+	return file || lstat(path, &st) < 0 ? file :
+					      server_shared_add(s->sh, below);
+}
+
 static void do_lookup(struct server *s, const char *name)
 {
-	struct fuse_server_file *file = server_shared_find(s->sh, name);
+	struct fuse_server_file *file = s->sh->deep ? find_deep(s, name) :
+					server_shared_find(s->sh, name);
 	struct fuse_entry_out entry;
 	int err = -ENOENT;
 
@@ -768,7 +787,8 @@ static void do_readdir(struct server *s, const struct fuse_read_in *in)
 	for (__u64 i = in->offset; i < FUSE_SERVER_FILES && all; i++) {
 		size_t before = len;
 
-		if (!s->sh->file[i].in_use)
+		/* what is below a directory isn't listed */
+		if (!s->sh->file[i].in_use || strchr(s->sh->file[i].name, '/'))
 			continue;
 		len = add_file(s, in, i, len);
 		all = len > before;
@@ -796,6 +816,10 @@ static void handle(struct server *s)
 		if (s->by_ring)
 			s->sh->ring_ops[s->in->opcode]++;
 	}
+	if (!s->in->nodeid && s->in->opcode != FUSE_INIT &&
+	    s->in->opcode != FUSE_DESTROY && s->in->opcode != FUSE_BATCH_FORGET &&
+	    s->in->opcode != FUSE_INTERRUPT)
+		s->sh->no_node++;
 
 	switch (s->in->opcode) {
 	case FUSE_INIT:

@@ -84,9 +84,14 @@ struct fuse_server_shared {
 	__u32 attr_valid;
 	__u32 long_name;	/* bytes of a name at the end of the directory */
 
+	bool deep;		/* whatever the backing directory has is looked up, with
+				 * directories, and numbers are its own
+				 */
+
 	__u64 next_fh;
 	__u32 bad_fh;	/* requests with a handle we never gave */
 	__u32 bad_op;	/* the last of them */
+	__u32 no_node;	/* requests that name no node */
 	__u32 ops[FUSE_SERVER_OPS];
 	__u32 ring_ops[FUSE_SERVER_OPS];	/* those that came by a ring */
 	struct fuse_server_file file[FUSE_SERVER_FILES];

@@ -571,7 +571,25 @@ TEST_F(tree_list, bad_arguments)
 						   FUSE_BACKING_OP(FUSE_GETATTR)));
 	EXPECT_EQ(-EOPNOTSUPP,
 		  fuse_backing_attach_dir(dev, node, id, 0,
-					  LIST | FUSE_BACKING_OP(FUSE_LOOKUP)));
+					  LIST | FUSE_BACKING_OP(FUSE_CREATE)));
+	/* names without attributes, files without names, modes without files */
+	EXPECT_EQ(-EINVAL, fuse_backing_attach_dir(dev, node, id, 0, LIST |
+						   FUSE_BACKING_OPS_LOOKUP));
+	EXPECT_EQ(-EINVAL, fuse_backing_attach_dir(dev, node, id, BOTH, LIST |
+						   FUSE_BACKING_OPS_OPEN));
+	EXPECT_EQ(-EINVAL, fuse_backing_attach_dir(dev, node, id, 0, LIST |
+						   FUSE_BACKING_OPS_READLINK));
+	EXPECT_EQ(-EINVAL, fuse_backing_attach_dir(dev, node, id, BOTH, LIST |
+						   FUSE_BACKING_OPS_ATTR |
+						   FUSE_BACKING_OPS_LOOKUP));
+	EXPECT_EQ(-EINVAL, fuse_backing_attach_dir(dev, node, id, 0, LIST |
+						   FUSE_BACKING_OPS_ATTR |
+						   FUSE_BACKING_OPS_LOOKUP |
+						   FUSE_BACKING_OPS_OPEN));
+	/* nobody but the kernel would check who sees names: it must */
+	EXPECT_EQ(-EACCES, fuse_backing_attach_dir(dev, node, id, 0, LIST |
+						   FUSE_BACKING_OPS_ATTR |
+						   FUSE_BACKING_OPS_LOOKUP));
 	EXPECT_EQ(-EOPNOTSUPP,
 		  fuse_backing_attach_dir(dev, node, id, 0,
 					  LIST | FUSE_BACKING_OPS_FSYNC));

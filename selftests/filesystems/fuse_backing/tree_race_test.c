@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Names below an attached directory, while others move them.
+ *
+ * Proves: whoever looks, opens, lists and changes what is below, while the backing
+ * directory is turned over and the tree is detached and attached, sees something that
+ * was there, or one of a few errors; the server is never asked about a node that it
+ * didn't name; and all of it ends with the mount.
+ *
+ * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "harness.h"
+
+#include "backing_ioctl.h"
+#include "dir_lister.h"
+#include "env.h"
+
+#define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
+#define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
+		 FUSE_BACKING_OPS_LIST | FUSE_BACKING_OPS_READLINK |	\
+		 FUSE_BACKING_OPS_XATTR | FUSE_BACKING_OPS_OPEN)
+#define STEPS	1500
+#define DIRS	3
+#define FILES	4
+
+FIXTURE(tree_race) {
+	struct env env;
+	struct fuse_server *srv;
+	int dev;
+	int id;
+	pid_t child[8];
+	int children;
+};
+
+static int attach(int dev, int id)
+{
+	struct fuse_backing_tree tree = {
+		.nodeid = FUSE_ROOT_ID,
+		.backing_id = id,
+		.flags = BOTH,
+		.ops = BELOW,
+	};
+
+	return ioctl(dev, FUSE_DEV_IOC_BACKING_TREE, &tree) < 0 ? -errno : 0;
+}
+
+/* One of the names that files and directories get, at any depth */
+static const char *some_name(unsigned int *seed, const char *top)
+{
+	static char path[2][256];
+	static int turn;
+	int n;
+
+	turn = !turn;
+	n = snprintf(path[turn], sizeof(path[turn]), "%s", top);
+	do {
+		n += snprintf(path[turn] + n, sizeof(path[turn]) - n, "/d%d",
+			      rand_r(seed) % DIRS);
+	} while (rand_r(seed) % 2 && n < 100);
+	if (rand_r(seed) % 4)
+		snprintf(path[turn] + n, sizeof(path[turn]) - n, "/f%d",
+			 rand_r(seed) % FILES);
+	return path[turn];
+}
+
+static int make_names(void)
+{
+	char path[256];
+	int fd;
+
+	for (int d = 0; d < DIRS; d++) {
+		snprintf(path, sizeof(path), SCRATCH_BACKING "/d%d", d);
+		if (mkdir(path, 0755) < 0)
+			return -errno;
+		for (int f = 0; f < FILES; f++) {
+			snprintf(path, sizeof(path), SCRATCH_BACKING "/d%d/f%d", d,
+				 f);
+			fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+			if (fd < 0)
+				return -errno;
+			close(fd);
+		}
+	}
+	return 0;
+}
+
+FIXTURE_SETUP(tree_race)
+{
+	static const struct fuse_server_opts opts = {
+		.mount_opts = "default_permissions",
+	};
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	ASSERT_EQ(0, scratch_setup(&self->env.scratch, SCRATCH_TMPFS));
+	ASSERT_EQ(0, env_files());
+	ASSERT_EQ(0, make_names());
+	self->srv = &self->env.srv;
+	ASSERT_EQ(0, env_serve(&self->env, self->srv, &opts));
+	if (!self->srv->sh->passthrough)
+		SKIP(return, "needs FUSE passthrough");
+	self->srv->sh->deep = true;
+	self->dev = self->srv->fd;
+	self->id = fuse_backing_open_with(self->dev, SCRATCH_BACKING,
+					  O_RDONLY | O_DIRECTORY,
+					  FUSE_BACKING_MAP_DIR);
+	ASSERT_LT(0, self->id);
+	ASSERT_EQ(0, attach(self->dev, self->id));
+}
+
+FIXTURE_TEARDOWN(tree_race)
+{
+	env_teardown(&self->env);
+}
+
+/* The server goes by names: to it, a node may have become a directory */
+static bool served;
+
+static bool is_expected(int err)
+{
+	switch (err) {
+	case EIO:
+		return served;
+	case ENOENT:
+	case ESTALE:
+	case ENOTDIR:
+	case EISDIR:
+	case EEXIST:
+	case ENOTEMPTY:
+	case EINVAL:	/* a directory into itself */
+	case ELOOP:
+	case EBUSY:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int report(const char *what, const char *path, int ret)
+{
+	if (!ret || is_expected(errno))
+		return 0;
+	fprintf(stderr, "# %s %s: %s\n", what, path, strerror(errno));
+	return 1;
+}
+
+/* Turns the backing directory over */
+static int move(unsigned int *seed)
+{
+	const char *from = some_name(seed, SCRATCH_BACKING);
+	const char *to = some_name(seed, SCRATCH_BACKING);
+
+	return report("rename", from, rename(from, to));
+}
+
+static int link_some(unsigned int *seed)
+{
+	const char *from = some_name(seed, SCRATCH_BACKING);
+	const char *to = some_name(seed, SCRATCH_BACKING);
+	int ret = link(from, to);
+
+	/* of directories there are none */
+	return ret && errno == EPERM ? 0 : report("link", from, ret);
+}
+
+static int look(unsigned int *seed)
+{
+	const char *path = some_name(seed, SCRATCH_FUSE);
+	struct stat st;
+
+	return report("stat", path, stat(path, &st));
+}
+
+static int open_some(unsigned int *seed)
+{
+	const char *path = some_name(seed, SCRATCH_FUSE);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	int bad;
+
+	if (fd < 0)
+		return report("open", path, -1);
+	bad = report("fstat", path, fstat(fd, &st));
+	close(fd);
+	return bad;
+}
+
+static int list_some(unsigned int *seed)
+{
+	const char *path = some_name(seed, SCRATCH_FUSE);
+	struct dir_list list = {};
+	int err = dir_list_path(&list, path);
+
+	dir_list_free(&list);
+	errno = -err;
+	return report("list", path, err);
+}
+
+/* Has the server know it */
+static int change(unsigned int *seed)
+{
+	const char *path = some_name(seed, SCRATCH_FUSE);
+
+	served = true;
+	return report("chmod", path, chmod(path, 0755));
+}
+
+static int drop(unsigned int *seed)
+{
+	return rand_r(seed) % 50 ? 0 : scratch_drop_caches();
+}
+
+static void start(FIXTURE_DATA(tree_race) * self, int (*step)(unsigned int *seed))
+{
+	unsigned int seed = self->children + 1;
+	int bad = 0;
+	pid_t pid = fork();
+
+	if (pid) {
+		self->child[self->children++] = pid;
+		return;
+	}
+	for (int i = 0; i < STEPS; i++)
+		bad |= step(&seed);
+	_exit(bad);
+}
+
+static int finish(FIXTURE_DATA(tree_race) * self)
+{
+	int status, bad = 0;
+
+	for (int i = 0; i < self->children; i++) {
+		if (waitpid(self->child[i], &status, 0) != self->child[i] || status)
+			bad++;
+	}
+	return bad;
+}
+
+TEST_F_TIMEOUT(tree_race, moved, 120)
+{
+	start(self, move);
+	start(self, link_some);
+	start(self, look);
+	start(self, open_some);
+	start(self, list_some);
+	start(self, change);
+	start(self, drop);
+	EXPECT_EQ(0, finish(self));
+	EXPECT_EQ(0, self->srv->sh->no_node);
+	EXPECT_EQ(0, self->srv->sh->bad_fh);
+	EXPECT_EQ(0, fuse_server_umount(self->srv));
+	EXPECT_EQ(0, scratch_umount_backing());
+}
+
+TEST_F_TIMEOUT(tree_race, detached, 120)
+{
+	int err = 0;
+
+	served = true;
+	start(self, move);
+	start(self, look);
+	start(self, open_some);
+	start(self, list_some);
+	start(self, change);
+	for (int i = 0; i < STEPS / 5 && !err; i++) {
+		err = fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0) ?:
+		      attach(self->dev, self->id);
+		usleep(1000);
+	}
+	EXPECT_EQ(0, err);
+	EXPECT_EQ(0, finish(self));
+	EXPECT_EQ(0, self->srv->sh->no_node);
+	EXPECT_EQ(0, self->srv->sh->bad_fh);
+	EXPECT_EQ(0, fuse_server_umount(self->srv));
+	EXPECT_EQ(0, scratch_umount_backing());
+}
+
+TEST_HARNESS_MAIN
