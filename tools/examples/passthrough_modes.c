@@ -10,6 +10,8 @@
  *	-o mode=open	each open has an id of its own, that nobody closes
  *	-o mode=inode	the backing file is attached to the inode: open, read,
  *			write and close ask nobody (the default)
+ *	-o mode=tree	the root directory is attached, with all that is below: names,
+ *			attributes and listings ask nobody either
  *	-o listings	directories are attached, too: listing them asks nobody
  *	-o attributes	what is attached has the answer to stat, fsync and the like;
  *			both with mode=inode
@@ -46,6 +48,9 @@
 #include "mirror.h"
 #include "session.h"
 
+/* Of the root, for all that is below */
+#define OPS_TREE	(FUSE_BACKING_OPS_DIR | FUSE_BACKING_OPS_BELOW)
+#define TREE_MODES	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 /* Of a directory */
 #define OPS_ATTRIBUTES	(FUSE_BACKING_OPS_DIR & ~FUSE_BACKING_OPS_LIST)
 
@@ -62,6 +67,7 @@ static struct server {
 	struct fusebacking_policy *policy;
 	enum fusebacking_way mode;
 	char *mode_name;
+	bool tree;
 	int listings;
 	int attributes;
 	double timeout;
@@ -109,10 +115,12 @@ static uint64_t dir_ops_locked(void)
 {
 	int features;
 
-	if (server.knows || !(server.listings || server.attributes))
+	if (server.knows || !(server.tree || server.listings || server.attributes))
 		return server.dir_ops;
 	features = fusebacking_session_probe(server.fuse);
-	if (features > 0 && features & FUSEBACKING_HAS_DIR) {
+	if (features > 0 && features & FUSEBACKING_HAS_DIR && server.tree) {
+		server.dir_ops = OPS_TREE;
+	} else if (features > 0 && features & FUSEBACKING_HAS_DIR) {
 		server.dir_ops = server.attributes ? OPS_ATTRIBUTES : 0;
 		server.dir_ops |= server.listings ? FUSE_BACKING_OPS_LIST : 0;
 	} else {
@@ -138,7 +146,8 @@ static void attach_locked(struct mirror_node *node, uint64_t ops)
 		return;
 	err = fusebacking_session_attach_dir(server.fuse, mirror_id(node),
 					     node->generation, node->dir_id,
-					     FUSE_BACKING_ATTACH_PENDING, ops);
+					     FUSE_BACKING_ATTACH_PENDING |
+					     (server.tree ? TREE_MODES : 0), ops);
 	if (!err || err == -EEXIST)
 		return;
 	fusebacking_session_close(server.fuse, node->dir_id);
@@ -149,6 +158,9 @@ static void directory(struct mirror_node *node)
 {
 	uint64_t ops;
 
+	/* what is below the root comes with it */
+	if (server.tree && mirror_id(node) != FUSE_ROOT_ID)
+		return;
 	pthread_mutex_lock(&server.lock);
 	ops = dir_ops_locked();
 	/* the root isn't forgotten */
@@ -316,7 +328,7 @@ static enum fusebacking_way mode_by_name(const char *name)
 	for (int i = 0; i <= FUSEBACKING_PER_INODE; i++)
 		if (!strcmp(mode_names[i], name))
 			return i;
-	errx(EXIT_FAILURE, "mode is none, id, open or inode, not %s", name);
+	errx(EXIT_FAILURE, "mode is none, id, open, inode or tree, not %s", name);
 }
 
 static void help(void)
@@ -329,6 +341,7 @@ static void help(void)
 	     "    -o mode=id             one backing id for all opens of a file\n"
 	     "    -o mode=open           each open has an id of its own\n"
 	     "    -o mode=inode          files are opened by the kernel, too (default)\n"
+	     "    -o mode=tree           names below the root are passed through, too\n"
 	     "    -o listings            directories are listed by the kernel, too\n"
 	     "    -o attributes          stat, fsync and the like ask the kernel only\n"
 	     "    -o timeout=N           names and attributes are good for N seconds (1)");
@@ -348,8 +361,11 @@ static void parse(struct session *session)
 	}
 	if (!session->source || !session->opts.mountpoint)
 		errx(EXIT_FAILURE, "which directory, and where? See --help");
-	if (server.mode_name)
+	server.tree = server.mode_name && !strcmp(server.mode_name, "tree");
+	if (server.mode_name && !server.tree)
 		server.mode = mode_by_name(server.mode_name);
+	if (server.tree && (server.listings || server.attributes))
+		errx(EXIT_FAILURE, "mode=tree has listings and attributes");
 	if ((server.listings || server.attributes) && server.mode != FUSEBACKING_PER_INODE)
 		errx(EXIT_FAILURE, "listings and attributes go with mode=inode only");
 	/* the kernel, not we, decides who may do what */
