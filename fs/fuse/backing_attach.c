@@ -871,6 +871,22 @@ static int detach_inode(struct fuse_conn *fc, struct fuse_attachments *all,
 	return err ?: files;
 }
 
+/*
+ * What was below a tree is the server's to name.  Whoever has it open keeps it; the rest
+ * goes now, and with it what keeps the mapping in the table.
+ */
+static void drop_below(struct inode *dir, const struct fuse_attachment *att)
+{
+	struct dentry *alias;
+
+	if (!att || !att->tree)
+		return;
+	alias = d_find_any_alias(dir);
+	if (alias)
+		shrink_dcache_parent(alias);
+	dput(alias);
+}
+
 /* Take what is attached to a node; killsb is held */
 static int detach_node(struct fuse_conn *fc, struct fuse_attachments *all,
 		       const struct fuse_backing_detach *args,
@@ -883,6 +899,7 @@ static int detach_node(struct fuse_conn *fc, struct fuse_attachments *all,
 		return 0;
 	files = detach_inode(fc, all, get_fuse_inode(inode),
 			     args->flags & FUSE_BACKING_DETACH_REVOKE, att);
+	drop_below(inode, *att);
 	iput(inode);
 	return files;
 }

@@ -234,8 +234,22 @@ static int permission_of_dir(struct inode *inode, int mask, bool *asked)
 	return err;
 }
 
+/* Whoever goes by the FUSE inode from here on, as execve(2), finds what was checked */
+static void refresh(struct inode *inode, const struct fuse_tree *tree,
+		    struct inode *backing)
+{
+	struct fuse_attr attr;
+
+	fuse_tree_attributes(tree, backing, &attr);
+	if (inode->i_mode != attr.mode ||
+	    from_kuid_munged(tree->fc->user_ns, inode->i_uid) != attr.uid ||
+	    from_kgid_munged(tree->fc->user_ns, inode->i_gid) != attr.gid)
+		fuse_change_attributes(inode, &attr, NULL, 0,
+				       fuse_get_attr_version(tree->fc));
+}
+
 static int permission_by_name(struct inode *inode, const struct fuse_node *node,
-			   int mask)
+			      int mask)
 {
 	struct path path;
 	int err;
@@ -245,6 +259,7 @@ static int permission_by_name(struct inode *inode, const struct fuse_node *node,
 	err = fuse_node_path(inode, NULL, &path);
 	if (err)
 		return err;
+	refresh(inode, node->tree, d_inode(path.dentry));
 	err = check_permission(node->tree, d_inode(path.dentry), mask);
 	path_put(&path);
 	return err;

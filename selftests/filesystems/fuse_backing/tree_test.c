@@ -355,6 +355,21 @@ TEST_F(tree, permissions)
 	EXPECT_EQ(0, new_requests(self));
 }
 
+/* What is executed has the bits that its file has, not those that it had */
+TEST_F(tree, suid_taken_away)
+{
+	const char *path = at("one/two/three/file");
+	struct stat st;
+
+	ASSERT_EQ(0, chmod(scratch_path("one/two/three/file"), 04755));
+	ASSERT_EQ(0, stat(path, &st));
+	EXPECT_EQ(04755, st.st_mode & 07777);
+	ASSERT_EQ(0, chmod(scratch_path("one/two/three/file"), 0644));
+	EXPECT_EQ(-1, access(path, X_OK));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(0, new_requests(self));
+}
+
 /* What isn't passed through is the server's, who is told the names first */
 TEST_F(tree, introduced)
 {
@@ -451,6 +466,18 @@ TEST_F(tree, detached)
 	EXPECT_EQ(0, faccessat(dir, "secret", F_OK, 0));
 	close(fd);
 	close(dir);
+}
+
+/* What nobody has open goes with it, and what that kept */
+TEST_F(tree, detached_and_gone)
+{
+	ASSERT_EQ(0, fuse_backing_close(self->dev, self->id));
+	EXPECT_TRUE(same_stat("one/two/three/file"));
+	EXPECT_TRUE(same_stat("one/two/secret"));
+	EXPECT_EQ(1, table_count(thread_find(self->srv->dev)));
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	EXPECT_TRUE(wait_until(!table_count(thread_find(self->srv->dev))));
+	EXPECT_EQ(0, scratch_umount_backing());
 }
 
 /* A directory that the server has named anew meanwhile is another one */
