@@ -57,6 +57,7 @@ static struct fuse_attr attributes_of(struct inode *inode, const struct kstat *b
 	return (struct fuse_attr) {
 		/* the server's, which says them one after the other anyway */
 		.ino = data_race(fi->orig_ino),
+		/* so is this: the last word counts */
 		.nlink = data_race(inode->i_nlink),
 		.rdev = new_encode_dev(inode->i_rdev),
 		.mode = below->mode,
