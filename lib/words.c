@@ -103,7 +103,7 @@ static const struct {
 	{ "memlock", "extents take more memory than RLIMIT_MEMLOCK allows: raise it" },
 	{ "unchecked", "nobody would check who may open the file: mount with default_permissions" },
 	{ "overlay-on-fuse", "the overlayfs is on a FUSE: register the file there" },
-	{ "brokered", "who registers it has more power than the owner of the mount: do it as that" },
+	{ "brokered", "who registers it has more power than the mount's owner: do it as that" },
 	{ "operations", "the kernel doesn't answer one of these requests: leave it out of ops" },
 	{ "taken-away", "the directory was taken away while it was listed: rewind it" },
 };

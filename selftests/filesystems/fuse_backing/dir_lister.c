@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/types.h>
+
 #include "dir_lister.h"
 
 static int add(struct dir_list *list, const struct dirent64 *dent)
@@ -35,7 +37,7 @@ static int add(struct dir_list *list, const struct dirent64 *dent)
 
 ssize_t dir_list_read_some(struct dir_list *list, int fd, size_t size)
 {
-	_Alignas(8) char buf[size];
+	__u64 buf[(size + 7) / 8];
 	ssize_t n = getdents64(fd, buf, size);
 	const struct dirent64 *dent;
 	ssize_t count = 0;
@@ -44,7 +46,7 @@ ssize_t dir_list_read_some(struct dir_list *list, int fd, size_t size)
 	if (n < 0)
 		return -errno;
 	for (ssize_t i = 0; i < n; i += dent->d_reclen, count++) {
-		dent = (const void *)(buf + i);
+		dent = (const void *)((const char *)buf + i);
 		err = add(list, dent);
 		if (err)
 			return err;
