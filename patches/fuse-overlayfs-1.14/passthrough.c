@@ -3,8 +3,10 @@
  * Each open has an id of its own, of the file that is to be read and written. All files
  * of an inode that are open must be passed through to the same one. An inode that is
  * copied up becomes another one, so the lower file is taken back before that is written
- * to, and who has it open goes on reading it through us. What is mapped can't be taken
- * back: as long as it is, nobody may write to the copy, and the lower file is still read.
+ * to, and who has it open goes on reading it through us; so does who is opening it just
+ * then. What is open and also mapped can't be taken back: as long as it is, nobody may
+ * write to the copy, and the lower file is still read. What is mapped and closed stays
+ * mapped, and is nobody's business.
  */
 #include <config.h>
 #include "fuse-overlayfs.h"

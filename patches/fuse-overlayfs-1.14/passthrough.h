@@ -43,7 +43,7 @@ void passthrough_release (struct ovl_data *lo, struct ovl_ino *ino);
 void passthrough_copied_up (struct ovl_ino *ino, int fd);
 /*
  * Before somebody writes to what the inode is now, or truncates it: 0, or -1 and errno,
- * ETXTBSY if what it was is mapped.
+ * ETXTBSY if what it was is open and mapped.
  */
 int passthrough_take_back (struct ovl_data *lo, struct ovl_ino *ino, int dirfd, const char *path);
 
