@@ -35,7 +35,8 @@ help:
 #: make image     build the guest's root image
 #: make tools     build lsfusebacking for this machine, in build/tools/lsfusebacking
 #: make install   the same, and install it: DESTDIR= PREFIX=/usr/local
-#: make deb       Debian packages in build/deb: deb-tools in minutes, deb-kernel in hours;
+#: make deb       Debian packages in build/deb: deb-tools and deb-overlayfs in
+#:                minutes, deb-kernel in hours;
 #:                FLAVOUR=cloud-amd64|amd64 or CONFIG=/boot/config-... says which kernel
 #: make machine   an ordinary Debian 13 with these: CMD='...' runs as alice, SHELL_=1 is
 #:                a prompt, RESET=1 installs anew, LINUX=debian boots Debian's kernel
@@ -96,7 +97,7 @@ install:
 deb:
 	@scripts/deb
 
-deb-tools deb-kernel test-deb machine test-machine:
+deb-tools deb-overlayfs deb-kernel test-deb machine test-machine:
 	@scripts/$@
 
 clean:
@@ -106,5 +107,6 @@ cacheclean:
 	@scripts/cache clean
 
 .PHONY: help run test test-all powercut bench peers coverage check export vm shell kernel image \
-	tools install deb deb-tools deb-kernel test-deb machine test-machine clean cacheclean
+	tools install deb deb-tools deb-overlayfs deb-kernel test-deb machine test-machine \
+	clean cacheclean
 .NOTPARALLEL:

@@ -15,6 +15,9 @@ debian_proxy()
 	[ -z "$proxy" ] || printf 'Acquire::http::Proxy "%s";' "$proxy"
 }
 
+# Options of mmdebstrap's for the next root
+debian_options=()
+
 # bootstrap TAR PACKAGE...: a root with these, minimal without debian_variant
 bootstrap()
 {
@@ -27,7 +30,7 @@ bootstrap()
 	# closed to the user ids of an unprivileged namespace
 	TMPDIR=/var/tmp mmdebstrap --variant="${debian_variant:-minbase}" --format=tar \
 		${1:+--include="$*"} ${proxy:+--aptopt="$proxy"} \
-		--skip=cleanup/apt/lists \
+		--skip=cleanup/apt/lists "${debian_options[@]}" \
 		"$debian_suite" - "deb $mirror $debian_suite main" >"$tar.new"
 	mv "$tar.new" "$tar"
 }
@@ -38,7 +41,8 @@ debian_root()
 	local name=$1 id
 	shift
 
-	id=$(printf '%s\n' "$debian_suite" "${debian_variant:-}" "$@" | sha256sum | cut -c 1-16)
+	id=$(printf '%s\n' "$debian_suite" "${debian_variant:-}" "${debian_options[@]}" "$@" |
+		sha256sum | cut -c 1-16)
 	root_tar=$cache/guest/debian-$name-$id.tar
 	mkdir -p "$cache/guest"
 	lock "debian-$name" "$cache"
@@ -62,4 +66,49 @@ in_debian()
 	TMPDIR=/var/tmp mmdebstrap --quiet --variant=custom --skip=update,cleanup \
 		--format=null --setup-hook="tar-in $root_tar /" "${hooks[@]}" \
 		"$debian_suite" /dev/null
+}
+
+# build_in_debian FOLDER [PACKAGE-FILE...]: unpack $root_tar, install these packages, and
+# have dpkg-buildpackage make packages of the source in FOLDER, which are put beside it;
+# lintian's errors fail it
+build_in_debian()
+{
+	local source=$1 name=${1##*/} hooks=() deb
+	shift
+
+	# shellcheck disable=SC2016 # expanded by the hook's shell
+	hooks+=('mkdir -p "$1/build/needed"' "copy-in $source /build")
+	for deb in "$@"; do
+		hooks+=("copy-in $deb /build/needed")
+	done
+	# shellcheck disable=SC2016
+	[ $# -eq 0 ] || hooks+=('chroot "$1" sh -c "dpkg -i /build/needed/*.deb"')
+	hooks+=("chroot \"\$1\" sh -ec '
+		cd /build/$name
+		DEB_BUILD_OPTIONS=noautodbgsym dpkg-buildpackage -us -uc -b
+		lintian --fail-on error --tag-display-limit 0 ../*.changes'")
+	# whoever runs the hooks may have no right to write here
+	# shellcheck disable=SC2016
+	hooks+=('cd "$1/build" && tar -c *.deb *.buildinfo *.changes >&3')
+	in_debian "${hooks[@]}" 3>"$source.tar"
+	tar -C "${source%/*}" -xf "$source.tar"
+	rm "$source.tar"
+}
+
+# In $root_tar, a root with what our packages are built with, but for what they have
+debian_build_root()
+{
+	local needed
+
+	mapfile -t needed < <(cat "$top"/packaging/debian/control \
+		"$top"/packaging/*/debian/control |
+		sed -n '/^Build-Depends:/,/^[^ ]*: /{s/^ \([a-z0-9.+-]*\).*/\1/p}' |
+		grep -v '^libfusebacking' | sort -u)
+	debian_root build build-essential lintian "${needed[@]}"
+}
+
+# Later for each commit, so that apt upgrades from one to the next
+commits()
+{
+	git -C "$top" rev-list --count HEAD 2>/dev/null || echo 0
 }
