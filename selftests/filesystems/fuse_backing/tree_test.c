@@ -355,6 +355,58 @@ TEST_F(tree, permissions)
 	EXPECT_EQ(0, new_requests(self));
 }
 
+/* Nor does anybody get where whoever registered the directory may not, not even root */
+
+static int register_as_user(void *dev)
+{
+	return fuse_backing_open_with(*(int *)dev, SCRATCH_BACKING,
+				      O_RDONLY | O_DIRECTORY,
+				      FUSE_BACKING_MAP_DIR);
+}
+
+static const char *at2(const char *name)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), SCRATCH_FUSE2 "/%s", name);
+	return path;
+}
+
+TEST_F(tree, permissions_of_the_registration)
+{
+	const struct creds user = { .uid = 1000, .gid = 1000 };
+	const struct fuse_server_opts opts = {
+		.mountpoint = SCRATCH_FUSE2,
+		.mount_opts = "default_permissions",
+		.uid = 1000,
+	};
+	struct fuse_backing_tree tree = {
+		.nodeid = FUSE_ROOT_ID,
+		.flags = BOTH,
+		.ops = BELOW,
+	};
+	struct fuse_server srv;
+	struct dir_list list = {};
+	struct stat st;
+
+	ASSERT_EQ(0, env_serve(&self->env, &srv, &opts));
+	srv.sh->deep = true;
+	tree.backing_id = creds_call(&user, register_as_user, &srv.fd);
+	ASSERT_LT(0, tree.backing_id);
+	ASSERT_EQ(0, ioctl(srv.fd, FUSE_DEV_IOC_BACKING_TREE, &tree));
+
+	EXPECT_EQ(0, reads(at2("one/two/three/file")));
+	EXPECT_EQ(-EACCES, reads(at2("one/closed/file")));
+	EXPECT_EQ(-1, stat(at2("one/closed/file"), &st));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(0, stat(at2("one/closed"), &st));
+	EXPECT_EQ(-EACCES, dir_list_path(&list, at2("one/closed")));
+	EXPECT_EQ(0, stat(at2("one/two/secret"), &st));
+	EXPECT_EQ(-EACCES, reads(at2("one/two/secret")));
+	dir_list_free(&list);
+	fuse_server_stop(&srv);
+}
+
 /* What is executed has the bits that its file has, not those that it had */
 TEST_F(tree, suid_taken_away)
 {
