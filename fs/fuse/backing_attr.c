@@ -264,10 +264,11 @@ bool fuse_backing_access(struct inode *inode, int mask, int *err)
 		return true;
 	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
 	*err = check_mount(&who, mask) ?: check_access(&who, mask);
-	if (!*err)
+	if (!*err) {
 		scoped_with_creds(who.fb->cred) {
 			*err = check_access(&who, mask);
 		}
+	}
 	put_answerer(&who);
 	return true;
 }
