@@ -403,6 +403,12 @@ TEST_F(tree, permissions_of_the_registration)
 	EXPECT_EQ(-EACCES, dir_list_path(&list, at2("one/closed")));
 	EXPECT_EQ(0, stat(at2("one/two/secret"), &st));
 	EXPECT_EQ(-EACCES, reads(at2("one/two/secret")));
+
+	/* what the kernel knows already is no exception */
+	ASSERT_EQ(0, chmod(scratch_path("one/closed"), 0755));
+	EXPECT_EQ(0, reads(at2("one/closed/file")));
+	ASSERT_EQ(0, chmod(scratch_path("one/closed"), 0700));
+	EXPECT_EQ(-EACCES, reads(at2("one/closed/file")));
 	dir_list_free(&list);
 	fuse_server_stop(&srv);
 }
