@@ -34,6 +34,7 @@ extern "C" {
 #define FUSEBACKING_HAS_CLOSE_ALL	(1U << 8)
 #define FUSEBACKING_HAS_OPS		(1U << 9)
 #define FUSEBACKING_HAS_DIR		(1U << 10)
+#define FUSEBACKING_HAS_REFUSAL		(1U << 11)	/* fusebacking_why() knows reasons */
 
 /*
  * FUSEBACKING_HAS_*; -EPERM if passthrough was not negotiated or isn't permitted,
@@ -43,7 +44,7 @@ int fusebacking_probe(int dev);
 
 /*
  * The same, of fuse_init_in's flags, flags2 being the upper half: 0 if they don't say.
- * They never say FUSEBACKING_HAS_OPS and _DIR.
+ * They never say FUSEBACKING_HAS_OPS, _DIR and _REFUSAL.
  */
 unsigned int fusebacking_features_of_init(uint64_t flags);
 
@@ -126,9 +127,15 @@ enum fusebacking_verdict fusebacking_verdict(int err);
 
 /*
  * What was wrong and what helps, in a line; never NULL, nor to be freed. @reason is what
- * fuse:fuse_backing_reject prints as a word, fusebacking_reason(), or 0 if it isn't known.
+ * fuse:fuse_backing_reject prints as a word, as fusebacking_why() or fusebacking_reason()
+ * has it, or 0 if it isn't known.
  */
 const char *fusebacking_strerror(int err, int reason);
+/*
+ * The reason of @err, which a call of this thread with @dev has just returned; 0 if the
+ * kernel doesn't say.
+ */
+int fusebacking_why(int dev, int err);
 /* The reason of that word, or 0; and the word, or NULL */
 int fusebacking_reason(const char *word);
 const char *fusebacking_reason_word(int reason);

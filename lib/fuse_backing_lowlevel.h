@@ -80,6 +80,11 @@ static inline int fusebacking_session_probe(struct fuse_session *session)
 	return fusebacking_probe(fuse_session_fd(session));
 }
 
+static inline int fusebacking_session_why(struct fuse_session *session, int err)
+{
+	return fusebacking_why(fuse_session_fd(session), err);
+}
+
 static inline int fusebacking_session_register(struct fuse_session *session, int fd,
 					       unsigned int flags)
 {

@@ -97,10 +97,13 @@ static void tell(struct fusebacking_policy *policy, enum fusebacking_way way, in
 		"files are passed through per open",
 	};
 	char text[256];
+	int reason;
 
 	if (!policy->tell)
 		return;
-	snprintf(text, sizeof(text), "%s: %s", does[way], fusebacking_strerror(err, 0));
+	reason = fusebacking_why(policy->device(policy->data), err);
+	snprintf(text, sizeof(text), "%s: %s", does[way],
+		 fusebacking_strerror(err, reason));
 	policy->tell(policy->tell_data, text);
 }
 

@@ -86,6 +86,13 @@ static int close_all_of_nothing(int dev)
 	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_CLOSE_ALL, &arg);
 }
 
+static int ask_why(int dev)
+{
+	struct fuse_backing_refusal refusal;
+
+	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_REFUSAL, &refusal);
+}
+
 static const struct {
 	int (*call)(int dev);
 	int says;		/* a kernel that has it */
@@ -98,6 +105,7 @@ static const struct {
 	{ close_all_of_nothing, -EINVAL, FUSEBACKING_HAS_CLOSE_ALL },
 	{ attach_for_init, -EOPNOTSUPP, FUSEBACKING_HAS_OPS },
 	{ attach_no_dir, -EINVAL, FUSEBACKING_HAS_DIR },
+	{ ask_why, 0, FUSEBACKING_HAS_REFUSAL },
 };
 
 static const struct {

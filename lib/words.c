@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "device.h"
 #include "fuse_backing.h"
 
 enum fusebacking_verdict fusebacking_verdict(int err)
@@ -136,6 +137,16 @@ int fusebacking_reason(const char *word)
 		if (!strcmp(reasons[i].word, word))
 			return i + 1;
 	return 0;
+}
+
+int fusebacking_why(int dev, int err)
+{
+	struct fuse_backing_refusal refusal;
+
+	if (device_ioctl(dev, FUSE_DEV_IOC_BACKING_REFUSAL, &refusal) < 0 ||
+	    refusal.error != (uint32_t)-err)
+		return 0;
+	return fusebacking_reason(refusal.reason);
 }
 
 const char *fusebacking_reason_word(int reason)

@@ -6,6 +6,7 @@
 #ifndef _FS_FUSE_BACKING_H
 #define _FS_FUSE_BACKING_H
 
+#include <linux/atomic.h>
 #include <linux/fs.h>
 #include <linux/list.h>
 #include <linux/types.h>
@@ -75,6 +76,14 @@ struct fuse_inode_backing {
 	struct list_head mapped;
 	unsigned long nr_mapped;
 	bool untold;
+};
+
+/**
+ * struct fuse_backing_refusals - why threads were refused something
+ * @slot: the last refusals of some of them, see backing_reject.c
+ */
+struct fuse_backing_refusals {
+	atomic64_t slot[8];
 };
 
 #ifdef CONFIG_FUSE_PASSTHROUGH

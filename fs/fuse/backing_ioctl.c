@@ -8,6 +8,7 @@
 #include "fuse_i.h"
 #include "backing_attach.h"
 #include "backing_list.h"
+#include "backing_reject.h"
 
 #include <linux/fuse_backing.h>
 #include <linux/uaccess.h>
@@ -75,6 +76,15 @@ static int ioctl_close_all(struct fuse_conn *fc,
 	return fuse_backing_ioctl_close_all(fc, &args);
 }
 
+static int ioctl_refusal(struct fuse_conn *fc,
+			 struct fuse_backing_refusal __user *argp)
+{
+	struct fuse_backing_refusal refusal;
+
+	fuse_backing_ioctl_refusal(fc, &refusal);
+	return copy_to_user(argp, &refusal, sizeof(refusal)) ? -EFAULT : 0;
+}
+
 /**
  * fuse_backing_ioctl - ioctls of our own
  * @fc: the connection of the open /dev/fuse, or %NULL
@@ -101,6 +111,8 @@ long fuse_backing_ioctl(struct fuse_conn *fc, unsigned int cmd,
 		return fc ? ioctl_extents(fc, argp) : -EPERM;
 	case FUSE_DEV_IOC_BACKING_TREE:
 		return fc ? ioctl_tree(fc, argp) : -EPERM;
+	case FUSE_DEV_IOC_BACKING_REFUSAL:
+		return fc ? ioctl_refusal(fc, argp) : -EPERM;
 	default:
 		return -ENOTTY;
 	}

@@ -40,6 +40,8 @@ static void arguments(void)
 	OFFSET(fuse_backing_list, entries, 8);
 	OFFSET(fuse_backing_list, reserved, 16);
 	SIZE(fuse_backing_close_all, 8);
+	SIZE(fuse_backing_refusal, 32);
+	OFFSET(fuse_backing_refusal, reason, 8);
 }
 
 static void arrays(void)
@@ -74,6 +76,7 @@ static void numbers(void)
 	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_LIST, 0xc020e522);
 	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_CLOSE_ALL, 0x4008e523);
 	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_EXTENTS, 0x4030e524);
+	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_REFUSAL, 0x8020e525);
 	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_TREE, 0x4040e526);
 }
 

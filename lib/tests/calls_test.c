@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -196,6 +197,38 @@ static void extents(void)
 		    -EFAULT);
 }
 
+static void *close_nothing(void *arg)
+{
+	(void)arg;
+	CHECK_EQUAL(fusebacking_why(DEVICE, -EINVAL), 0);
+	CHECK_EQUAL(fusebacking_close(DEVICE, 1), -EPERM);
+	return NULL;
+}
+
+/* Of this thread's last call that was refused, if it is the errno's */
+static void why(void)
+{
+	pthread_t other;
+
+	device_reset(KERNEL_TREES);
+	CHECK_EQUAL(fusebacking_why(DEVICE, -EINVAL), 0);
+	CHECK_EQUAL(fusebacking_close(DEVICE, -1), -EINVAL);
+	CHECK_EQUAL(fusebacking_why(DEVICE, -EINVAL), fusebacking_reason("bad-argument"));
+	CHECK_EQUAL(fusebacking_why(DEVICE, -ENOMEM), 0);
+	CHECK_EQUAL(fusebacking_why(-1, -EBADF), 0);
+	device_permit(false);
+	pthread_create(&other, NULL, close_nothing, NULL);
+	pthread_join(other, NULL);
+	CHECK_EQUAL(fusebacking_why(DEVICE, -EINVAL), fusebacking_reason("bad-argument"));
+}
+
+static void kernels_that_do_not_say_why(void)
+{
+	device_reset(KERNEL_TABLE);
+	CHECK_EQUAL(fusebacking_close(DEVICE, -1), -EINVAL);
+	CHECK_EQUAL(fusebacking_why(DEVICE, -EINVAL), 0);
+}
+
 static void list_in_pieces(void)
 {
 	struct fuse_backing_entry entries[3];
@@ -231,6 +264,8 @@ int main(void)
 		TEST(attach_leaves_no_id),
 		TEST(extents),
 		TEST(list_in_pieces),
+		TEST(why),
+		TEST(kernels_that_do_not_say_why),
 		{}
 	};
 

@@ -27,6 +27,9 @@ const char *const kernel_names[KERNELS] = {
 	"old", "without", "upstream", "once", "table", "trees"
 };
 
+/* What the thread was refused last */
+static _Thread_local int refused;
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static struct device {
@@ -55,6 +58,7 @@ static struct device {
 void device_reset(enum kernel kernel)
 {
 	memset(&device, 0, sizeof(device));
+	refused = 0;
 	device.kernel = kernel;
 	device.permitted = true;
 	device.checked = true;
@@ -359,6 +363,17 @@ static int do_close_all(const struct fuse_backing_close_all *arg)
 	return 0;
 }
 
+static int do_refusal(struct fuse_backing_refusal *arg)
+{
+	if (device.kernel != KERNEL_TREES)
+		return -ENOTTY;
+	memset(arg, 0, sizeof(*arg));
+	arg->error = refused;
+	if (refused)
+		strcpy(arg->reason, refused == EPERM ? "switched-off" : "bad-argument");
+	return 0;
+}
+
 static int do_known(unsigned long request, void *arg)
 {
 	switch (request) {
@@ -378,6 +393,8 @@ static int do_known(unsigned long request, void *arg)
 		return do_list(arg);
 	case FUSE_DEV_IOC_BACKING_CLOSE_ALL:
 		return do_close_all(arg);
+	case FUSE_DEV_IOC_BACKING_REFUSAL:
+		return do_refusal(arg);
 	default:
 		return -ENOTTY;
 	}
@@ -458,6 +475,8 @@ int ioctl(int fd, unsigned long request, ...)
 	sched_yield();
 	if (res >= 0)
 		return res;
+	if (res == -EPERM || res == -EINVAL)
+		refused = -res;
 	errno = -res;
 	return -1;
 }

@@ -25,7 +25,7 @@ enum kernel {
 
 extern const char *const kernel_names[KERNELS];
 
-/* Nothing is registered; the mount has default_permissions, and no limit */
+/* Nothing is registered, nor refused; the mount has default_permissions, and no limit */
 void device_reset(enum kernel kernel);
 /* What follows is -EPERM, or not */
 void device_permit(bool permitted);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -359,6 +360,23 @@ static void never(void)
 }
 
 /* A server that took over: of files that another one opened */
+static void keep(void *data, const char *text)
+{
+	snprintf(data, 256, "%s", text);
+}
+
+static void tells_the_kernels_reason(void)
+{
+	struct fixture *f = start(KERNEL_TREES, FUSEBACKING_PER_INODE);
+	char text[256] = "";
+
+	fusebacking_policy_tell(f->policy, keep, text);
+	device_permit(false);
+	CHECK_EQUAL(fusebacking_policy_way(f->policy), FUSEBACKING_SERVE);
+	CHECK(strstr(text, fusebacking_strerror(-EPERM, fusebacking_reason("switched-off"))));
+	end(f);
+}
+
 static void release_of_nothing(void)
 {
 	struct fixture *f = start(KERNEL_TABLE, FUSEBACKING_BY_ID);
@@ -391,6 +409,7 @@ int main(void)
 		TEST(not_now),
 		TEST(not_now_but_must),
 		TEST(never),
+		TEST(tells_the_kernels_reason),
 		TEST(release_of_nothing),
 		{}
 	};

@@ -9,8 +9,9 @@
 #include "device.h"
 #include "harness.h"
 
-#define ALL	((1 << 11) - 1)
-#define OF_TREES	(FUSEBACKING_HAS_OPS | FUSEBACKING_HAS_DIR)
+#define ALL	((1 << 12) - 1)
+#define OF_TREES	(FUSEBACKING_HAS_OPS | FUSEBACKING_HAS_DIR | \
+			 FUSEBACKING_HAS_REFUSAL)
 
 static int probe(enum kernel kernel)
 {

@@ -93,7 +93,8 @@ static void register_archive(void)
 	if (res > 0)
 		server.backing_id = res;
 	else
-		read_here(fusebacking_strerror(res, 0));
+		read_here(fusebacking_strerror(res, fusebacking_session_why(server.session,
+									    res)));
 }
 
 static struct fuse_backing_extent hole(uint64_t from, uint64_t to)

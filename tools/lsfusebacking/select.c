@@ -245,6 +245,9 @@ static void complain(const struct wish *wish, bool watching)
 	else if (is_number(wish->text))
 		warnx("%s: no such FUSE connection; --summary lists them",
 		      wish->text);
+	else if (*wish->text == '-')
+		warnx("%s: not on a FUSE mount; if it is an option, name it before --",
+		      wish->text);
 	else
 		warnx("%s: not on a FUSE mount (see --summary); --holders %s says who maps it",
 		      wish->text, wish->text);

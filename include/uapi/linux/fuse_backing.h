@@ -412,6 +412,18 @@ struct fuse_backing_close_all {
 	__u32 padding;
 };
 
+/**
+ * struct fuse_backing_refusal - what FUSE_DEV_IOC_BACKING_REFUSAL fills in
+ * @error: errno of that call, or 0 if nothing is known
+ * @reserved: 0
+ * @reason: the word that fuse:fuse_backing_reject prints, and a NUL
+ */
+struct fuse_backing_refusal {
+	__u32 error;
+	__u32 reserved;
+	char reason[24];
+};
+
 /*
  * FUSE_DEV_IOC_BACKING_EXTENTS says where the bytes of a FUSE inode are: in
  * ranges of backing files, such as a disk image or an archive, that were
@@ -601,6 +613,16 @@ struct fuse_backing_close_all {
  *   EINVAL      flags or padding are not 0
  *   EFAULT      the structure is not readable
  *   EINTR       the caller was killed; another call closes what is left
+ *
+ * FUSE_DEV_IOC_BACKING_REFUSAL says why the last ioctl of these that was refused to
+ * the calling thread, on this connection, was. Not all errors are refusals: ENOMEM,
+ * EFAULT and EINTR leave what was before, so compare error with that of the call. The
+ * kernel remembers a few threads only; then error is 0, and so it is if there was
+ * none. What the kernel made of a reply is the client's to hear, not the server's.
+ * Needs no permission. It fails with
+ *
+ *   EPERM       nothing was mounted with this descriptor yet
+ *   EFAULT      the structure can't be written to
  */
 #define FUSE_DEV_IOC_BACKING_ATTACH	_IOW(FUSE_DEV_IOC_MAGIC, 32, \
 					     struct fuse_backing_attach)
@@ -612,6 +634,8 @@ struct fuse_backing_close_all {
 					     struct fuse_backing_close_all)
 #define FUSE_DEV_IOC_BACKING_EXTENTS	_IOW(FUSE_DEV_IOC_MAGIC, 36, \
 					     struct fuse_backing_extents)
+#define FUSE_DEV_IOC_BACKING_REFUSAL	_IOR(FUSE_DEV_IOC_MAGIC, 37, \
+					     struct fuse_backing_refusal)
 
 #define FUSE_DEV_IOC_BACKING_TREE	_IOW(FUSE_DEV_IOC_MAGIC, 38, \
 					     struct fuse_backing_tree)

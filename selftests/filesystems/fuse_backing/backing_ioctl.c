@@ -133,6 +133,11 @@ int fuse_backing_set_extents(int dev, __u64 nodeid,
 	return ioctl(dev, FUSE_DEV_IOC_BACKING_EXTENTS, &args) < 0 ? -errno : 0;
 }
 
+int fuse_backing_last_refusal(int dev, struct fuse_backing_refusal *refusal)
+{
+	return ioctl(dev, FUSE_DEV_IOC_BACKING_REFUSAL, refusal) < 0 ? -errno : 0;
+}
+
 int fuse_backing_list(int dev, struct fuse_backing_entry *entry, __u32 room)
 {
 	struct fuse_backing_list list = {};

@@ -48,4 +48,7 @@ int fuse_backing_set_extents(int dev, __u64 nodeid,
 /* What is mapped, at most @room: the number of entries. */
 int fuse_backing_list(int dev, struct fuse_backing_entry *entry, __u32 room);
 
+/* Why the last of these that was refused to this thread was: 0 or -errno. */
+int fuse_backing_last_refusal(int dev, struct fuse_backing_refusal *refusal);
+
 #endif /* BACKING_IOCTL_H */

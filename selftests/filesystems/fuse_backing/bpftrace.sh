@@ -311,6 +311,7 @@ no_tracepoints()
 mistakes()
 {
 	says "not on a FUSE mount" 32 "$scripts/fusebackinglat" "$WORK/backing" &&
+		says "name it before --" 32 "$scripts/fusebackinglat" -- -x &&
 		says "no such FUSE connection" 32 "$scripts/fusebackinglat" 0:999 &&
 		says "not permitted" 2 setpriv --reuid 1000 --regid 1000 --clear-groups \
 			"$scripts/fusebackingsnoop" &&

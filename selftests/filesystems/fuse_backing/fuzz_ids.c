@@ -193,6 +193,7 @@ void op_odd_ioctl(struct fuzz_mount *mount)
 		FUSE_DEV_IOC_BACKING_ATTACH, FUSE_DEV_IOC_BACKING_DETACH,
 		FUSE_DEV_IOC_BACKING_LIST, FUSE_DEV_IOC_BACKING_CLOSE_ALL,
 		FUSE_DEV_IOC_BACKING_EXTENTS, FUSE_DEV_IOC_BACKING_TREE,
+		FUSE_DEV_IOC_BACKING_REFUSAL,
 	};
 	int dev = random_dev(mount), nr = 3 + below(253);
 	unsigned long cmd = known[below(ARRAY_SIZE(known))];

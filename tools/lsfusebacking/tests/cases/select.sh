@@ -23,3 +23,6 @@ list two -o CONN,ID /mnt/a 99 0:46
 list two 99999999999999999999
 list two 4294967341
 list two 4096:45
+echo "# an option behind --, and what is none"
+list two -- -J --summary
+list two -o ID -- /mnt/a

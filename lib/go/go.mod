@@ -1,0 +1,3 @@
+module fusebacking
+
+go 1.19
