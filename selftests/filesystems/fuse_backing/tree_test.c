@@ -260,7 +260,9 @@ TEST_F(tree, changes_below)
 	ASSERT_EQ(0, unlink(scratch_path("one/other")));
 	EXPECT_EQ(-ENOENT, reads(at("one/other")));
 
-	/* another file under the same name */
+	/* another file under the same name, which the kernel knows */
+	EXPECT_EQ(0, reads(at("one/two/three/file")));
+	EXPECT_TRUE(same_stat("one/two/three/file"));
 	ASSERT_EQ(0, unlink(scratch_path("one/two/three/file")));
 	ASSERT_EQ(0, symlink("../secret", scratch_path("one/two/three/file")));
 	EXPECT_TRUE(same_stat("one/two/three/file"));
