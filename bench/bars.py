@@ -21,6 +21,19 @@ TIMES_TREE = {'git status, again': 1.75, 'make': 1.05}
 TIMES_ANSWERED = {'git status, again': 1.35, 'make': 1.05}
 REQUESTS_ANSWERED = {'git status, again': 60}
 
+# the same, with the root attached as a tree, of a file in walks, and of an operation
+TIMES_BELOW = {'git status': 2.3, 'git status, again': 1.25, 'make': 1.05,
+               'stat and read each': 2.0, 'open, read, close, new file': 2.0,
+               'open, read, close, while open': 1.5}
+REQUESTS_BELOW = {'git status': 20}
+
+# where an overlayfs costs more than a bar, we may cost more than that, in percent
+OVERLAY_PERCENT = 10
+
+# instructions of walking over a directory below a tree, beyond those of the directory
+# itself
+COMPONENT_OVER_DIRECT = 250
+
 # instructions of what the backing file has the answer to, beyond those of the file
 # itself; it makes no request
 ANSWERED_OVER_DIRECT = 900
@@ -149,6 +162,30 @@ def tree_commands(operation, direct, answered, asked):
     if operation in REQUESTS_ANSWERED:
         limit = REQUESTS_ANSWERED[operation]
         verdict.expect(asked, limit, f'> {limit} requests')
+    return verdict
+
+
+def below(operation, direct, tree, overlay, asked):
+    """A command on the root's tree, a walk, an operation, and requests if counted."""
+    verdict = Verdict()
+    if operation in TIMES_BELOW:
+        times = TIMES_BELOW[operation]
+        limit, what = direct * times, f'> {times} × direct'
+        if overlay > limit:
+            limit = overlay * (1 + OVERLAY_PERCENT / 100)
+            what = f'> overlayfs + {OVERLAY_PERCENT} %'
+        verdict.expect(tree, limit, what)
+    if operation in REQUESTS_BELOW:
+        limit = REQUESTS_BELOW[operation]
+        verdict.expect(asked, limit, f'> {limit} requests')
+    return verdict
+
+
+def component(direct, tree):
+    """One more directory to walk over."""
+    verdict = Verdict()
+    verdict.expect(tree - direct, COMPONENT_OVER_DIRECT,
+                   f'> direct + {COMPONENT_OVER_DIRECT}')
     return verdict
 
 

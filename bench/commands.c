@@ -97,7 +97,7 @@ static void measure_instructions(const char *fs, enum way way,
 		idle_stop(&idle);
 		undo(way, &commands[i]);
 	}
-	tree_stop(pid);
+	tree_stop(way, pid);
 }
 
 static void measure_requests(const char *fs, enum way way, unsigned int files)
@@ -117,7 +117,7 @@ static void measure_requests(const char *fs, enum way way, unsigned int files)
 		       program_requests(NULL) - before);
 		undo(way, &commands[i]);
 	}
-	tree_stop(pid);
+	tree_stop(way, pid);
 }
 
 void commands_measure(const char *fs, unsigned int files, bool quick,
@@ -133,7 +133,7 @@ void commands_measure(const char *fs, unsigned int files, bool quick,
 		if (!tree_has(way))
 			continue;
 		measure_instructions(fs, way, files);
-		if (way != DIRECT)
+		if (tree_is_served(way))
 			measure_requests(fs, way, files);
 	}
 }

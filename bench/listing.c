@@ -20,7 +20,9 @@
 #define ENTRIES	1000
 #define COUNTED	8	/* listings that requests are counted of */
 
-static const enum way ways[] = { DIRECT, PASSTHROUGH, PER_INODE, ANSWERED };
+static const enum way ways[] = {
+	DIRECT, PASSTHROUGH, PER_INODE, ANSWERED, TREE, OVERLAY
+};
 
 static void entry_path(char path[PATH_MAX], unsigned int i)
 {
@@ -76,7 +78,7 @@ static void measure_instructions(const struct record *rec, enum way way, char *p
 	list(path);
 	sample_call(&sample, &call);
 	record(rec, "per listing", sample.min);
-	tree_stop(pid);
+	tree_stop(way, pid);
 }
 
 static void measure_requests(const struct record *rec, enum way way, char *path)
@@ -90,7 +92,7 @@ static void measure_requests(const struct record *rec, enum way way, char *path)
 		list(path);
 	record(rec, "requests per listing",
 	       (program_requests(NULL) - before) / (double)COUNTED);
-	tree_stop(pid);
+	tree_stop(way, pid);
 }
 
 static void measure(const char *fs, enum way way)
@@ -100,7 +102,7 @@ static void measure(const char *fs, enum way way)
 
 	snprintf(path, sizeof(path), "%s/" LISTED, tree_path(way));
 	measure_instructions(&rec, way, path);
-	if (way != DIRECT)
+	if (tree_is_served(way))
 		measure_requests(&rec, way, path);
 }
 

@@ -2,12 +2,13 @@
 /*
  * Measure FUSE passthrough, in a guest.
  *
- *	fuse_bench [-q] [-r] [-o PATTERN] instructions|parallel|workload|archive
+ *	fuse_bench [-q] [-r] [-o PATTERN] [-w PATTERN] instructions|parallel|workload|archive
  *
  * "instructions" expects a guest whose clock counts them (QEMU -icount, one
  * CPU), and so do "workload" and "archive"; "parallel" one with two CPUs. -q:
  * fewer batches, smaller tables. -r: the ways to a file in reverse order. -o: only
- * operations, walks and commands whose names match. See record.h for what comes out.
+ * operations, walks and commands whose names match; -w: only ways to a tree whose names do.
+ * See record.h for what comes out.
  */
 
 #define _GNU_SOURCE
@@ -18,6 +19,7 @@
 
 #include "archive.h"
 #include "backing.h"
+#include "below.h"
 #include "commands.h"
 #include "listing.h"
 #include "mappings.h"
@@ -71,6 +73,7 @@ static void workload(bool quick, bool reverse)
 	files = tree_make(quick);
 	workload_measure("tmpfs", files, reverse);
 	listing_measure("tmpfs", reverse);
+	below_measure("tmpfs", reverse);
 	commands_measure("tmpfs", files, quick, reverse);
 	backing_umount();
 }
@@ -88,13 +91,15 @@ int main(int argc, char **argv)
 	bool quick = false, reverse = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "qro:")) != -1) {
+	while ((opt = getopt(argc, argv, "qro:w:")) != -1) {
 		if (opt == 'q')
 			quick = true;
 		else if (opt == 'r')
 			reverse = true;
 		else if (opt == 'o')
 			record_only(optarg);
+		else if (opt == 'w')
+			tree_only(optarg);
 		else
 			return 2;
 	}

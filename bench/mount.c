@@ -19,6 +19,7 @@
 
 const char *const way_names[WAYS] = {
 	"direct", "passthrough", "per open", "per inode", "answered", "server",
+	"tree", "overlayfs",
 };
 
 static const char *const files[] = { "data", "other", "log" };
@@ -86,7 +87,7 @@ void mount_start(struct fuse_server *srv)
 	check(fuse_server_start(srv, &opts), "FUSE mount");
 	must(srv->sh->passthrough);
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-		for (enum way way = DIRECT + 1; way < WAYS; way++)
+		for (enum way way = DIRECT + 1; way < FILE_WAYS; way++)
 			add_file(srv, way, files[i]);
 		mount_file(srv, SERVER, files[i])->open_flags = FOPEN_DIRECT_IO;
 	}

@@ -19,6 +19,10 @@ enum way {
 	PER_INODE,	/* the mount, attached: opens don't ask the server */
 	ANSWERED,	/* the mount, attached, and so are directories, with all ops */
 	SERVER,		/* the mount, each operation a request (direct I/O) */
+	FILE_WAYS,
+	/* Of whole trees only */
+	TREE = FILE_WAYS,	/* the mount, whose root is attached with all below */
+	OVERLAY,	/* an overlayfs on the directory, without a server */
 	WAYS
 };
 

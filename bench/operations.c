@@ -319,8 +319,8 @@ static void measure_ways(const char *fs, struct fuse_server *srv,
 {
 	enum way way;
 
-	for (int i = 0; i < WAYS; i++) {
-		way = reverse ? WAYS - 1 - i : i;
+	for (int i = 0; i < FILE_WAYS; i++) {
+		way = reverse ? FILE_WAYS - 1 - i : i;
 		if (has_way(way, op, modes))
 			measure(fs, srv, op, size, way);
 	}

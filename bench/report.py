@@ -314,6 +314,58 @@ def write_commands(table, res):
     table.text('')
 
 
+# Ways to a tree whose root is attached, and beside it
+BELOW = ['direct', 'answered', 'tree', 'overlayfs']
+BELOW_METRICS = [
+    # instructions, their unit, requests
+    ('per command', 1e6, 'requests per command'),
+    ('per file', 1, 'requests per file'),
+    ('per name', 1, None),
+]
+
+
+def below_values(res, row, metric):
+    """In each way; None if one wasn't measured."""
+    values = [res.get(OURS, row._replace(way=way), metric) for way in BELOW]
+    return None if None in values else values
+
+
+def write_below(table, res):
+    """What is done in a tree whose root is attached."""
+    table.head('', 'direct', 'answered', 'tree', 'overlayfs', 'tree ÷ direct',
+               'overlayfs ÷ direct', 'requests, answered', 'requests', 'verdict')
+    for metric, unit, counted in BELOW_METRICS:
+        for fs, operation, size in res.operations(metric):
+            row = Row(fs, 'tree', operation, size)
+            values = below_values(res, row, metric)
+            if not values:
+                continue
+            direct, _, tree, overlay = values
+            before, asked = (res.get(OURS, row._replace(way=way), counted)
+                             for way in ('answered', 'tree'))
+            table.judged(bars.below(operation, direct, tree, overlay, asked),
+                         f'{operation}, tree',
+                         *(number(value / unit) for value in values),
+                         times(tree, direct), times(overlay, direct),
+                         number(before), number(asked))
+    write_component(table, res)
+    table.text('')
+
+
+def write_component(table, res):
+    """One more directory in a path."""
+    near, far = ([row for row in res.rows if row.operation == name]
+                 for name in ('stat', 'stat, 8 directories deeper'))
+    if not far or not below_values(res, far[0], 'per name'):
+        return
+    values = [(b - a) / 8 for a, b in
+              zip(below_values(res, near[0], 'per name'),
+                  below_values(res, far[0], 'per name'))]
+    table.judged(bars.component(values[0], values[2]), 'each directory deeper',
+                 *(number(value) for value in values),
+                 times(values[2], values[0]), times(values[3], values[0]), '', '')
+
+
 ARCHIVE = ['archive', 'extents', 'server', 'archivemount']
 
 
@@ -483,6 +535,7 @@ def main():
     part('answers', write_answers)
     part('listings', write_listings)
     part('tree_commands', write_tree_commands)
+    part('below', write_below)
     part('archive', write_archive)
     part('mappings', write_mappings, 'instructions')
     part('waiting', write_waiting)

@@ -4,8 +4,10 @@
  */
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,7 +19,9 @@
 
 #define FILES		50000
 #define FILES_QUICK	5000
-#define TREE		BACKING_DIR "/tree"
+#define TOP		BACKING_DIR "/tree"
+#define UPPER		BACKING_DIR "/upper"
+#define WORK		BACKING_DIR "/work"
 #define EXAMPLES	"/tmp/examples"
 #define SERVER_PROGRAM	EXAMPLES "/passthrough_modes"
 #define OURS		"/sys/module/fuse/parameters/unprivileged_passthrough"
@@ -29,7 +33,10 @@ static const char *const options_of_way[WAYS] = {
 	[PER_INODE] = "mode=inode,timeout=100000",
 	[ANSWERED] = "mode=inode,listings,attributes,timeout=100000",
 	[SERVER] = "mode=none,timeout=100000",
+	[TREE] = "mode=tree,timeout=100000",
 };
+
+static const char *wanted = "*";
 
 static void make_file(const char *path)
 {
@@ -46,13 +53,13 @@ static void make_files(unsigned int files)
 	char path[PATH_MAX];
 	unsigned int dir;
 
-	must(!mkdir(TREE, 0755));
+	must(!mkdir(TOP, 0755));
 	for (unsigned int i = 0; i < files; i++) {
 		dir = i / TREE_IN_DIRECTORY;
-		snprintf(path, sizeof(path), TREE "/%u", dir);
+		snprintf(path, sizeof(path), TOP "/%u", dir);
 		if (!(i % TREE_IN_DIRECTORY))
 			must(!mkdir(path, 0755));
-		snprintf(path, sizeof(path), TREE "/%u/%u", dir, i);
+		snprintf(path, sizeof(path), TOP "/%u/%u", dir, i);
 		make_file(path);
 	}
 }
@@ -80,29 +87,59 @@ unsigned int tree_make(bool quick)
 	return files;
 }
 
+void tree_only(const char *pattern)
+{
+	wanted = pattern;
+}
+
 bool tree_has(enum way way)
 {
+	if (fnmatch(wanted, way_names[way], 0))
+		return false;
 	return way == DIRECT || way == PASSTHROUGH || way == SERVER ||
 	       !access(OURS, F_OK);
 }
 
 const char *tree_path(enum way way)
 {
-	return way == DIRECT ? TREE : PROGRAM_MOUNT;
+	return way == DIRECT ? TOP : PROGRAM_MOUNT;
+}
+
+bool tree_is_served(enum way way)
+{
+	return way != DIRECT && way != OVERLAY;
+}
+
+static void mount_overlay(void)
+{
+	mkdir(PROGRAM_MOUNT, 0755);
+	must(!mkdir(UPPER, 0755) && !mkdir(WORK, 0755));
+	must(!mount("bench", PROGRAM_MOUNT, "overlay", 0,
+		    "lowerdir=" TOP ",upperdir=" UPPER ",workdir=" WORK));
+}
+
+static void umount_overlay(void)
+{
+	must(!umount2(PROGRAM_MOUNT, 0));
+	must(!system("rm -r " UPPER " " WORK));
 }
 
 pid_t tree_start(enum way way, bool log)
 {
 	const char *const argv[] = {
-		SERVER_PROGRAM, "-o", options_of_way[way], TREE, PROGRAM_MOUNT,
+		SERVER_PROGRAM, "-o", options_of_way[way], TOP, PROGRAM_MOUNT,
 		NULL
 	};
 
-	return way == DIRECT ? 0 : program_start(argv, log);
+	if (way == OVERLAY)
+		mount_overlay();
+	return tree_is_served(way) ? program_start(argv, log) : 0;
 }
 
-void tree_stop(pid_t pid)
+void tree_stop(enum way way, pid_t pid)
 {
-	if (pid)
+	if (way == OVERLAY)
+		umount_overlay();
+	else if (pid)
 		program_stop(pid);
 }

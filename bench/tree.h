@@ -19,17 +19,23 @@
 /* How many files are there then, in directories named 0, 1 and so on. */
 unsigned int tree_make(bool quick);
 
-/* Has the kernel this way? Upstream maps files by id only. */
+/* Only ways whose names match the pattern, those of a shell. */
+void tree_only(const char *pattern);
+
+/* Is this way wanted, and has the kernel it? Upstream maps files by id only. */
 bool tree_has(enum way way);
 
 /* Where it is by this way. */
 const char *tree_path(enum way way);
 
+/* Is there a server, whose requests can be counted? */
+bool tree_is_served(enum way way);
+
 /*
  * The server, which keeps names and attributes cached, and with @log counts its
- * requests, see program.h; 0 and no server for DIRECT.
+ * requests, see program.h; 0 where there is none. An overlayfs is mounted anew.
  */
 pid_t tree_start(enum way way, bool log);
-void tree_stop(pid_t pid);
+void tree_stop(enum way way, pid_t pid);
 
 #endif /* TREE_H */

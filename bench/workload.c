@@ -15,7 +15,9 @@
 #include "tree.h"
 #include "workload.h"
 
-static const enum way ways[] = { DIRECT, PASSTHROUGH, PER_INODE, ANSWERED };
+static const enum way ways[] = {
+	DIRECT, PASSTHROUGH, PER_INODE, ANSWERED, TREE, OVERLAY
+};
 
 /* The walks: what is done with each file, after a stat */
 
@@ -85,7 +87,7 @@ static void measure_instructions(const char *fs, enum way way,
 		walk_tree(&walks[i], tree_path(way), files);
 		record(&rec, "per file", (now() - start) / files);
 	}
-	tree_stop(pid);
+	tree_stop(way, pid);
 }
 
 /* Of one directory, all of them being alike: the log costs more than the walk */
@@ -107,7 +109,7 @@ static void measure_requests(const char *fs, enum way way, unsigned int files)
 		       (after - before) / (double)TREE_IN_DIRECTORY);
 		before = after;
 	}
-	tree_stop(pid);
+	tree_stop(way, pid);
 }
 
 void workload_measure(const char *fs, unsigned int files, bool reverse)
@@ -120,7 +122,7 @@ void workload_measure(const char *fs, unsigned int files, bool reverse)
 		if (!tree_has(way))
 			continue;
 		measure_instructions(fs, way, files);
-		if (way != DIRECT)
+		if (tree_is_served(way))
 			measure_requests(fs, way, files);
 	}
 }

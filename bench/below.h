@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a name in a tree costs: to look it up, to walk over it, and to open what it stands
+ * for.
+ */
+#ifndef BELOW_H
+#define BELOW_H
+
+#include <stdbool.h>
+
+void below_measure(const char *fs, bool reverse);
+
+#endif /* BELOW_H */
