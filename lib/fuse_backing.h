@@ -89,8 +89,8 @@ int fusebacking_attach_fd_ops(int dev, uint64_t nodeid, uint64_t generation, int
  * From now on a directory node is listed, or whatever @ops say, FUSE_BACKING_OPS_* of a
  * directory, as this one, registered with FUSEBACKING_DIR. @flags are
  * FUSE_BACKING_ATTACH_*; with FUSE_BACKING_OPS_OPEN, of a whole tree, what files below
- * may be opened for too, FUSE_BACKING_READ and _WRITE. The id stays the caller's; one that is closed takes an
- * attachment along that still waits for its inode.
+ * may be opened for too, FUSE_BACKING_READ and _WRITE. The id stays the caller's; one
+ * that is closed takes an attachment along that still waits for its inode.
  */
 int fusebacking_attach_dir(int dev, uint64_t nodeid, uint64_t generation, int id,
 			   unsigned int flags, uint64_t ops);

@@ -157,7 +157,12 @@ int fuse_backing_introduce_node(struct inode *inode);
  *	fuse_backing_introduce_node().
  */
 #define fuse_backing_introduce(inode)					\
-	(unlikely(!get_node_id(inode)) ? fuse_backing_introduce_node(inode) : 0)
+({									\
+	struct inode *__inode = (inode);				\
+									\
+	unlikely(!get_node_id(__inode)) ?				\
+		fuse_backing_introduce_node(__inode) : 0;		\
+})
 
 /* backing_dir.c */
 bool fuse_backing_open_dir(struct inode *inode, struct file *file, int *err);

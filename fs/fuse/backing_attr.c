@@ -325,6 +325,7 @@ bool fuse_backing_getxattr(struct inode *inode, const char *name, void *value,
  */
 bool fuse_backing_get_acl(struct dentry *dentry, int type, struct posix_acl **acl)
 {
+	struct posix_acl *got = ERR_PTR(-EOPNOTSUPP);
 	struct inode *inode = d_inode(dentry);
 	struct answerer who;
 	int err;
@@ -336,15 +337,14 @@ bool fuse_backing_get_acl(struct dentry *dentry, int type, struct posix_acl **ac
 	*acl = ERR_PTR(err);
 	if (err)
 		return true;
-	*acl = ERR_PTR(-EOPNOTSUPP);
 	if (!is_idmapped_mnt(who.path.mnt)) {
-		scoped_with_creds(who.fb->cred)
-			*acl = vfs_get_acl(mnt_idmap(who.path.mnt), who.path.dentry,
-					   posix_acl_xattr_name(type));
+		scoped_with_creds(who.fb->cred) {
+			got = vfs_get_acl(mnt_idmap(who.path.mnt), who.path.dentry,
+					  posix_acl_xattr_name(type));
+		}
 	}
 	put_answerer(&who);
-	if (*acl == ERR_PTR(-ENODATA))
-		*acl = NULL;
+	*acl = got == ERR_PTR(-ENODATA) ? NULL : got;
 	return true;
 }
 

@@ -18,11 +18,13 @@
 
 #undef EM
 #undef EMe
-#define EM(reason, word)	[reason] = word,
-#define EMe(reason, word)	[reason] = word
+#define EM(reason, word)	word,
+#define EMe(reason, word)	word
+/* by enum fuse_backing_reason, which the same list makes */
 static const char words[][sizeof_field(struct fuse_backing_refusal, reason)] = {
 	FUSE_BACKING_REASONS
 };
+
 #undef EM
 #undef EMe
 

@@ -171,16 +171,19 @@ void fuse_tree_attributes(const struct fuse_tree *tree, struct inode *backing,
 	struct timespec64 atime = inode_get_atime(backing);
 	struct timespec64 mtime = inode_get_mtime(backing);
 	struct timespec64 ctime = inode_get_ctime(backing);
+	vfsuid_t uid = i_uid_into_vfsuid(idmap, backing);
+	vfsgid_t gid = i_gid_into_vfsgid(idmap, backing);
 
+	/* each of a moment, as for any stat(2) */
 	*attr = (struct fuse_attr) {
 		.ino = backing->i_ino,
+		/* who changes it holds a lock that nobody else needs */
 		.nlink = data_race(backing->i_nlink),
 		.mode = READ_ONCE(backing->i_mode),
-		.uid = from_kuid_munged(ns, vfsuid_into_kuid(
-					i_uid_into_vfsuid(idmap, backing))),
-		.gid = from_kgid_munged(ns, vfsgid_into_kgid(
-					i_gid_into_vfsgid(idmap, backing))),
+		.uid = from_kuid_munged(ns, vfsuid_into_kuid(uid)),
+		.gid = from_kgid_munged(ns, vfsgid_into_kgid(gid)),
 		.size = i_size_read(backing),
+		/* so it is with this */
 		.blocks = data_race(backing->i_blocks),
 		.blksize = i_blocksize(backing),
 		.atime = atime.tv_sec,

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ const char *const kernel_names[KERNELS] = {
 };
 
 /* What the thread was refused last */
-static _Thread_local int refused;
+static __thread int refused;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -370,7 +371,8 @@ static int do_refusal(struct fuse_backing_refusal *arg)
 	memset(arg, 0, sizeof(*arg));
 	arg->error = refused;
 	if (refused)
-		strcpy(arg->reason, refused == EPERM ? "switched-off" : "bad-argument");
+		snprintf(arg->reason, sizeof(arg->reason), "%s",
+			 refused == EPERM ? "switched-off" : "bad-argument");
 	return 0;
 }
 
