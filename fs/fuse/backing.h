@@ -148,7 +148,7 @@ int fuse_backing_introduce_node(struct inode *inode);
 
 /**
  * fuse_backing_introduce - have the server know an inode
- * @inode: the FUSE inode
+ * @of: the FUSE inode
  *
  * Before a request is made that names it: there may be none with node id 0.
  *
@@ -156,9 +156,9 @@ int fuse_backing_introduce_node(struct inode *inode);
  * Return: 0, at once for all but those below a tree; or as
  *	fuse_backing_introduce_node().
  */
-#define fuse_backing_introduce(inode)					\
+#define fuse_backing_introduce(of)					\
 ({									\
-	struct inode *__inode = (inode);				\
+	struct inode *__inode = (of);					\
 									\
 	unlikely(!get_node_id(__inode)) ?				\
 		fuse_backing_introduce_node(__inode) : 0;		\
@@ -277,7 +277,7 @@ static inline bool fuse_backing_get_link(struct dentry *dentry, struct inode *in
 	return false;
 }
 
-#define fuse_backing_introduce(inode)	0
+#define fuse_backing_introduce(of)	0
 
 static inline bool fuse_backing_open_dir(struct inode *inode, struct file *file,
 					 int *err)
