@@ -18,9 +18,10 @@
 
 #undef EM
 #undef EMe
-#define EM(reason, word)	word,
-#define EMe(reason, word)	word
-/* by enum fuse_backing_reason, which the same list makes */
+#define EM(reason, word)						\
+	[reason] = word,
+#define EMe(reason, word)						\
+	[reason] = word
 static const char words[][sizeof_field(struct fuse_backing_refusal, reason)] = {
 	FUSE_BACKING_REASONS
 };
