@@ -17,7 +17,7 @@ TIMES_DIRECT = {'open, close': 1.5, 'open, read, close': 1.3}
 # directory itself
 TIMES_TREE = {'git status, again': 1.75, 'make': 1.05}
 
-# the same, with listings and attributes, and requests
+# the same, with directories attached, and requests
 TIMES_ANSWERED = {'git status, again': 1.35, 'make': 1.05}
 REQUESTS_ANSWERED = {'git status, again': 60}
 
@@ -153,12 +153,18 @@ def listings(answered, inode, asked):
     return verdict
 
 
-def tree_commands(operation, direct, answered, asked):
-    """A command on the tree, with listings and attributes."""
+def tree_commands(operation, direct, answered):
+    """A command on the tree, with directories attached."""
     verdict = Verdict()
     if operation in TIMES_ANSWERED:
         limit = TIMES_ANSWERED[operation]
         verdict.expect(answered, direct * limit, f'> {limit} × direct')
+    return verdict
+
+
+def tree_requests(operation, asked):
+    """The requests that it makes."""
+    verdict = Verdict()
     if operation in REQUESTS_ANSWERED:
         limit = REQUESTS_ANSWERED[operation]
         verdict.expect(asked, limit, f'> {limit} requests')

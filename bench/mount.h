@@ -17,7 +17,7 @@ enum way {
 	PASSTHROUGH,	/* the mount, by an id that is there already */
 	PER_OPEN,	/* the mount, an id for each open */
 	PER_INODE,	/* the mount, attached: opens don't ask the server */
-	ANSWERED,	/* the mount, attached, and so are directories, with all ops */
+	ANSWERED,	/* the mount, attached with all ops; in a tree, directories */
 	SERVER,		/* the mount, each operation a request (direct I/O) */
 	FILE_WAYS,
 	/* Of whole trees only */

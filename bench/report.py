@@ -237,20 +237,25 @@ def write_listings(table, res):
 
 
 def write_tree_commands(table, res):
-    """Commands on the tree, with listings and attributes."""
+    """Commands on the tree, with directories attached."""
     table.head('command', 'files', 'direct', 'per inode', 'answered',
-               'answered ÷ direct', 'requests, per inode', 'requests', 'verdict')
+               'answered ÷ direct', 'verdict')
     for row in answered_rows(res, 'per command'):
         direct, inode, ours = (
             res.get(OURS, row._replace(way=way), 'per command') / 1e6
             for way in ('direct', 'per inode', 'answered'))
+        table.judged(bars.tree_commands(row.operation, direct, ours),
+                     f'{row.operation}, answered', number(row.size),
+                     *(number(value) for value in (direct, inode, ours)),
+                     times(ours, direct))
+    table.text('')
+    table.head('requests for each command', 'per inode', 'answered', 'verdict')
+    for row in answered_rows(res, 'requests per command'):
         before, asked = (res.get(OURS, row._replace(way=way),
                                  'requests per command')
                          for way in ('per inode', 'answered'))
-        table.judged(bars.tree_commands(row.operation, direct, ours, asked),
-                     f'{row.operation}, answered', number(row.size),
-                     *(number(value) for value in (direct, inode, ours)),
-                     times(ours, direct), number(before), number(asked))
+        table.judged(bars.tree_requests(row.operation, asked),
+                     f'{row.operation}, requests', number(before), number(asked))
     table.text('')
 
 

@@ -31,7 +31,7 @@ static const char *const options_of_way[WAYS] = {
 	[PASSTHROUGH] = "mode=id,timeout=100000",
 	[PER_OPEN] = "mode=open,timeout=100000",
 	[PER_INODE] = "mode=inode,timeout=100000",
-	[ANSWERED] = "mode=inode,listings,attributes,timeout=100000",
+	[ANSWERED] = "mode=inode,listings,timeout=100000",
 	[SERVER] = "mode=none,timeout=100000",
 	[TREE] = "mode=tree,timeout=100000",
 };

@@ -12,9 +12,9 @@
  *			write and close ask nobody (the default)
  *	-o mode=tree	the root directory is attached, with all that is below: names,
  *			attributes and listings ask nobody either
- *	-o listings	directories are attached, too: listing them asks nobody
- *	-o attributes	what is attached has the answer to stat, fsync and the like;
- *			both with mode=inode
+ *	-o listings	directories are attached, too: to list and to stat them asks
+ *			nobody
+ *	-o attributes	nor does stat, fsync and the like of files; both with mode=inode
  *	-o timeout=N	seconds for which names and attributes are cached (1);
  *			more if nobody else changes SOURCE
  *	-f, -d, -s	foreground, with a log of the requests, with one thread
@@ -51,8 +51,6 @@
 /* Of the root, for all that is below */
 #define OPS_TREE	(FUSE_BACKING_OPS_DIR | FUSE_BACKING_OPS_BELOW)
 #define TREE_MODES	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
-/* Of a directory */
-#define OPS_ATTRIBUTES	(FUSE_BACKING_OPS_DIR & ~FUSE_BACKING_OPS_LIST)
 
 static const char *const mode_names[] = {
 	[FUSEBACKING_SERVE] = "none",
@@ -115,17 +113,13 @@ static uint64_t dir_ops_locked(void)
 {
 	int features;
 
-	if (server.knows || !(server.tree || server.listings || server.attributes))
+	if (server.knows || !(server.tree || server.listings))
 		return server.dir_ops;
 	features = fusebacking_session_probe(server.fuse);
-	if (features > 0 && features & FUSEBACKING_HAS_DIR && server.tree) {
-		server.dir_ops = OPS_TREE;
-	} else if (features > 0 && features & FUSEBACKING_HAS_DIR) {
-		server.dir_ops = server.attributes ? OPS_ATTRIBUTES : 0;
-		server.dir_ops |= server.listings ? FUSE_BACKING_OPS_LIST : 0;
-	} else {
-		tell(NULL, "the kernel asks for listings and attributes: it has no trees");
-	}
+	if (features > 0 && features & FUSEBACKING_HAS_DIR)
+		server.dir_ops = server.tree ? OPS_TREE : FUSE_BACKING_OPS_DIR;
+	else
+		tell(NULL, "the kernel asks for listings: it has no trees");
 	server.knows = true;
 	return server.dir_ops;
 }
@@ -343,7 +337,7 @@ static void help(void)
 	     "    -o mode=inode          files are opened by the kernel, too (default)\n"
 	     "    -o mode=tree           names below the root are passed through, too\n"
 	     "    -o listings            directories are listed by the kernel, too\n"
-	     "    -o attributes          stat, fsync and the like ask the kernel only\n"
+	     "    -o attributes          it also has stat and fsync of files\n"
 	     "    -o timeout=N           names and attributes are good for N seconds (1)");
 	fuse_cmdline_help();
 	fuse_lowlevel_help();
