@@ -131,7 +131,7 @@ static enum look look_up(const struct fuse_tree_dir *at, const struct qstr *name
 }
 
 static int validate(const struct fuse_tree_dir *at, const struct qstr *name,
-		    const struct inode *inode, bool rcu)
+		    struct inode *inode, bool rcu)
 {
 	const struct fuse_node *node = NULL;
 	enum look look;
@@ -149,7 +149,7 @@ static int validate(const struct fuse_tree_dir *at, const struct qstr *name,
 	return look == SAME;
 }
 
-static bool is_below(const struct inode *inode)
+static bool is_below(struct inode *inode)
 {
 	return !inode || fuse_inode_node(inode);
 }
