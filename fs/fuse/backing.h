@@ -143,6 +143,22 @@ bool fuse_backing_permission(struct inode *inode, int mask, int *err);
 bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
 			   struct delayed_call *done, const char **link);
 
+/**
+ * fuse_backing_has_names - may names in a directory be passed through
+ * @dir: the FUSE directory
+ *
+ * Context: any, RCU mode too.
+ * Return: false for almost all: the server is asked for each.
+ */
+#define fuse_backing_has_names(dir)					\
+({									\
+	const struct fuse_inode *__fi =					\
+		container_of(dir, const struct fuse_inode, inode);	\
+									\
+	rcu_access_pointer(__fi->backing.tree) ||			\
+		rcu_access_pointer(__fi->backing.node);			\
+})
+
 /* backing_introduce.c */
 int fuse_backing_introduce_node(struct inode *inode);
 
@@ -273,6 +289,11 @@ static inline bool fuse_backing_permission(struct inode *inode, int mask, int *e
 static inline bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
 					 struct delayed_call *done,
 					 const char **link)
+{
+	return false;
+}
+
+static inline bool fuse_backing_has_names(const struct inode *dir)
 {
 	return false;
 }

@@ -470,14 +470,13 @@ static int set_times(struct inode *inode, struct fuse_backing *fb,
  * file, who may have less power over it than the client.
  *
  * Context: process context with the FUSE inode locked; may sleep, killable.
- * Return: false if the server is to be asked, who knows the inode then.
+ * Return: false if the server is to be asked.
  */
 bool fuse_backing_set_times(struct inode *inode, const struct iattr *attr,
 			    int *err)
 {
 	struct answerer who;
 
-	*err = 0;
 	if (!is_timing(attr) || !find_attached(inode, FUSE_BACKING_OPS_TIMES, &who))
 		return false;
 	*err = set_times(inode, who.fb, attr);

@@ -168,12 +168,10 @@ static bool is_below(struct inode *inode)
 bool fuse_backing_revalidate(struct inode *dir, const struct qstr *name,
 			     struct dentry *entry, unsigned int flags, int *ret)
 {
-	const struct fuse_inode *fi = get_fuse_inode(dir);
 	struct inode *inode = d_inode_rcu(entry);
 	struct fuse_tree_dir at;
 
-	if (likely(!rcu_access_pointer(fi->backing.tree) &&
-		   !rcu_access_pointer(fi->backing.node)))
+	if (likely(!fuse_backing_has_names(dir)))
 		return false;
 	/* one that the server named stays its own; one that is no good is dropped */
 	if (!is_below(inode) || (inode && fuse_is_bad(inode)))
@@ -197,12 +195,8 @@ bool fuse_backing_revalidate(struct inode *dir, const struct qstr *name,
  */
 bool fuse_backing_keeps(const struct dentry *entry)
 {
-	const struct fuse_inode *fi = get_fuse_inode(d_inode(entry->d_parent));
-
-	if (!rcu_access_pointer(fi->backing.tree) &&
-	    !rcu_access_pointer(fi->backing.node))
-		return false;
-	return is_below(d_inode(entry));
+	return fuse_backing_has_names(d_inode(entry->d_parent)) &&
+	       is_below(d_inode(entry));
 }
 
 static int check_permission(const struct fuse_tree *tree, struct inode *backing,
@@ -276,11 +270,10 @@ static int permission_by_name(struct inode *inode, const struct fuse_node *node,
  */
 bool fuse_backing_permission(struct inode *inode, int mask, int *err)
 {
-	struct fuse_inode *fi = get_fuse_inode(inode);
-	const struct fuse_node *node = rcu_access_pointer(fi->backing.node);
+	const struct fuse_node *node = fuse_inode_node(inode);
 	bool asked;
 
-	if (likely(!node && !rcu_access_pointer(fi->backing.tree)))
+	if (likely(!fuse_backing_has_names(inode)))
 		return false;
 	if (S_ISDIR(inode->i_mode)) {
 		*err = permission_of_dir(inode, mask, &asked);

@@ -360,7 +360,7 @@ static bool path_of_open(struct fuse_inode *fi, struct path *path)
 		path_get(path);
 	}
 	spin_unlock(&fi->lock);
-	return pt && path->dentry;
+	return path->dentry;
 }
 
 static int path_at(const struct fuse_tree_dir *at, const struct fuse_node *node,

@@ -27,6 +27,19 @@ static inline struct dentry *fuse_backing_lookup_one(struct mnt_idmap *idmap,
 	return lookup_one_unlocked(idmap, name->name, dir, name->len);
 }
 
+/* Is there anything to ask for?  Almost never, so this comes before all else */
+static inline bool fuse_backing_may_revalidate(const struct dentry *entry)
+{
+	const struct inode *dir;
+	bool may;
+
+	rcu_read_lock();
+	dir = d_inode_rcu(READ_ONCE(entry->d_parent));
+	may = dir && fuse_backing_has_names(dir);
+	rcu_read_unlock();
+	return may;
+}
+
 static inline bool fuse_backing_revalidate_in(struct dentry *parent,
 					      struct dentry *entry,
 					      unsigned int flags, int *ret)
@@ -58,6 +71,8 @@ static inline bool fuse_backing_revalidate_entry(struct dentry *entry,
 	struct dentry *parent;
 	bool ours;
 
+	if (!fuse_backing_may_revalidate(entry))
+		return false;
 	if (flags & LOOKUP_RCU)
 		return fuse_backing_revalidate_in(READ_ONCE(entry->d_parent),
 						  entry, flags, ret);
