@@ -28,6 +28,7 @@
 #include "dir_lister.h"
 #include "env.h"
 #include "reject_trace.h"
+#include "wait_until.h"
 
 #define LIST		FUSE_BACKING_OPS_LIST
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
@@ -362,6 +363,8 @@ TEST_F(tree_list, needs_a_handle)
 	EXPECT_EQ(1, dir_list_count(&self->seen, name_of(0)));
 	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_READDIR));
 	close(fd);
+	/* nobody waits for the answer to that, nor does umount(2) */
+	EXPECT_TRUE(wait_until(fuse_server_ops(self->srv, FUSE_RELEASEDIR)));
 	EXPECT_EQ(0, fuse_server_umount(self->srv));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_RELEASEDIR));
 }
