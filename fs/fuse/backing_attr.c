@@ -32,10 +32,14 @@
 #include <linux/stat.h>
 #include <linux/xattr.h>
 
-/* What has the answer, and with whose credentials: the mapping's */
+/*
+ * What has the answer, and with whose credentials: the mapping's.  What is attached is
+ * where that is, which keeps it; a name below a tree has references of its own.
+ */
 struct answerer {
 	struct fuse_backing *fb;
 	struct path path;
+	bool has_path;
 };
 
 /*
@@ -63,7 +67,7 @@ static bool find_attached(struct inode *inode, u64 ops, struct answerer *who)
 		return false;
 	}
 	who->path = who->fb->file->f_path;
-	path_get(&who->path);
+	who->has_path = false;
 	return true;
 }
 
@@ -75,6 +79,7 @@ static int find_below(struct inode *inode, struct dentry *dentry,
 
 	if (err)
 		return err;
+	who->has_path = true;
 	/* the inode keeps its node, and that the tree */
 	who->fb = fuse_inode_node(inode)->tree->fb;
 	refcount_inc(&who->fb->count);
@@ -101,7 +106,8 @@ static bool get_answerer(struct inode *inode, struct dentry *dentry, u64 ops,
 
 static void put_answerer(const struct answerer *who)
 {
-	path_put(&who->path);
+	if (who->has_path)
+		path_put(&who->path);
 	fuse_backing_put(who->fb);
 }
 
@@ -146,22 +152,30 @@ static struct fuse_attr attributes_of(struct inode *inode, const struct kstat *b
 	};
 }
 
-/* What the inode has of @attr may be newer, or not have been changed */
+/* As the connection has it: what it has no number for is nobody's */
+static kuid_t uid_of(struct user_namespace *ns, kuid_t uid)
+{
+	return ns == &init_user_ns ? uid : make_kuid(ns, from_kuid_munged(ns, uid));
+}
+
+static kgid_t gid_of(struct user_namespace *ns, kgid_t gid)
+{
+	return ns == &init_user_ns ? gid : make_kgid(ns, from_kgid_munged(ns, gid));
+}
+
+/* What the inode has may be newer, or not have been changed */
 static void fill_stat(struct mnt_idmap *idmap, struct inode *inode,
-		      const struct fuse_attr *attr, const struct kstat *below,
-		      struct kstat *stat)
+		      const struct kstat *below, struct kstat *stat)
 {
 	struct user_namespace *ns = get_fuse_conn(inode)->user_ns;
-	kuid_t uid = make_kuid(ns, attr->uid);
-	kgid_t gid = make_kgid(ns, attr->gid);
 
 	stat->dev = inode->i_sb->s_dev;
-	stat->ino = attr->ino;
-	stat->nlink = attr->nlink;
+	stat->ino = data_race(get_fuse_inode(inode)->orig_ino);
+	stat->nlink = links_of(inode, below);
 	stat->rdev = inode->i_rdev;
 	stat->mode = (inode->i_mode & S_IFMT) | (below->mode & ~S_IFMT);
-	stat->uid = vfsuid_into_kuid(make_vfsuid(idmap, ns, uid));
-	stat->gid = vfsgid_into_kgid(make_vfsgid(idmap, ns, gid));
+	stat->uid = vfsuid_into_kuid(make_vfsuid(idmap, ns, uid_of(ns, below->uid)));
+	stat->gid = vfsgid_into_kgid(make_vfsgid(idmap, ns, gid_of(ns, below->gid)));
 	stat->size = below->size;
 	stat->blocks = below->blocks;
 	stat->blksize = below->blksize;
@@ -170,6 +184,54 @@ static void fill_stat(struct mnt_idmap *idmap, struct inode *inode,
 	stat->ctime = below->ctime;
 	stat->btime = below->btime;
 	stat->result_mask = below->result_mask & (STATX_BASIC_STATS | STATX_BTIME);
+}
+
+/* Are times and blocks all that may have changed?  Any of it may be changing. */
+static bool is_same_file(const struct inode *inode, const struct kstat *below)
+{
+	struct user_namespace *ns = get_fuse_conn_super(inode->i_sb)->user_ns;
+	umode_t mode = data_race(get_fuse_inode((struct inode *)inode)->orig_i_mode);
+
+	return i_size_read(inode) == below->size &&
+	       (mode & 07777) == (below->mode & 07777) &&
+	       data_race(inode->i_nlink) == links_of(inode, below) &&
+	       uid_eq(data_race(inode->i_uid), uid_of(ns, below->uid)) &&
+	       gid_eq(data_race(inode->i_gid), gid_of(ns, below->gid));
+}
+
+static void take_times(struct inode *inode, const struct kstat *below)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+
+	set_mask_bits(&fi->inval_mask, STATX_BASIC_STATS, 0);
+	fi->attr_version =
+		atomic64_inc_return(&get_fuse_conn(inode)->attr_version);
+	inode->i_blocks = below->blocks;
+	inode_set_atime_to_ts(inode, below->atime);
+	inode_set_mtime_to_ts(inode, below->mtime);
+	inode_set_ctime_to_ts(inode, below->ctime);
+	/* the file may have got suid bits, or capabilities */
+	inode->i_flags &= ~S_NOSEC;
+}
+
+/*
+ * What fuse_change_attributes() does, where there is little of that to do: nothing but
+ * times and blocks is another, which no page of the inode, nor a writeback cache, depends
+ * on.  Returns false otherwise.
+ */
+static bool change_times(struct inode *inode, const struct kstat *below, u64 version)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+
+	if (!is_same_file(inode, below) || READ_ONCE(inode->i_mapping->nrpages) ||
+	    fuse_get_cache_mask(inode))
+		return false;
+	spin_lock(&fi->lock);
+	if (fi->attr_version <= version &&
+	    !test_bit(FUSE_I_SIZE_UNSTABLE, &fi->state))
+		take_times(inode, below);
+	spin_unlock(&fi->lock);
+	return true;
 }
 
 static int get_attributes(struct mnt_idmap *idmap, struct inode *inode,
@@ -188,10 +250,13 @@ static int get_attributes(struct mnt_idmap *idmap, struct inode *inode,
 				  flags & AT_STATX_SYNC_TYPE);
 	if (err)
 		return err;
-	attr = attributes_of(inode, &below);
-	fuse_change_attributes(inode, &attr, NULL, READ_ONCE(fi->i_time), version);
+	if (!change_times(inode, &below, version)) {
+		attr = attributes_of(inode, &below);
+		fuse_change_attributes(inode, &attr, NULL, READ_ONCE(fi->i_time),
+				       version);
+	}
 	if (stat)
-		fill_stat(idmap, inode, &attr, &below, stat);
+		fill_stat(idmap, inode, &below, stat);
 	return 0;
 }
 
