@@ -9,7 +9,8 @@
  * A name that is found becomes a FUSE inode without node id, outside of the inode hash:
  * a node.  It is known by its backing inode, so that hard links are one inode.  The
  * backing inode isn't pinned, so another may come to its address; that it has the same
- * number and generation there as well would be one that was made anew on disk.
+ * number and generation there as well would be one that was made anew on disk, or one of a
+ * FUSE, whose server says both.  That it is of the same type is all that is certain then.
  *
  * References: a node has one on its tree, the tree has one on the mapping of the
  * directory, which thus outlives all of them.  Whoever puts the last may be memory
@@ -201,6 +202,7 @@ static struct fuse_node_key key_of(const struct inode *backing)
 		.inode = backing,
 		.ino = backing->i_ino,
 		.generation = READ_ONCE(backing->i_generation),
+		.type = READ_ONCE(backing->i_mode) & S_IFMT,
 	};
 }
 
@@ -215,7 +217,8 @@ static struct fuse_node_key key_of(const struct inode *backing)
 bool fuse_node_is(const struct fuse_node *node, const struct inode *backing)
 {
 	return node->key.inode == backing && node->key.ino == backing->i_ino &&
-	       node->key.generation == READ_ONCE(backing->i_generation);
+	       node->key.generation == READ_ONCE(backing->i_generation) &&
+	       node->key.type == (READ_ONCE(backing->i_mode) & S_IFMT);
 }
 
 /* The inode of a node with a reference, unless it is going, or is no good any more */

@@ -62,13 +62,14 @@ struct fuse_tree {
  * @inode: its address, which nothing keeps from being another's later
  * @ino: its number
  * @generation: as there may be another of this number
- * @zero: 0
+ * @type: S_IFMT of its mode, as all three are what whoever made a FUSE says they are, and
+ *	of a device nobody expects to find it where a file was
  */
 struct fuse_node_key {
 	const struct inode *inode;
 	u64 ino;
 	u32 generation;
-	u32 zero;
+	u32 type;
 };
 
 /**
