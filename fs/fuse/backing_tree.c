@@ -350,15 +350,24 @@ struct inode *fuse_tree_get_inode(const struct fuse_tree_dir *at,
 	return inode ?: make_inode(at, backing, sb);
 }
 
+/* Not by what is good for a descriptor's modes alone, nor by what the server opened else */
+static bool is_as_below(const struct fuse_node *node,
+			const struct fuse_passthrough *pt)
+{
+	return pt->file && !pt->fb->brokered && !pt->fb->as_opened &&
+	       fuse_node_is(node, file_inode(pt->file));
+}
+
 /* An open file has its backing file, whatever its name stands for by now */
-static bool path_of_open(struct fuse_inode *fi, struct path *path)
+static bool path_of_open(struct fuse_inode *fi, const struct fuse_node *node,
+			 struct path *path)
 {
 	const struct fuse_passthrough *pt;
 
 	spin_lock(&fi->lock);
 	pt = list_first_entry_or_null(&fi->backing.open, struct fuse_passthrough,
 				      link);
-	if (pt && pt->file) {
+	if (pt && is_as_below(node, pt)) {
 		*path = pt->file->f_path;
 		path_get(path);
 	}
@@ -423,7 +432,7 @@ int fuse_node_path(struct inode *inode, struct dentry *dentry, struct path *path
 		path->dentry = dget(node->dir);
 		return 0;
 	}
-	if (path_of_open(fi, path))
+	if (path_of_open(fi, node, path))
 		return 0;
 	if (dentry)
 		return path_by_name(node, dentry, path);
