@@ -339,7 +339,7 @@ bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
 	err = fuse_node_path(inode, dentry, &path);
 	*link = ERR_PTR(err);
 	if (err)
-		return true;
+		return !fuse_node_is_servers(inode, err);
 	*link = read_link(node, &path);
 	path_put(&path);
 	if (!IS_ERR(*link))
@@ -387,6 +387,8 @@ struct fuse_backing *fuse_node_map(struct inode *inode, struct dentry *dentry,
 	if (!fuse_node_has(inode, FUSE_BACKING_OPS_OPEN) || (modes & ~tree->modes))
 		return NULL;
 	err = fuse_node_path(inode, dentry, &path);
+	if (fuse_node_is_servers(inode, err))
+		return NULL;
 	if (err)
 		return ERR_PTR(err);
 	scoped_with_creds(tree->cred)

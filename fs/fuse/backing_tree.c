@@ -391,13 +391,14 @@ static int path_at(const struct fuse_tree_dir *at, const struct fuse_node *node,
 	return 0;
 }
 
+/* Returns -EXDEV if @dentry isn't below a tree, where the server may have named it */
 static int path_by_name(const struct fuse_node *node, struct dentry *dentry,
 			struct path *path)
 {
 	struct dentry *parent = dget_parent(dentry);
 	struct name_snapshot name;
 	struct fuse_tree_dir at;
-	int err = -ESTALE;
+	int err = -EXDEV;
 
 	take_dentry_name_snapshot(&name, dentry);
 	if (fuse_tree_get_dir(d_inode(parent), &at)) {
@@ -409,14 +410,56 @@ static int path_by_name(const struct fuse_node *node, struct dentry *dentry,
 	return err;
 }
 
+/* The next dentry of @inode after @last, whose reference is taken over; the first of all */
+static struct dentry *next_alias(struct inode *inode, struct dentry *last)
+{
+	struct dentry *alias;
+
+	spin_lock(&inode->i_lock);
+	/* it has its place there as long as we have it */
+	alias = fuse_backing_next_alias(inode, last);
+	if (alias)
+		dget(alias);
+	spin_unlock(&inode->i_lock);
+	dput(last);
+	return alias;
+}
+
+/*
+ * The dentry of a file by whose name it is there still, with a reference, and where; %NULL
+ * and an errno if there is none.  A name that it isn't found by, and that nobody has
+ * looked at since, isn't tried again.
+ */
+static struct dentry *find_alias(struct inode *inode, const struct fuse_node *node,
+				 struct path *path, int *err)
+{
+	struct dentry *alias = NULL;
+
+	*err = -ESTALE;
+	while ((alias = next_alias(inode, alias))) {
+		*err = path_by_name(node, alias, path);
+		if (!*err)
+			return alias;
+		if (*err == -ESTALE && !d_mountpoint(alias))
+			d_drop(alias);
+		if (fatal_signal_pending(current)) {
+			*err = -EINTR;
+			dput(alias);
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
 /**
  * fuse_node_path - where a node is in the backing filesystem
  * @inode: the FUSE inode of the node
  * @dentry: a FUSE dentry of it; any if %NULL
  * @path: filled in, with references
  *
- * Context: process context; may sleep.
- * Return: 0; -ESTALE if it isn't there any more, or an error of the lookup.
+ * Context: process context; may sleep, killable where several names are looked up.
+ * Return: 0; -ESTALE if it isn't there any more, see fuse_node_is_servers(); or an error
+ *	of the lookup.
  */
 int fuse_node_path(struct inode *inode, struct dentry *dentry, struct path *path)
 {
@@ -434,12 +477,35 @@ int fuse_node_path(struct inode *inode, struct dentry *dentry, struct path *path
 	}
 	if (path_of_open(fi, node, path))
 		return 0;
-	if (dentry)
-		return path_by_name(node, dentry, path);
-	alias = d_find_any_alias(inode);
-	err = alias ? path_by_name(node, alias, path) : -ESTALE;
-	dput(alias);
-	return err;
+	if (dentry) {
+		err = path_by_name(node, dentry, path);
+	} else {
+		alias = find_alias(inode, node, path, &err);
+		dput(alias);
+	}
+	return err == -EXDEV ? -ESTALE : err;
+}
+
+/**
+ * fuse_node_alias - a FUSE dentry of a node that is its name below the tree
+ * @inode: the FUSE inode of the node
+ *
+ * Context: process context; may sleep, killable.
+ * Return: the dentry with a reference; or an ERR_PTR(), -ESTALE if it has no name.
+ */
+struct dentry *fuse_node_alias(struct inode *inode)
+{
+	const struct fuse_node *node = fuse_inode_node(inode);
+	struct path path = {};
+	struct dentry *alias;
+	int err;
+
+	if (S_ISDIR(inode->i_mode))
+		return d_find_any_alias(inode) ?: ERR_PTR(-ESTALE);
+	alias = find_alias(inode, node, &path, &err);
+	if (alias)
+		path_put(&path);
+	return alias ?: ERR_PTR(err == -EXDEV ? -ESTALE : err);
 }
 
 static void free_node(struct kthread_files_work *work)
