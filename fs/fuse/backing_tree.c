@@ -30,6 +30,7 @@
 #include <linux/fs.h>
 #include <linux/fuse_backing.h>
 #include <linux/mount.h>
+#include <linux/posix_acl.h>
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
 
@@ -323,6 +324,9 @@ static struct inode *make_inode(const struct fuse_tree_dir *at,
 	}
 	stack_dir(inode);
 	inode->i_generation = node->key.generation;
+	/* whoever changes them below tells nobody */
+	inode->i_acl = ACL_DONT_CACHE;
+	inode->i_default_acl = ACL_DONT_CACHE;
 	fuse_change_attributes(inode, &attr, NULL, 0, 0);
 	rcu_assign_pointer(get_fuse_inode(inode)->backing.node, node);
 	other = insert_node(at->tree, node);
