@@ -632,7 +632,9 @@ static int attach_file(struct fuse_conn *fc,
 				FUSE_BACKING_OPS_FILE))
 		return fuse_backing_reject(fc, id, -EOPNOTSUPP,
 					   FUSE_BACKING_OPERATIONS);
-	err = fuse_backing_may_attach(fc, id, args->flags);
+	err = args->ops & FUSE_BACKING_OPS_LOOKUP ?
+	      fuse_backing_may_pass_names(fc, id, args->flags) :
+	      fuse_backing_may_attach(fc, id, args->flags);
 	if (err)
 		return err;
 
@@ -707,11 +709,8 @@ int fuse_backing_ioctl_tree(struct fuse_conn *fc,
 	};
 	bool valid = !memchr_inv(tree->reserved, 0, sizeof(tree->reserved)) &&
 		     is_tree_valid(tree);
-	int err;
 
-	err = valid && (tree->ops & FUSE_BACKING_OPS_LOOKUP) ?
-	      fuse_backing_may_pass_names(fc, tree->backing_id, tree->flags) : 0;
-	return err ?: attach_file(fc, &args, valid, true);
+	return attach_file(fc, &args, valid, true);
 }
 
 static int set_extents(struct fuse_conn *fc, struct fuse_attachments *all,
