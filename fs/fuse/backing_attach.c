@@ -632,7 +632,9 @@ static int attach_file(struct fuse_conn *fc,
 				FUSE_BACKING_OPS_FILE))
 		return fuse_backing_reject(fc, id, -EOPNOTSUPP,
 					   FUSE_BACKING_OPERATIONS);
-	err = fuse_backing_may_attach(fc, id, args->flags);
+	err = args->ops & FUSE_BACKING_OPS_LOOKUP ?
+	      fuse_backing_may_pass_names(fc, id, args->flags) :
+	      fuse_backing_may_attach(fc, id, args->flags);
 	if (err)
 		return err;
 
@@ -707,11 +709,8 @@ int fuse_backing_ioctl_tree(struct fuse_conn *fc,
 	};
 	bool valid = !memchr_inv(tree->reserved, 0, sizeof(tree->reserved)) &&
 		     is_tree_valid(tree);
-	int err;
 
-	err = valid && (tree->ops & FUSE_BACKING_OPS_LOOKUP) ?
-	      fuse_backing_may_pass_names(fc, tree->backing_id, tree->flags) : 0;
-	return err ?: attach_file(fc, &args, valid, true);
+	return attach_file(fc, &args, valid, true);
 }
 
 static int set_extents(struct fuse_conn *fc, struct fuse_attachments *all,
@@ -1058,22 +1057,54 @@ int fuse_attachments_drop_pending(struct fuse_attachments *all,
 	return 0;
 }
 
-/* Take what has been attached for the longest time, unless it came after @latest */
+/*
+ * Take what has been attached for the longest time, unless it came after @latest.  Of a
+ * tree, its inode is set to @dir with a reference, unless that or @fc's superblock is going;
+ * killsb is held.
+ */
 static struct fuse_attachment *
-take_oldest_attached(struct fuse_attachments *all, u64 latest)
+take_oldest_attached(struct fuse_conn *fc, struct fuse_attachments *all, u64 latest,
+		     struct inode **dir)
 {
 	struct fuse_attachment *att;
 
+	*dir = NULL;
 	spin_lock(&all->lock);
 	att = list_first_entry_or_null(&all->attached,
 				       struct fuse_attachment, link);
 	if (att && att->serial > latest)
 		att = NULL;
 	/* an inode that is evicted would have to get past the lock */
+	if (att && att->tree && !list_empty(&fc->mounts))
+		*dir = igrab(&att->fi->inode);
 	if (att)
 		take_attached_locked(att->fi);
 	spin_unlock(&all->lock);
 	return att;
+}
+
+/* Returns 1 if there may be more, 0, or -EINTR */
+static int detach_oldest(struct fuse_attachments *all, u64 latest)
+{
+	struct fuse_backing_table *table =
+		container_of(all, struct fuse_backing_table, attachments);
+	struct fuse_attachment *att;
+	struct inode *dir;
+	int err;
+
+	err = down_read_killable(&table->fc->killsb);
+	if (err)
+		return err;
+	att = take_oldest_attached(table->fc, all, latest, &dir);
+	if (dir) {
+		drop_below(dir, att);
+		iput(dir);
+	}
+	up_read(&table->fc->killsb);
+	if (!att)
+		return 0;
+	drop(all, att, false);
+	return fatal_signal_pending(current) ? -EINTR : 1;
 }
 
 /**
@@ -1087,19 +1118,18 @@ take_oldest_attached(struct fuse_attachments *all, u64 latest)
  */
 int fuse_attachments_detach_all(struct fuse_attachments *all)
 {
-	struct fuse_attachment *att;
 	u64 latest;
 	int err;
 
 	err = fuse_attachments_drop_pending(all, NULL);
+	if (err)
+		return err;
 	/* from here on: those that waited may be attached by now */
 	latest = latest_serial(all);
-	while (!err && (att = take_oldest_attached(all, latest))) {
-		drop(all, att, false);
-		if (fatal_signal_pending(current))
-			err = -EINTR;
+	do {
+		err = detach_oldest(all, latest);
 		cond_resched();
-	}
+	} while (err > 0);
 	return err;
 }
 

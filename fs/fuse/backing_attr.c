@@ -96,7 +96,9 @@ static bool get_answerer(struct inode *inode, struct dentry *dentry, u64 ops,
 	*err = 0;
 	if (fuse_node_has(inode, ops)) {
 		*err = find_below(inode, dentry, who);
-		return true;
+		if (!fuse_node_is_servers(inode, *err))
+			return true;
+		*err = 0;
 	}
 	if (find_attached(inode, ops, who))
 		return true;
@@ -399,6 +401,8 @@ bool fuse_backing_get_acl(struct dentry *dentry, int type, struct posix_acl **ac
 	    !fuse_allow_current_process(get_fuse_conn(inode)))
 		return false;
 	err = find_below(inode, dentry, &who);
+	if (fuse_node_is_servers(inode, err))
+		return false;
 	*acl = ERR_PTR(err);
 	if (err)
 		return true;

@@ -7,7 +7,8 @@
  * count; what is not in there, or needs more than a look, is looked up.
  *
  * Permissions are those of the backing inode for the client, and then those that whoever
- * registered the tree has.
+ * registered the tree has.  Some are checked by the VFS, in the FUSE inode: whenever a name
+ * is used, or a directory, or something is about to be changed, that gets mode and owner.
  *
  * Locking: the FUSE directory's lock, where a name is looked up, and inside of it that
  * of the backing directory.
@@ -89,9 +90,42 @@ bool fuse_backing_lookup_below(struct inode *dir, struct dentry *entry,
 	return *err;
 }
 
+/*
+ * Has the FUSE inode what the VFS goes by without asking?  That is who may execute a file as
+ * whom, and in a directory with a sticky bit, remove it; and who may change it.
+ */
+static bool is_fresh(const struct inode *inode, const struct fuse_tree *tree,
+		     const struct inode *backing)
+{
+	struct user_namespace *ns = tree->fc->user_ns;
+	struct mnt_idmap *idmap = mnt_idmap(tree->mnt);
+	kuid_t uid = vfsuid_into_kuid(i_uid_into_vfsuid(idmap, backing));
+	kgid_t gid = vfsgid_into_kgid(i_gid_into_vfsgid(idmap, backing));
+
+	/* of a moment, as whatever is checked then */
+	return data_race(inode->i_mode) == READ_ONCE(backing->i_mode) &&
+	       from_kuid_munged(ns, data_race(inode->i_uid)) ==
+		       from_kuid_munged(ns, uid) &&
+	       from_kgid_munged(ns, data_race(inode->i_gid)) ==
+		       from_kgid_munged(ns, gid);
+}
+
+static void refresh(struct inode *inode, const struct fuse_tree *tree,
+		    struct inode *backing)
+{
+	struct fuse_attr attr;
+
+	if (likely(is_fresh(inode, tree, backing)))
+		return;
+	fuse_tree_attributes(tree, backing, &attr);
+	/* the root of a tree has the server's */
+	attr.ino = data_race(get_fuse_inode(inode)->orig_ino);
+	fuse_change_attributes(inode, &attr, NULL, 0, fuse_get_attr_version(tree->fc));
+}
+
 enum look { SAME, OTHER, DONT_KNOW };
 
-/* What the backing dcache says; in RCU mode */
+/* What the backing dcache says of @node, or of a name that there isn't; in RCU mode */
 static enum look look_in_dcache(const struct fuse_tree_dir *at,
 				const struct qstr *name, const struct fuse_node *node)
 {
@@ -99,7 +133,7 @@ static enum look look_in_dcache(const struct fuse_tree_dir *at,
 	const struct dentry *backing;
 	const struct inode *inode;
 	unsigned int flags, seq;
-	bool same;
+	bool same, fresh;
 
 	below.hash = full_name_hash(at->dentry, below.name, below.len);
 	backing = __d_lookup_rcu(at->dentry, &below, &seq);
@@ -108,13 +142,16 @@ static enum look look_in_dcache(const struct fuse_tree_dir *at,
 	inode = READ_ONCE(backing->d_inode);
 	flags = READ_ONCE(backing->d_flags);
 	same = node ? inode && fuse_node_is(node, inode) : !inode;
-	if ((flags & (DCACHE_OP_REVALIDATE | DCACHE_MANAGED_DENTRY | DCACHE_OP_HASH |
+	fresh = !node || !same || is_fresh(&node->fi->inode, at->tree, inode);
+	if (!fresh ||
+	    (flags & (DCACHE_OP_REVALIDATE | DCACHE_MANAGED_DENTRY | DCACHE_OP_HASH |
 		      DCACHE_OP_COMPARE)) ||
 	    read_seqcount_retry(&backing->d_seq, seq))
 		return DONT_KNOW;
 	return same ? SAME : OTHER;
 }
 
+/* The same by looking it up, and what it has become is put into its inode */
 static enum look look_up(const struct fuse_tree_dir *at, const struct qstr *name,
 			 const struct fuse_node *node)
 {
@@ -126,6 +163,8 @@ static enum look look_up(const struct fuse_tree_dir *at, const struct qstr *name
 	same = fuse_tree_is_passed(backing) &&
 	       (node ? d_is_positive(backing) && fuse_node_is(node, d_inode(backing)) :
 		       d_is_negative(backing));
+	if (same && node)
+		refresh(&node->fi->inode, at->tree, d_inode(backing));
 	dput(backing);
 	return same ? SAME : OTHER;
 }
@@ -215,6 +254,17 @@ static int check_permission(const struct fuse_tree *tree, struct inode *backing,
 	return err;
 }
 
+static int permission_at(struct inode *inode, const struct fuse_tree_dir *at, int mask)
+{
+	/* in RCU mode both may be going, and nothing is written to */
+	struct inode *backing = d_inode_rcu(at->dentry);
+
+	if ((mask & MAY_NOT_BLOCK) && (!backing || !is_fresh(inode, at->tree, backing)))
+		return -ECHILD;
+	refresh(inode, at->tree, backing);
+	return check_permission(at->tree, backing, mask);
+}
+
 static int permission_of_dir(struct inode *inode, int mask, bool *asked)
 {
 	struct fuse_tree_dir at;
@@ -223,27 +273,13 @@ static int permission_of_dir(struct inode *inode, int mask, bool *asked)
 	*asked = fuse_tree_get_dir(inode, &at);
 	if (!*asked)
 		return 0;
-	err = check_permission(at.tree, d_inode(at.dentry), mask);
+	err = permission_at(inode, &at, mask);
 	fuse_tree_put(at.tree);
 	return err;
 }
 
-/* Whoever goes by the FUSE inode from here on, as execve(2), finds what was checked */
-static void refresh(struct inode *inode, const struct fuse_tree *tree,
-		    struct inode *backing)
-{
-	struct fuse_attr attr;
-
-	fuse_tree_attributes(tree, backing, &attr);
-	if (inode->i_mode != attr.mode ||
-	    from_kuid_munged(tree->fc->user_ns, inode->i_uid) != attr.uid ||
-	    from_kgid_munged(tree->fc->user_ns, inode->i_gid) != attr.gid)
-		fuse_change_attributes(inode, &attr, NULL, 0,
-				       fuse_get_attr_version(tree->fc));
-}
-
 static int permission_by_name(struct inode *inode, const struct fuse_node *node,
-			      int mask)
+			      int mask, bool *asked)
 {
 	struct path path;
 	int err;
@@ -251,6 +287,7 @@ static int permission_by_name(struct inode *inode, const struct fuse_node *node,
 	if (mask & MAY_NOT_BLOCK)
 		return -ECHILD;
 	err = fuse_node_path(inode, NULL, &path);
+	*asked = !fuse_node_is_servers(inode, err);
 	if (err)
 		return err;
 	refresh(inode, node->tree, d_inode(path.dentry));
@@ -283,8 +320,47 @@ bool fuse_backing_permission(struct inode *inode, int mask, int *err)
 	asked = node && !READ_ONCE(node->tree->detached);
 	rcu_read_unlock();
 	if (asked)
-		*err = permission_by_name(inode, node, mask);
+		*err = permission_by_name(inode, node, mask, &asked);
 	return asked;
+}
+
+static void refresh_dir(struct inode *inode)
+{
+	struct fuse_tree_dir at;
+
+	if (!fuse_tree_get_dir(inode, &at))
+		return;
+	refresh(inode, at.tree, d_inode(at.dentry));
+	fuse_tree_put(at.tree);
+}
+
+/**
+ * fuse_backing_refresh_below - whose an inode is that is about to be changed
+ * @dentry: a FUSE dentry of it
+ *
+ * The VFS goes by the FUSE inode, and by a descriptor nobody has looked at that.
+ *
+ * Context: process context; may sleep.
+ * Return: 0, or as fuse_node_path().
+ */
+int fuse_backing_refresh_below(struct dentry *dentry)
+{
+	struct inode *inode = d_inode(dentry);
+	struct path path;
+	int err;
+
+	if (S_ISDIR(inode->i_mode)) {
+		refresh_dir(inode);
+		return 0;
+	}
+	if (!fuse_node_has(inode, FUSE_BACKING_OPS_ATTR))
+		return 0;
+	err = fuse_node_path(inode, dentry, &path);
+	if (err)
+		return fuse_node_is_servers(inode, err) ? 0 : err;
+	refresh(inode, fuse_inode_node(inode)->tree, d_inode(path.dentry));
+	path_put(&path);
+	return 0;
 }
 
 static void free_link(void *link)
@@ -339,7 +415,7 @@ bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
 	err = fuse_node_path(inode, dentry, &path);
 	*link = ERR_PTR(err);
 	if (err)
-		return true;
+		return !fuse_node_is_servers(inode, err);
 	*link = read_link(node, &path);
 	path_put(&path);
 	if (!IS_ERR(*link))
@@ -387,6 +463,8 @@ struct fuse_backing *fuse_node_map(struct inode *inode, struct dentry *dentry,
 	if (!fuse_node_has(inode, FUSE_BACKING_OPS_OPEN) || (modes & ~tree->modes))
 		return NULL;
 	err = fuse_node_path(inode, dentry, &path);
+	if (fuse_node_is_servers(inode, err))
+		return NULL;
 	if (err)
 		return ERR_PTR(err);
 	scoped_with_creds(tree->cred)

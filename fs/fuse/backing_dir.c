@@ -170,6 +170,15 @@ static struct dentry *find_dentry(struct dentry *parent, const struct entry *ent
 	return d_lookup(parent, &name);
 }
 
+/*
+ * What a name stands for that the kernel knows, and nobody has looked at since, may be
+ * another below a tree: there, stat(2) says what has been read.
+ */
+static bool is_servers(const struct entry *entry, const struct inode *inode)
+{
+	return is_dot(entry) || is_dot_dot(entry) || !fuse_inode_node(inode);
+}
+
 /* Number and type as stat(2) says them, not as the backing filesystem does */
 static bool emit(struct file *file, struct dir_context *ctx,
 		 const struct entry *entry)
@@ -179,7 +188,7 @@ static bool emit(struct file *file, struct dir_context *ctx,
 	unsigned int type = entry->type;
 	u64 ino = entry->ino;
 
-	if (inode) {
+	if (inode && is_servers(entry, inode)) {
 		/* of a moment, as what stat(2) says */
 		ino = data_race(get_fuse_inode(inode)->orig_ino);
 		type = (type & ~S_DT_MASK) | fs_umode_to_dtype(inode->i_mode);

@@ -9,7 +9,8 @@
  * A name that is found becomes a FUSE inode without node id, outside of the inode hash:
  * a node.  It is known by its backing inode, so that hard links are one inode.  The
  * backing inode isn't pinned, so another may come to its address; that it has the same
- * number and generation there as well would be one that was made anew on disk.
+ * number and generation there as well would be one that was made anew on disk, or one of a
+ * FUSE, whose server says both.  That it is of the same type is all that is certain then.
  *
  * References: a node has one on its tree, the tree has one on the mapping of the
  * directory, which thus outlives all of them.  Whoever puts the last may be memory
@@ -29,6 +30,7 @@
 #include <linux/fs.h>
 #include <linux/fuse_backing.h>
 #include <linux/mount.h>
+#include <linux/posix_acl.h>
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
 
@@ -201,6 +203,7 @@ static struct fuse_node_key key_of(const struct inode *backing)
 		.inode = backing,
 		.ino = backing->i_ino,
 		.generation = READ_ONCE(backing->i_generation),
+		.type = READ_ONCE(backing->i_mode) & S_IFMT,
 	};
 }
 
@@ -215,7 +218,8 @@ static struct fuse_node_key key_of(const struct inode *backing)
 bool fuse_node_is(const struct fuse_node *node, const struct inode *backing)
 {
 	return node->key.inode == backing && node->key.ino == backing->i_ino &&
-	       node->key.generation == READ_ONCE(backing->i_generation);
+	       node->key.generation == READ_ONCE(backing->i_generation) &&
+	       node->key.type == (READ_ONCE(backing->i_mode) & S_IFMT);
 }
 
 /* The inode of a node with a reference, unless it is going, or is no good any more */
@@ -320,6 +324,9 @@ static struct inode *make_inode(const struct fuse_tree_dir *at,
 	}
 	stack_dir(inode);
 	inode->i_generation = node->key.generation;
+	/* whoever changes them below tells nobody */
+	inode->i_acl = ACL_DONT_CACHE;
+	inode->i_default_acl = ACL_DONT_CACHE;
 	fuse_change_attributes(inode, &attr, NULL, 0, 0);
 	rcu_assign_pointer(get_fuse_inode(inode)->backing.node, node);
 	other = insert_node(at->tree, node);
@@ -347,15 +354,24 @@ struct inode *fuse_tree_get_inode(const struct fuse_tree_dir *at,
 	return inode ?: make_inode(at, backing, sb);
 }
 
+/* Not by what is good for a descriptor's modes alone, nor by what the server opened else */
+static bool is_as_below(const struct fuse_node *node,
+			const struct fuse_passthrough *pt)
+{
+	return pt->file && !pt->fb->brokered && !pt->fb->as_opened &&
+	       fuse_node_is(node, file_inode(pt->file));
+}
+
 /* An open file has its backing file, whatever its name stands for by now */
-static bool path_of_open(struct fuse_inode *fi, struct path *path)
+static bool path_of_open(struct fuse_inode *fi, const struct fuse_node *node,
+			 struct path *path)
 {
 	const struct fuse_passthrough *pt;
 
 	spin_lock(&fi->lock);
 	pt = list_first_entry_or_null(&fi->backing.open, struct fuse_passthrough,
 				      link);
-	if (pt && pt->file) {
+	if (pt && is_as_below(node, pt)) {
 		*path = pt->file->f_path;
 		path_get(path);
 	}
@@ -379,13 +395,14 @@ static int path_at(const struct fuse_tree_dir *at, const struct fuse_node *node,
 	return 0;
 }
 
+/* Returns -EXDEV if @dentry isn't below a tree, where the server may have named it */
 static int path_by_name(const struct fuse_node *node, struct dentry *dentry,
 			struct path *path)
 {
 	struct dentry *parent = dget_parent(dentry);
 	struct name_snapshot name;
 	struct fuse_tree_dir at;
-	int err = -ESTALE;
+	int err = -EXDEV;
 
 	take_dentry_name_snapshot(&name, dentry);
 	if (fuse_tree_get_dir(d_inode(parent), &at)) {
@@ -397,14 +414,56 @@ static int path_by_name(const struct fuse_node *node, struct dentry *dentry,
 	return err;
 }
 
+/* The next dentry of @inode after @last, whose reference is taken over; the first of all */
+static struct dentry *next_alias(struct inode *inode, struct dentry *last)
+{
+	struct dentry *alias;
+
+	spin_lock(&inode->i_lock);
+	/* it has its place there as long as we have it */
+	alias = fuse_backing_next_alias(inode, last);
+	if (alias)
+		dget(alias);
+	spin_unlock(&inode->i_lock);
+	dput(last);
+	return alias;
+}
+
+/*
+ * The dentry of a file by whose name it is there still, with a reference, and where; %NULL
+ * and an errno if there is none.  A name that it isn't found by, and that nobody has
+ * looked at since, isn't tried again.
+ */
+static struct dentry *find_alias(struct inode *inode, const struct fuse_node *node,
+				 struct path *path, int *err)
+{
+	struct dentry *alias = NULL;
+
+	*err = -ESTALE;
+	while ((alias = next_alias(inode, alias))) {
+		*err = path_by_name(node, alias, path);
+		if (!*err)
+			return alias;
+		if (*err == -ESTALE && !d_mountpoint(alias))
+			d_drop(alias);
+		if (fatal_signal_pending(current)) {
+			*err = -EINTR;
+			dput(alias);
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
 /**
  * fuse_node_path - where a node is in the backing filesystem
  * @inode: the FUSE inode of the node
  * @dentry: a FUSE dentry of it; any if %NULL
  * @path: filled in, with references
  *
- * Context: process context; may sleep.
- * Return: 0; -ESTALE if it isn't there any more, or an error of the lookup.
+ * Context: process context; may sleep, killable where several names are looked up.
+ * Return: 0; -ESTALE if it isn't there any more, see fuse_node_is_servers(); or an error
+ *	of the lookup.
  */
 int fuse_node_path(struct inode *inode, struct dentry *dentry, struct path *path)
 {
@@ -420,14 +479,37 @@ int fuse_node_path(struct inode *inode, struct dentry *dentry, struct path *path
 		path->dentry = dget(node->dir);
 		return 0;
 	}
-	if (path_of_open(fi, path))
+	if (path_of_open(fi, node, path))
 		return 0;
-	if (dentry)
-		return path_by_name(node, dentry, path);
-	alias = d_find_any_alias(inode);
-	err = alias ? path_by_name(node, alias, path) : -ESTALE;
-	dput(alias);
-	return err;
+	if (dentry) {
+		err = path_by_name(node, dentry, path);
+	} else {
+		alias = find_alias(inode, node, path, &err);
+		dput(alias);
+	}
+	return err == -EXDEV ? -ESTALE : err;
+}
+
+/**
+ * fuse_node_alias - a FUSE dentry of a node that is its name below the tree
+ * @inode: the FUSE inode of the node
+ *
+ * Context: process context; may sleep, killable.
+ * Return: the dentry with a reference; or an ERR_PTR(), -ESTALE if it has no name.
+ */
+struct dentry *fuse_node_alias(struct inode *inode)
+{
+	const struct fuse_node *node = fuse_inode_node(inode);
+	struct path path = {};
+	struct dentry *alias;
+	int err;
+
+	if (S_ISDIR(inode->i_mode))
+		return d_find_any_alias(inode) ?: ERR_PTR(-ESTALE);
+	alias = find_alias(inode, node, &path, &err);
+	if (alias)
+		path_put(&path);
+	return alias ?: ERR_PTR(err == -EXDEV ? -ESTALE : err);
 }
 
 static void free_node(struct kthread_files_work *work)

@@ -62,13 +62,14 @@ struct fuse_tree {
  * @inode: its address, which nothing keeps from being another's later
  * @ino: its number
  * @generation: as there may be another of this number
- * @zero: 0
+ * @type: S_IFMT of its mode, as all three are what whoever made a FUSE says they are, and
+ *	of a device nobody expects to find it where a file was
  */
 struct fuse_node_key {
 	const struct inode *inode;
 	u64 ino;
 	u32 generation;
-	u32 zero;
+	u32 type;
 };
 
 /**
@@ -117,6 +118,7 @@ struct inode *fuse_tree_get_inode(const struct fuse_tree_dir *at,
 				  struct super_block *sb, struct dentry *backing);
 bool fuse_node_is(const struct fuse_node *node, const struct inode *backing);
 int fuse_node_path(struct inode *inode, struct dentry *dentry, struct path *path);
+struct dentry *fuse_node_alias(struct inode *inode);
 void fuse_node_evict(struct fuse_inode *fi);
 
 /**
@@ -132,6 +134,24 @@ static inline struct fuse_node *fuse_inode_node(const struct inode *inode)
 		container_of(inode, const struct fuse_inode, inode);
 
 	return rcu_access_pointer(fi->backing.node);
+}
+
+/**
+ * fuse_node_is_servers - is a node the server's that isn't there any more
+ * @inode: the FUSE inode of the node
+ * @err: from fuse_node_path()
+ *
+ * It may have opened it, or have named it elsewhere: then it knows.
+ *
+ * Context: any.
+ * Return: whether the server is to be asked.
+ */
+static inline bool fuse_node_is_servers(const struct inode *inode, int err)
+{
+	const struct fuse_inode *fi =
+		container_of(inode, const struct fuse_inode, inode);
+
+	return err == -ESTALE && READ_ONCE(fi->nodeid);
 }
 
 /**

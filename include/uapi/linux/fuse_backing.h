@@ -559,6 +559,8 @@ struct fuse_backing_refusal {
  *   EACCES      names are to be passed through, and the mount is without
  *               default_permissions, or the directory was registered with
  *               FUSE_BACKING_MAP_AS_OPENED
+ *   EOPNOTSUPP  names are to be passed through, and FUSE_ALLOW_IDMAP was negotiated:
+ *               mounts may have other ids than the backing files
  *   ENOTDIR     the inode or the backing file is no directory
  *
  * and listing the directory with

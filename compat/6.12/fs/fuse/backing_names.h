@@ -27,6 +27,24 @@ static inline struct dentry *fuse_backing_lookup_one(struct mnt_idmap *idmap,
 	return lookup_one_unlocked(idmap, name->name, dir, name->len);
 }
 
+/**
+ * fuse_backing_next_alias - walk through the dentries of an inode
+ * @inode: the inode
+ * @last: one of them, or %NULL to begin
+ *
+ * Context: inode::i_lock is held.
+ * Return: the one that comes after, or %NULL.
+ */
+static inline struct dentry *fuse_backing_next_alias(struct inode *inode,
+						     struct dentry *last)
+{
+	struct hlist_node *next = inode->i_dentry.first;
+
+	if (last)
+		next = last->d_u.d_alias.next;
+	return hlist_entry_safe(next, struct dentry, d_u.d_alias);
+}
+
 /* Is there anything to ask for?  Almost never, so this comes before all else */
 static inline bool fuse_backing_may_revalidate(const struct dentry *entry)
 {
