@@ -3,8 +3,8 @@
  * FUSE backing files: what is done with names and inodes below a tree.
  *
  * A name is valid as long as the backing directory has the same inode under it.  In
- * RCU mode the backing dcache is asked, and nothing is written to, but the tree's
- * count; what is not in there, or needs more than a look, is looked up.
+ * RCU mode the backing dcache is asked, and nothing is written to; what is not in there,
+ * or needs more than a look, is looked up.  Whoever may sleep looks so first, too.
  *
  * Permissions are those of the backing inode for the client, and then those that whoever
  * registered the tree has.
@@ -89,9 +89,12 @@ bool fuse_backing_lookup_below(struct inode *dir, struct dentry *entry,
 	return *err;
 }
 
-enum look { SAME, OTHER, DONT_KNOW };
+enum look { SAME, OTHER, DONT_KNOW, DETACHED };
 
-/* What the backing dcache says; in RCU mode */
+/*
+ * What the backing dcache says of a name that is @node, or is nothing; in RCU mode.  No
+ * reference is needed: what was read is good if the dentry is the same afterwards.
+ */
 static enum look look_in_dcache(const struct fuse_tree_dir *at,
 				const struct qstr *name, const struct fuse_node *node)
 {
@@ -130,26 +133,38 @@ static enum look look_up(const struct fuse_tree_dir *at, const struct qstr *name
 	return same ? SAME : OTHER;
 }
 
-static int validate(const struct fuse_tree_dir *at, const struct qstr *name,
-		    struct inode *inode, bool rcu)
+/* Is @name, which was @inode or nothing, still that?  In RCU mode */
+static enum look look_at_name(const struct inode *dir, const struct qstr *name,
+			      const struct inode *inode)
 {
 	const struct fuse_node *node = NULL;
-	enum look look;
+	struct fuse_tree_dir at;
 
-	rcu_read_lock();
-	if (inode)
+	if (!fuse_tree_look_dir(dir, &at))
+		return DETACHED;
+	if (inode) {
 		node = rcu_dereference(get_fuse_inode(inode)->backing.node);
-	look = inode && !node ? OTHER : look_in_dcache(at, name, node);
-	rcu_read_unlock();
-	if (look == DONT_KNOW && rcu)
-		return -ECHILD;
-	/* the caller has a reference on the inode: it keeps the node */
-	if (look == DONT_KNOW)
-		look = look_up(at, name, node);
-	return look == SAME;
+		if (!node)
+			return OTHER;
+	}
+	return look_in_dcache(&at, name, node);
 }
 
-static bool is_below(struct inode *inode)
+/* The same by whoever may sleep, and has a reference on the inode: it keeps the node */
+static enum look look_up_name(struct inode *dir, const struct qstr *name,
+			      const struct inode *inode)
+{
+	struct fuse_tree_dir at;
+	enum look look;
+
+	if (!fuse_tree_get_dir(dir, &at))
+		return DETACHED;
+	look = look_up(&at, name, inode ? fuse_inode_node(inode) : NULL);
+	fuse_tree_put(at.tree);
+	return look;
+}
+
+static bool is_below(const struct inode *inode)
 {
 	return !inode || fuse_inode_node(inode);
 }
@@ -169,21 +184,21 @@ bool fuse_backing_revalidate(struct inode *dir, const struct qstr *name,
 			     struct dentry *entry, unsigned int flags, int *ret)
 {
 	struct inode *inode = d_inode_rcu(entry);
-	struct fuse_tree_dir at;
+	enum look look;
 
 	if (likely(!fuse_backing_has_names(dir)))
 		return false;
 	/* one that the server named stays its own; one that is no good is dropped */
-	if (!is_below(inode) || (inode && fuse_is_bad(inode)))
+	if (inode && (!fuse_inode_node(inode) || fuse_is_bad(inode)))
 		return false;
-	if (!fuse_tree_get_dir(dir, &at)) {
-		/* detached: the server may only be asked for what it knows */
-		*ret = 0;
-		return !inode || !get_node_id(inode) || !get_node_id(dir);
-	}
-	*ret = validate(&at, name, inode, flags & LOOKUP_RCU);
-	fuse_tree_put(at.tree);
-	return true;
+	rcu_read_lock();
+	look = look_at_name(dir, name, inode);
+	rcu_read_unlock();
+	if (look == DONT_KNOW && !(flags & LOOKUP_RCU))
+		look = look_up_name(dir, name, inode);
+	*ret = look == DONT_KNOW ? -ECHILD : look == SAME;
+	/* detached: the server may only be asked for what it knows */
+	return look != DETACHED || !inode || !get_node_id(inode) || !get_node_id(dir);
 }
 
 /**
@@ -215,11 +230,30 @@ static int check_permission(const struct fuse_tree *tree, struct inode *backing,
 	return err;
 }
 
+/* In RCU mode, where the backing directory may be going */
+static int look_at_dir(const struct inode *inode, int mask, bool *asked)
+{
+	struct fuse_tree_dir at;
+	struct inode *backing;
+
+	*asked = fuse_tree_look_dir(inode, &at);
+	if (!*asked)
+		return 0;
+	backing = d_inode_rcu(at.dentry);
+	return backing ? check_permission(at.tree, backing, mask | MAY_NOT_BLOCK) :
+			 -ECHILD;
+}
+
 static int permission_of_dir(struct inode *inode, int mask, bool *asked)
 {
 	struct fuse_tree_dir at;
 	int err;
 
+	rcu_read_lock();
+	err = look_at_dir(inode, mask, asked);
+	rcu_read_unlock();
+	if (err != -ECHILD || (mask & MAY_NOT_BLOCK))
+		return err;
 	*asked = fuse_tree_get_dir(inode, &at);
 	if (!*asked)
 		return 0;

@@ -15,8 +15,9 @@
  * directory, which thus outlives all of them.  Whoever puts the last may be memory
  * reclaim: the thread frees.
  *
- * In RCU mode a node, its directory and its tree may be going while somebody looks: all
- * are freed after a grace period, and the tree is not used without a reference.
+ * In RCU mode nothing is written to.  A node, its directory, its tree and what that has,
+ * credentials and mount, may be going while somebody looks: all are freed after a grace
+ * period that begins when no inode has the node, or the tree, any more.
  */
 
 #include "fuse_i.h"
@@ -93,24 +94,18 @@ void fuse_tree_last_put(struct fuse_tree *tree)
 
 /**
  * fuse_tree_get_dir - where names of a FUSE directory are looked up
- * @dir: the FUSE directory
+ * @dir: the FUSE directory, with a reference
  * @at: filled in; the tree is to be put
  *
- * Context: any, RCU mode too.
+ * Context: any.
  * Return: false if its names are the server's.
  */
 bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at)
 {
-	const struct fuse_inode *fi = get_fuse_inode(dir);
-	const struct fuse_node *node;
 	bool found;
 
 	rcu_read_lock();
-	node = rcu_dereference(fi->backing.node);
-	at->tree = node ? node->tree : rcu_dereference(fi->backing.tree);
-	at->dentry = node ? node->dir : at->tree ? at->tree->root : NULL;
-	found = at->dentry && !READ_ONCE(at->tree->detached) &&
-		fuse_backing_has_server(at->tree->fc) &&
+	found = fuse_tree_look_dir(dir, at) &&
 		refcount_inc_not_zero(&at->tree->count);
 	rcu_read_unlock();
 	return found;

@@ -15,6 +15,8 @@
 #include <linux/rhashtable-types.h>
 #include <linux/types.h>
 
+#include "backing_server.h"
+
 struct cred;
 struct fuse_attr;
 struct fuse_backing;
@@ -95,7 +97,7 @@ struct fuse_node {
 
 /**
  * struct fuse_tree_dir - where a name is looked up
- * @tree: with a reference
+ * @tree: with a reference; in RCU mode without
  * @dentry: the backing directory, which the FUSE directory keeps; in RCU mode it may be
  *	going
  */
@@ -132,6 +134,28 @@ static inline struct fuse_node *fuse_inode_node(const struct inode *inode)
 		container_of(inode, const struct fuse_inode, inode);
 
 	return rcu_access_pointer(fi->backing.node);
+}
+
+/**
+ * fuse_tree_look_dir - where names of a FUSE directory are looked up, in RCU mode
+ * @dir: the FUSE directory
+ * @at: filled in, without references
+ *
+ * Nothing is written to: not even a count that all processors would share.
+ *
+ * Context: rcu_read_lock() is held, for as long as @at is used.
+ * Return: false if its names are the server's.
+ */
+static inline bool fuse_tree_look_dir(const struct inode *dir,
+				      struct fuse_tree_dir *at)
+{
+	const struct fuse_inode *fi = get_fuse_inode(dir);
+	const struct fuse_node *node = rcu_dereference(fi->backing.node);
+
+	at->tree = node ? node->tree : rcu_dereference(fi->backing.tree);
+	at->dentry = node ? node->dir : at->tree ? at->tree->root : NULL;
+	return at->dentry && !READ_ONCE(at->tree->detached) &&
+	       fuse_backing_has_server(at->tree->fc);
 }
 
 /**
