@@ -398,12 +398,13 @@ bool fuse_node_has(struct inode *inode, u64 ops)
 }
 
 /**
- * fuse_node_map - give a file below a tree a place in the thread's table
+ * fuse_node_map - the mapping of a file below a tree, with a slot in the thread's table
  * @inode: the FUSE inode, of a regular file
  * @dentry: a FUSE dentry of it
  * @modes: FUSE_BACKING_READ and _WRITE, what it is to be opened for
  *
- * For as long as it is open: its id is closed already.
+ * One for all who have it open, and for as long as somebody has: its id is closed
+ * already.  What each of them may do with it is asked of the backing inode later.
  *
  * Context: process context; may sleep.
  * Return: the mapping with a reference; %NULL if the server is to be asked; or an
@@ -412,7 +413,7 @@ bool fuse_node_has(struct inode *inode, u64 ops)
 struct fuse_backing *fuse_node_map(struct inode *inode, struct dentry *dentry,
 				   u32 modes)
 {
-	const struct fuse_node *node = fuse_inode_node(inode);
+	struct fuse_node *node = fuse_inode_node(inode);
 	struct fuse_tree *tree = node->tree;
 	struct fuse_backing *fb;
 	struct path path;
@@ -420,11 +421,15 @@ struct fuse_backing *fuse_node_map(struct inode *inode, struct dentry *dentry,
 
 	if (!fuse_node_has(inode, FUSE_BACKING_OPS_OPEN) || (modes & ~tree->modes))
 		return NULL;
+	fb = fuse_backing_find_at(&node->place);
+	if (fb)
+		return fb;
 	err = fuse_node_path(inode, dentry, &path);
 	if (err)
 		return ERR_PTR(err);
 	scoped_with_creds(tree->cred)
-		fb = fuse_backing_install_path(tree->fb->table, &path);
+		fb = fuse_backing_install_path(tree->fb->table, &path,
+					       &node->place);
 	path_put(&path);
 	return fb;
 }

@@ -15,6 +15,11 @@
  * directory, which thus outlives all of them.  Whoever puts the last may be memory
  * reclaim: the thread frees.
  *
+ * All open files of a node share one mapping, which goes with the last of them and of
+ * what is mapped, and then leaves its place in the node.  Each of these keeps the FUSE
+ * inode until it has put its reference on the mapping, or left that to the thread; so the
+ * node, which is left to the thread after that, is freed later than the mapping.
+ *
  * In RCU mode nothing is written to.  A node, its directory, its tree and what that has,
  * credentials and mount, may be going while somebody looks: all are freed after a grace
  * period that begins when no inode has the node, or the tree, any more.
@@ -278,6 +283,7 @@ static struct fuse_node *alloc_node(const struct fuse_tree_dir *at,
 	node->tree = at->tree;
 	node->key = key_of(d_inode(backing));
 	node->fi = get_fuse_inode(inode);
+	spin_lock_init(&node->place.lock);
 	node->dir = d_is_dir(backing) ? dget(backing) : NULL;
 	return node;
 }
@@ -429,6 +435,7 @@ static void free_node(struct kthread_files_work *work)
 {
 	struct fuse_node *node = container_of(work, struct fuse_node, dead);
 
+	WARN_ON_ONCE(node->place.fb);
 	dput(node->dir);
 	fuse_tree_put(node->tree);
 	kfree_rcu(node, rcu);

@@ -16,6 +16,7 @@
 #include <linux/types.h>
 
 #include "backing_server.h"
+#include "backing_types.h"
 
 struct cred;
 struct fuse_attr;
@@ -81,6 +82,7 @@ struct fuse_node_key {
  * @tree: with a reference
  * @dir: the backing directory, with a reference; %NULL if it is none
  * @state: bits, see backing_introduce.c
+ * @place: where the mapping is found that its open files share
  * @dead: the inode is gone: for the thread to free
  * @rcu: when nobody looks any more
  */
@@ -91,6 +93,7 @@ struct fuse_node {
 	struct fuse_tree *tree;
 	struct dentry *dir;
 	unsigned long state;
+	struct fuse_backing_place place;
 	struct kthread_files_work dead;
 	struct rcu_head rcu;
 };
