@@ -20,13 +20,11 @@
 #include "backing_tree.h"
 
 #include <linux/cred.h>
-#include <linux/dcache-look.h>
 #include <linux/fs.h>
 #include <linux/fuse_backing.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/slab.h>
-#include <linux/stringhash.h>
 
 /* Leaves @inode as it is if there is no such name */
 static int take_inode(const struct fuse_tree_dir *at, struct super_block *sb,
@@ -98,22 +96,18 @@ enum look { SAME, OTHER, DONT_KNOW, DETACHED };
 static enum look look_in_dcache(const struct fuse_tree_dir *at,
 				const struct qstr *name, const struct fuse_node *node)
 {
-	struct qstr below = QSTR_INIT(name->name, name->len);
 	const struct dentry *backing;
 	const struct inode *inode;
 	unsigned int flags, seq;
 	bool same;
 
-	below.hash = full_name_hash(at->dentry, below.name, below.len);
-	backing = __d_lookup_rcu(at->dentry, &below, &seq);
+	backing = fuse_tree_look(at, name, &seq);
 	if (!backing)
 		return DONT_KNOW;
 	inode = READ_ONCE(backing->d_inode);
 	flags = READ_ONCE(backing->d_flags);
 	same = node ? inode && fuse_node_is(node, inode) : !inode;
-	if ((flags & (DCACHE_OP_REVALIDATE | DCACHE_MANAGED_DENTRY | DCACHE_OP_HASH |
-		      DCACHE_OP_COMPARE)) ||
-	    read_seqcount_retry(&backing->d_seq, seq))
+	if ((flags & FUSE_TREE_LOOK_UP) || read_seqcount_retry(&backing->d_seq, seq))
 		return DONT_KNOW;
 	return same ? SAME : OTHER;
 }

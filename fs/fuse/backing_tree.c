@@ -6,6 +6,9 @@
  * time: the backing filesystem's dcache is the only one that knows.  So nothing but
  * directories is pinned there, and a file that is removed from below is gone at once.
  *
+ * Who looks a name up looks into that dcache first, without its locks, and gets a reference
+ * on what is there.  What isn't, or needs more than a look, is looked up as by anybody else.
+ *
  * A name that is found becomes a FUSE inode without node id, outside of the inode hash:
  * a node.  It is known by its backing inode, so that hard links are one inode.  The
  * backing inode isn't pinned, so another may come to its address; that it has the same
@@ -116,20 +119,69 @@ bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at)
 	return found;
 }
 
+/* May whoever registered @tree search a backing directory?  @mask is 0 or MAY_NOT_BLOCK */
+static int may_search(const struct fuse_tree *tree, struct inode *dir, int mask)
+{
+	int err;
+
+	scoped_with_creds(tree->cred)
+		err = inode_permission(mnt_idmap(tree->mnt), dir, MAY_EXEC | mask);
+	return err;
+}
+
+/* A dentry of the backing dcache with a reference; %NULL if it has to be looked up */
+static struct dentry *find_in_dcache(const struct fuse_tree_dir *at,
+				     const struct qstr *name)
+{
+	struct dentry *dentry;
+	unsigned int seq;
+	bool found;
+
+	rcu_read_lock();
+	dentry = fuse_tree_look(at, name, &seq);
+	found = dentry && !(READ_ONCE(dentry->d_flags) & FUSE_TREE_LOOK_UP) &&
+		lockref_get_not_dead(&dentry->d_lockref);
+	rcu_read_unlock();
+	if (!found)
+		return NULL;
+	if (!read_seqcount_retry(&dentry->d_seq, seq))
+		return dentry;
+	dput(dentry);
+	return NULL;
+}
+
+static struct dentry *find_if_allowed(const struct fuse_tree_dir *at,
+				      const struct qstr *name)
+{
+	struct dentry *dentry = find_in_dcache(at, name);
+	int err;
+
+	if (!dentry)
+		return NULL;
+	err = may_search(at->tree, d_inode(at->dentry), 0);
+	if (!err)
+		return dentry;
+	dput(dentry);
+	return ERR_PTR(err);
+}
+
 /**
  * fuse_tree_lookup - look a name up in a backing directory
  * @at: the directory
  * @name: its hash is not looked at
  *
- * Context: process context; may sleep.  Takes the lock of the backing directory.
+ * Context: process context; may sleep.  Takes the lock of the backing directory, unless
+ *	its dcache has the name.
  * Return: the backing dentry, maybe negative, or an ERR_PTR() as whoever registered the
  *	tree would get it.
  */
 struct dentry *fuse_tree_lookup(const struct fuse_tree_dir *at,
 				const struct qstr *name)
 {
-	struct dentry *dentry;
+	struct dentry *dentry = find_if_allowed(at, name);
 
+	if (dentry)
+		return dentry;
 	scoped_with_creds(at->tree->cred)
 		dentry = fuse_backing_lookup_one(mnt_idmap(at->tree->mnt), name,
 						 at->dentry);
@@ -353,6 +405,9 @@ static bool path_of_open(struct fuse_inode *fi, struct path *path)
 {
 	const struct fuse_passthrough *pt;
 
+	/* whoever has it open finds it so */
+	if (!READ_ONCE(fi->backing.files))
+		return false;
 	spin_lock(&fi->lock);
 	pt = list_first_entry_or_null(&fi->backing.open, struct fuse_passthrough,
 				      link);
@@ -362,6 +417,60 @@ static bool path_of_open(struct fuse_inode *fi, struct path *path)
 	}
 	spin_unlock(&fi->lock);
 	return path->dentry;
+}
+
+/*
+ * The backing dentry of what @dentry, of @node, is the name of, if the backing dcache has
+ * it and whoever registered the tree may find it; in RCU mode.  It is to be compared with
+ * @seq after a reference was taken.
+ */
+static struct dentry *look_by_name(const struct fuse_node *node,
+				   const struct dentry *dentry, unsigned int *seq)
+{
+	unsigned int named = raw_seqcount_begin(&dentry->d_seq);
+	struct inode *backing, *dir = d_inode_rcu(READ_ONCE(dentry->d_parent));
+	const struct qstr name = QSTR_INIT(READ_ONCE(dentry->d_name.name),
+					   READ_ONCE(dentry->d_name.len));
+	struct fuse_tree_dir at;
+	struct dentry *found;
+
+	/* else the name may be as long as another */
+	if (!dir || read_seqcount_retry(&dentry->d_seq, named))
+		return NULL;
+	if (!fuse_tree_look_dir(dir, &at) || at.tree != node->tree)
+		return NULL;
+	backing = d_inode_rcu(at.dentry);
+	if (!backing || may_search(at.tree, backing, MAY_NOT_BLOCK))
+		return NULL;
+	found = fuse_tree_look(&at, &name, seq);
+	if (!found || (READ_ONCE(found->d_flags) & FUSE_TREE_LOOK_UP) ||
+	    read_seqcount_retry(&dentry->d_seq, named))
+		return NULL;
+	backing = d_inode_rcu(found);
+	return backing && fuse_node_is(node, backing) ? found : NULL;
+}
+
+/* Returns false if it has to be looked up */
+static bool path_in_dcache(const struct fuse_node *node, const struct dentry *dentry,
+			   struct path *path)
+{
+	struct dentry *backing;
+	unsigned int seq;
+	bool found;
+
+	rcu_read_lock();
+	backing = look_by_name(node, dentry, &seq);
+	found = backing && lockref_get_not_dead(&backing->d_lockref);
+	rcu_read_unlock();
+	if (!found)
+		return false;
+	if (read_seqcount_retry(&backing->d_seq, seq)) {
+		dput(backing);
+		return false;
+	}
+	path->mnt = mntget(node->tree->mnt);
+	path->dentry = backing;
+	return true;
 }
 
 static int path_at(const struct fuse_tree_dir *at, const struct fuse_node *node,
@@ -380,7 +489,7 @@ static int path_at(const struct fuse_tree_dir *at, const struct fuse_node *node,
 	return 0;
 }
 
-static int path_by_name(const struct fuse_node *node, struct dentry *dentry,
+static int look_up_path(const struct fuse_node *node, struct dentry *dentry,
 			struct path *path)
 {
 	struct dentry *parent = dget_parent(dentry);
@@ -396,6 +505,13 @@ static int path_by_name(const struct fuse_node *node, struct dentry *dentry,
 	release_dentry_name_snapshot(&name);
 	dput(parent);
 	return err;
+}
+
+static int path_by_name(const struct fuse_node *node, struct dentry *dentry,
+			struct path *path)
+{
+	return path_in_dcache(node, dentry, path) ?
+	       0 : look_up_path(node, dentry, path);
 }
 
 /**

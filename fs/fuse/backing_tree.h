@@ -9,10 +9,12 @@
 #define _FS_FUSE_BACKING_TREE_H
 
 #include <linux/dcache.h>
+#include <linux/dcache-look.h>
 #include <linux/kthread_files.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable-types.h>
+#include <linux/stringhash.h>
 #include <linux/types.h>
 
 #include "backing_server.h"
@@ -109,6 +111,10 @@ struct fuse_tree_dir {
 	struct dentry *dentry;
 };
 
+/* What is found in the backing dcache with one of these needs more than a look */
+#define FUSE_TREE_LOOK_UP	(DCACHE_OP_REVALIDATE | DCACHE_MANAGED_DENTRY |	\
+				 DCACHE_OP_HASH | DCACHE_OP_COMPARE)
+
 struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb,
 				   const struct fuse_backing_attach *args);
 void fuse_tree_last_put(struct fuse_tree *tree);
@@ -159,6 +165,28 @@ static inline bool fuse_tree_look_dir(const struct inode *dir,
 	at->dentry = node ? node->dir : at->tree ? at->tree->root : NULL;
 	return at->dentry && !READ_ONCE(at->tree->detached) &&
 	       fuse_backing_has_server(at->tree->fc);
+}
+
+/**
+ * fuse_tree_look - look for a name in the backing dcache
+ * @at: the backing directory
+ * @name: the name; its hash is not looked at, which is of another directory
+ * @seq: set to the dentry's sequence number
+ *
+ * What is found is good for nothing unless that is still the same afterwards, and has
+ * none of %FUSE_TREE_LOOK_UP.
+ *
+ * Context: rcu_read_lock() is held.
+ * Return: the backing dentry, without a reference, or %NULL.
+ */
+static inline struct dentry *fuse_tree_look(const struct fuse_tree_dir *at,
+					    const struct qstr *name,
+					    unsigned int *seq)
+{
+	struct qstr below = QSTR_INIT(name->name, name->len);
+
+	below.hash = full_name_hash(at->dentry, below.name, below.len);
+	return __d_lookup_rcu(at->dentry, &below, seq);
 }
 
 /**
