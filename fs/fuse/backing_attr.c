@@ -7,10 +7,14 @@
  * and asking again costs little.  It is put into the FUSE inode, for those who look
  * there, and is as old then as the last request for it.
  *
+ * An inode below a tree isn't told what it has already: most are asked for again and again,
+ * and each time that it is told a counter is written to that all inodes share.
+ *
  * Permissions are checked against what the FUSE inode has, for as long as the server said
  * that this is good.
  *
- * Locking: fuse_inode::lock to get the mapping, and a reference while it is used.
+ * Locking: fuse_inode::lock to get the mapping of what is attached, and a reference while
+ * it is used.  Below a tree the inode keeps its node, and that the tree and its mapping.
  */
 
 #include "fuse_i.h"
@@ -36,6 +40,8 @@
 struct answerer {
 	struct fuse_backing *fb;
 	struct path path;
+	/* with a reference on @fb */
+	bool attached;
 };
 
 /*
@@ -64,6 +70,7 @@ static bool find_attached(struct inode *inode, u64 ops, struct answerer *who)
 	}
 	who->path = who->fb->file->f_path;
 	path_get(&who->path);
+	who->attached = true;
 	return true;
 }
 
@@ -75,9 +82,8 @@ static int find_below(struct inode *inode, struct dentry *dentry,
 
 	if (err)
 		return err;
-	/* the inode keeps its node, and that the tree */
 	who->fb = fuse_inode_node(inode)->tree->fb;
-	refcount_inc(&who->fb->count);
+	who->attached = false;
 	return 0;
 }
 
@@ -102,7 +108,8 @@ static bool get_answerer(struct inode *inode, struct dentry *dentry, u64 ops,
 static void put_answerer(const struct answerer *who)
 {
 	path_put(&who->path);
-	fuse_backing_put(who->fb);
+	if (who->attached)
+		fuse_backing_put(who->fb);
 }
 
 /*
@@ -146,18 +153,16 @@ static struct fuse_attr attributes_of(struct inode *inode, const struct kstat *b
 	};
 }
 
-/* What the inode has of @attr may be newer, or not have been changed */
-static void fill_stat(struct mnt_idmap *idmap, struct inode *inode,
-		      const struct fuse_attr *attr, const struct kstat *below,
-		      struct kstat *stat)
+/* Ids are as the FUSE inode has them.  What else it has may be newer, or not be changed */
+static void fill_stat(struct mnt_idmap *idmap, struct inode *inode, kuid_t uid,
+		      kgid_t gid, const struct kstat *below, struct kstat *stat)
 {
 	struct user_namespace *ns = get_fuse_conn(inode)->user_ns;
-	kuid_t uid = make_kuid(ns, attr->uid);
-	kgid_t gid = make_kgid(ns, attr->gid);
 
 	stat->dev = inode->i_sb->s_dev;
-	stat->ino = attr->ino;
-	stat->nlink = attr->nlink;
+	/* the server's, which says them one after the other anyway */
+	stat->ino = data_race(get_fuse_inode(inode)->orig_ino);
+	stat->nlink = links_of(inode, below);
 	stat->rdev = inode->i_rdev;
 	stat->mode = (inode->i_mode & S_IFMT) | (below->mode & ~S_IFMT);
 	stat->uid = vfsuid_into_kuid(make_vfsuid(idmap, ns, uid));
@@ -172,15 +177,52 @@ static void fill_stat(struct mnt_idmap *idmap, struct inode *inode,
 	stat->result_mask = below->result_mask & (STATX_BASIC_STATS | STATX_BTIME);
 }
 
+/*
+ * Does an inode below a tree have what it would be told?  If not, somebody may be changing
+ * it, and it is told.  Ids that it has are mapped in the connection's user namespace: they
+ * would be the same after having been translated there and back.
+ */
+static bool is_told(const struct inode *inode, const struct kstat *below)
+{
+	const struct fuse_inode *fi = get_fuse_inode(inode);
+	struct timespec64 atime = data_race(inode_get_atime(inode));
+	struct timespec64 mtime = data_race(inode_get_mtime(inode));
+	struct timespec64 ctime = data_race(inode_get_ctime(inode));
+
+	return fuse_inode_node(inode) &&
+	       !(READ_ONCE(fi->inval_mask) & STATX_BASIC_STATS) &&
+	       data_race(inode->i_mode) == below->mode &&
+	       data_race(inode->i_nlink) == below->nlink &&
+	       uid_eq(data_race(inode->i_uid), below->uid) &&
+	       gid_eq(data_race(inode->i_gid), below->gid) &&
+	       i_size_read(inode) == below->size &&
+	       data_race(inode->i_blocks) == below->blocks &&
+	       timespec64_equal(&atime, &below->atime) &&
+	       timespec64_equal(&mtime, &below->mtime) &&
+	       timespec64_equal(&ctime, &below->ctime);
+}
+
+/* @version: of before they were asked for; whoever changes them meanwhile knows better */
+static void tell(struct inode *inode, const struct kstat *below, u64 version,
+		 kuid_t *uid, kgid_t *gid)
+{
+	struct user_namespace *ns = get_fuse_conn(inode)->user_ns;
+	struct fuse_attr attr = attributes_of(inode, below);
+
+	fuse_change_attributes(inode, &attr, NULL,
+			       READ_ONCE(get_fuse_inode(inode)->i_time), version);
+	*uid = make_kuid(ns, attr.uid);
+	*gid = make_kgid(ns, attr.gid);
+}
+
 static int get_attributes(struct mnt_idmap *idmap, struct inode *inode,
 			  const struct answerer *who, struct kstat *stat, u32 mask,
 			  unsigned int flags)
 {
-	const struct fuse_inode *fi = get_fuse_inode(inode);
-	/* whoever changes them meanwhile knows better */
 	u64 version = fuse_get_attr_version(get_fuse_conn(inode));
-	struct fuse_attr attr;
 	struct kstat below;
+	kuid_t uid;
+	kgid_t gid;
 	int err;
 
 	scoped_with_creds(who->fb->cred)
@@ -188,10 +230,12 @@ static int get_attributes(struct mnt_idmap *idmap, struct inode *inode,
 				  flags & AT_STATX_SYNC_TYPE);
 	if (err)
 		return err;
-	attr = attributes_of(inode, &below);
-	fuse_change_attributes(inode, &attr, NULL, READ_ONCE(fi->i_time), version);
+	uid = below.uid;
+	gid = below.gid;
+	if (!is_told(inode, &below))
+		tell(inode, &below, version, &uid, &gid);
 	if (stat)
-		fill_stat(idmap, inode, &attr, &below, stat);
+		fill_stat(idmap, inode, uid, gid, &below, stat);
 	return 0;
 }
 
