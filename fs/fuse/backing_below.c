@@ -7,7 +7,8 @@
  * or needs more than a look, is looked up.  Whoever may sleep looks so first, too.
  *
  * Permissions are those of the backing inode for the client, and then those that whoever
- * registered the tree has.
+ * registered the tree has.  A directory that everybody may search is so for both: that is
+ * seen at once, as the VFS sees it.
  *
  * Locking: the FUSE directory's lock, where a name is looked up, and inside of it that
  * of the backing directory.
@@ -211,17 +212,22 @@ bool fuse_backing_keeps(const struct dentry *entry)
 static int check_permission(const struct fuse_tree *tree, struct inode *backing,
 			    int mask)
 {
-	struct mnt_idmap *idmap = mnt_idmap(tree->mnt);
 	int err;
 
-	err = generic_permission(idmap, backing, mask);
+	err = generic_permission(mnt_idmap(tree->mnt), backing, mask);
 	/* whoever changes something asks the server, or is looked at when opening */
-	mask &= MAY_EXEC | MAY_NOT_BLOCK;
 	if (err || !(mask & MAY_EXEC) || !S_ISDIR(backing->i_mode))
 		return err;
-	scoped_with_creds(tree->cred)
-		err = inode_permission(idmap, backing, mask);
-	return err;
+	return fuse_tree_may_search(tree, backing, mask & MAY_NOT_BLOCK);
+}
+
+static int check_dir(const struct fuse_tree *tree, struct inode *backing, int mask)
+{
+	if ((mask & ~MAY_NOT_BLOCK) != MAY_EXEC || !fuse_tree_is_for_all(backing))
+		return check_permission(tree, backing, mask);
+	/* the client may */
+	return IS_ENABLED(CONFIG_SECURITY) ?
+	       fuse_tree_may_search(tree, backing, mask & MAY_NOT_BLOCK) : 0;
 }
 
 /* In RCU mode, where the backing directory may be going */
@@ -234,8 +240,7 @@ static int look_at_dir(const struct inode *inode, int mask, bool *asked)
 	if (!*asked)
 		return 0;
 	backing = d_inode_rcu(at.dentry);
-	return backing ? check_permission(at.tree, backing, mask | MAY_NOT_BLOCK) :
-			 -ECHILD;
+	return backing ? check_dir(at.tree, backing, mask | MAY_NOT_BLOCK) : -ECHILD;
 }
 
 static int permission_of_dir(struct inode *inode, int mask, bool *asked)

@@ -119,11 +119,21 @@ bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at)
 	return found;
 }
 
-/* May whoever registered @tree search a backing directory?  @mask is 0 or MAY_NOT_BLOCK */
-static int may_search(const struct fuse_tree *tree, struct inode *dir, int mask)
+/**
+ * fuse_tree_may_search - may whoever registered a tree search a backing directory
+ * @tree: the tree
+ * @dir: the backing directory
+ * @mask: 0 or MAY_NOT_BLOCK
+ *
+ * Context: process context; may sleep, unless MAY_NOT_BLOCK is set: RCU mode.
+ * Return: 0, or an errno as inode_permission().
+ */
+int fuse_tree_may_search(const struct fuse_tree *tree, struct inode *dir, int mask)
 {
 	int err;
 
+	if (!IS_ENABLED(CONFIG_SECURITY) && fuse_tree_is_for_all(dir))
+		return 0;
 	scoped_with_creds(tree->cred)
 		err = inode_permission(mnt_idmap(tree->mnt), dir, MAY_EXEC | mask);
 	return err;
@@ -158,7 +168,7 @@ static struct dentry *find_if_allowed(const struct fuse_tree_dir *at,
 
 	if (!dentry)
 		return NULL;
-	err = may_search(at->tree, d_inode(at->dentry), 0);
+	err = fuse_tree_may_search(at->tree, d_inode(at->dentry), 0);
 	if (!err)
 		return dentry;
 	dput(dentry);
@@ -440,7 +450,7 @@ static struct dentry *look_by_name(const struct fuse_node *node,
 	if (!fuse_tree_look_dir(dir, &at) || at.tree != node->tree)
 		return NULL;
 	backing = d_inode_rcu(at.dentry);
-	if (!backing || may_search(at.tree, backing, MAY_NOT_BLOCK))
+	if (!backing || fuse_tree_may_search(at.tree, backing, MAY_NOT_BLOCK))
 		return NULL;
 	found = fuse_tree_look(&at, &name, seq);
 	if (!found || (READ_ONCE(found->d_flags) & FUSE_TREE_LOOK_UP) ||

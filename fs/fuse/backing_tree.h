@@ -10,6 +10,7 @@
 
 #include <linux/dcache.h>
 #include <linux/dcache-look.h>
+#include <linux/fs.h>
 #include <linux/kthread_files.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
@@ -119,6 +120,7 @@ struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb
 				   const struct fuse_backing_attach *args);
 void fuse_tree_last_put(struct fuse_tree *tree);
 bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at);
+int fuse_tree_may_search(const struct fuse_tree *tree, struct inode *dir, int mask);
 struct dentry *fuse_tree_lookup(const struct fuse_tree_dir *at,
 				const struct qstr *name);
 bool fuse_tree_is_passed(const struct dentry *dentry);
@@ -165,6 +167,28 @@ static inline bool fuse_tree_look_dir(const struct inode *dir,
 	at->dentry = node ? node->dir : at->tree ? at->tree->root : NULL;
 	return at->dentry && !READ_ONCE(at->tree->detached) &&
 	       fuse_backing_has_server(at->tree->fc);
+}
+
+/**
+ * fuse_tree_is_for_all - does the mode of a backing directory let everybody search it
+ * @dir: the backing directory
+ *
+ * What the VFS looks at before all else, on its way: then it doesn't matter who asks, but
+ * to a security module.
+ *
+ * Context: any, RCU mode too.
+ * Return: false if it has to be asked for whom.
+ */
+static inline bool fuse_tree_is_for_all(const struct inode *dir)
+{
+	/* set by the first who asked, if the filesystem has no other rules */
+	if (!(READ_ONCE(dir->i_opflags) & IOP_FASTPERM))
+		return false;
+#ifdef CONFIG_FS_POSIX_ACL
+	if (READ_ONCE(dir->i_acl))
+		return false;
+#endif
+	return (READ_ONCE(dir->i_mode) & 0111) == 0111;
 }
 
 /**
