@@ -261,12 +261,26 @@ static int permission_of_dir(struct inode *inode, int mask, bool *asked)
 	return err;
 }
 
+/* Ids that the FUSE inode has are the same after a way through the server's namespace */
+static bool is_fresh(const struct inode *inode, const struct fuse_tree *tree,
+		     const struct inode *backing)
+{
+	struct mnt_idmap *idmap = mnt_idmap(tree->mnt);
+	kuid_t uid = vfsuid_into_kuid(i_uid_into_vfsuid(idmap, backing));
+	kgid_t gid = vfsgid_into_kgid(i_gid_into_vfsgid(idmap, backing));
+
+	return READ_ONCE(inode->i_mode) == READ_ONCE(backing->i_mode) &&
+	       uid_eq(inode->i_uid, uid) && gid_eq(inode->i_gid, gid);
+}
+
 /* Whoever goes by the FUSE inode from here on, as execve(2), finds what was checked */
 static void refresh(struct inode *inode, const struct fuse_tree *tree,
 		    struct inode *backing)
 {
 	struct fuse_attr attr;
 
+	if (is_fresh(inode, tree, backing))
+		return;
 	fuse_tree_attributes(tree, backing, &attr);
 	if (inode->i_mode != attr.mode ||
 	    from_kuid_munged(tree->fc->user_ns, inode->i_uid) != attr.uid ||
@@ -275,14 +289,35 @@ static void refresh(struct inode *inode, const struct fuse_tree *tree,
 				       fuse_get_attr_version(tree->fc));
 }
 
+/*
+ * If the file is open, and stays so until it was looked at, the backing inode is known; in
+ * RCU mode.  Returns -ECHILD if that is not enough.
+ */
+static int permission_of_open(const struct inode *inode, const struct fuse_node *node,
+			      int mask)
+{
+	const struct fuse_inode *fi = get_fuse_inode(inode);
+	struct inode *backing = READ_ONCE(fi->backing.inode);
+	int err;
+
+	/* what has extents is its own */
+	if (!backing || backing == inode || !is_fresh(inode, node->tree, backing))
+		return -ECHILD;
+	err = check_permission(node->tree, backing, mask | MAY_NOT_BLOCK);
+	return READ_ONCE(fi->backing.inode) == backing ? err : -ECHILD;
+}
+
 static int permission_by_name(struct inode *inode, const struct fuse_node *node,
 			      int mask)
 {
 	struct path path;
 	int err;
 
-	if (mask & MAY_NOT_BLOCK)
-		return -ECHILD;
+	rcu_read_lock();
+	err = permission_of_open(inode, node, mask);
+	rcu_read_unlock();
+	if (err != -ECHILD || (mask & MAY_NOT_BLOCK))
+		return err;
 	err = fuse_node_path(inode, NULL, &path);
 	if (err)
 		return err;
