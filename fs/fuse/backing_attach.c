@@ -1159,6 +1159,7 @@ static void evict_attached(struct fuse_inode *fi)
 void fuse_inode_backing_evict(struct fuse_inode *fi)
 {
 	evict_attached(fi);
-	fuse_node_evict(fi);
 	fuse_inode_backing_evict_mapped(fi);
+	/* last: the thread is to free mappings of a node before that */
+	fuse_node_evict(fi);
 }

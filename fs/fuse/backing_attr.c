@@ -7,10 +7,14 @@
  * and asking again costs little.  It is put into the FUSE inode, for those who look
  * there, and is as old then as the last request for it.
  *
+ * An inode below a tree isn't told what it has already: most are asked for again and again,
+ * and each time that it is told a counter is written to that all inodes share.
+ *
  * Permissions are checked against what the FUSE inode has, for as long as the server said
  * that this is good.
  *
- * Locking: fuse_inode::lock to get the mapping, and a reference while it is used.
+ * Locking: fuse_inode::lock to get the mapping of what is attached, and a reference while
+ * it is used.  Below a tree the inode keeps its node, and that the tree and its mapping.
  */
 
 #include "fuse_i.h"
@@ -39,7 +43,8 @@
 struct answerer {
 	struct fuse_backing *fb;
 	struct path path;
-	bool has_path;
+	/* with a reference on @fb, and none on @path */
+	bool attached;
 };
 
 /*
@@ -67,7 +72,7 @@ static bool find_attached(struct inode *inode, u64 ops, struct answerer *who)
 		return false;
 	}
 	who->path = who->fb->file->f_path;
-	who->has_path = false;
+	who->attached = true;
 	return true;
 }
 
@@ -79,10 +84,9 @@ static int find_below(struct inode *inode, struct dentry *dentry,
 
 	if (err)
 		return err;
-	who->has_path = true;
 	/* the inode keeps its node, and that the tree */
 	who->fb = fuse_inode_node(inode)->tree->fb;
-	refcount_inc(&who->fb->count);
+	who->attached = false;
 	return 0;
 }
 
@@ -108,9 +112,10 @@ static bool get_answerer(struct inode *inode, struct dentry *dentry, u64 ops,
 
 static void put_answerer(const struct answerer *who)
 {
-	if (who->has_path)
+	if (who->attached)
+		fuse_backing_put(who->fb);
+	else
 		path_put(&who->path);
-	fuse_backing_put(who->fb);
 }
 
 /*
@@ -172,6 +177,7 @@ static void fill_stat(struct mnt_idmap *idmap, struct inode *inode,
 	struct user_namespace *ns = get_fuse_conn(inode)->user_ns;
 
 	stat->dev = inode->i_sb->s_dev;
+	/* the server's, which says them one after the other anyway */
 	stat->ino = data_race(get_fuse_inode(inode)->orig_ino);
 	stat->nlink = links_of(inode, below);
 	stat->rdev = inode->i_rdev;
@@ -236,14 +242,45 @@ static bool change_times(struct inode *inode, const struct kstat *below, u64 ver
 	return true;
 }
 
+/*
+ * Does an inode below a tree have what it would be told?  If not, somebody may be changing
+ * it, and it is told.  Ids that it has are mapped in the connection's user namespace: they
+ * would be the same after having been translated there and back.
+ */
+static bool is_told(const struct inode *inode, const struct kstat *below)
+{
+	const struct fuse_inode *fi = get_fuse_inode(inode);
+	struct timespec64 atime = data_race(inode_get_atime(inode));
+	struct timespec64 mtime = data_race(inode_get_mtime(inode));
+	struct timespec64 ctime = data_race(inode_get_ctime(inode));
+
+	return fuse_inode_node(inode) &&
+	       !(READ_ONCE(fi->inval_mask) & STATX_BASIC_STATS) &&
+	       data_race(inode->i_mode) == below->mode &&
+	       data_race(inode->i_nlink) == below->nlink &&
+	       uid_eq(data_race(inode->i_uid), below->uid) &&
+	       gid_eq(data_race(inode->i_gid), below->gid) &&
+	       i_size_read(inode) == below->size &&
+	       data_race(inode->i_blocks) == below->blocks &&
+	       timespec64_equal(&atime, &below->atime) &&
+	       timespec64_equal(&mtime, &below->mtime) &&
+	       timespec64_equal(&ctime, &below->ctime);
+}
+
+/* @version: of before they were asked for; whoever changes them meanwhile knows better */
+static void tell(struct inode *inode, const struct kstat *below, u64 version)
+{
+	struct fuse_attr attr = attributes_of(inode, below);
+
+	fuse_change_attributes(inode, &attr, NULL,
+			       READ_ONCE(get_fuse_inode(inode)->i_time), version);
+}
+
 static int get_attributes(struct mnt_idmap *idmap, struct inode *inode,
 			  const struct answerer *who, struct kstat *stat, u32 mask,
 			  unsigned int flags)
 {
-	const struct fuse_inode *fi = get_fuse_inode(inode);
-	/* whoever changes them meanwhile knows better */
 	u64 version = fuse_get_attr_version(get_fuse_conn(inode));
-	struct fuse_attr attr;
 	struct kstat below;
 	int err;
 
@@ -252,11 +289,8 @@ static int get_attributes(struct mnt_idmap *idmap, struct inode *inode,
 				  flags & AT_STATX_SYNC_TYPE);
 	if (err)
 		return err;
-	if (!change_times(inode, &below, version)) {
-		attr = attributes_of(inode, &below);
-		fuse_change_attributes(inode, &attr, NULL, READ_ONCE(fi->i_time),
-				       version);
-	}
+	if (!is_told(inode, &below) && !change_times(inode, &below, version))
+		tell(inode, &below, version);
 	if (stat)
 		fill_stat(idmap, inode, &below, stat);
 	return 0;

@@ -30,6 +30,7 @@
 
 #include <linux/cred.h>
 #include <linux/dcache.h>
+#include <linux/dcache-look.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/slab.h>
@@ -157,44 +158,92 @@ static bool is_dot_dot(const struct entry *entry)
 	return entry->name[0] == '.' && entry->len == 2 && entry->name[1] == '.';
 }
 
-/* The dentry of what @entry names, with a reference, if the kernel knows it */
-static struct dentry *find_dentry(struct dentry *parent, const struct entry *entry)
-{
-	struct qstr name = QSTR_INIT(entry->name, entry->len);
+/* Which file it is that is handed on */
+struct identity {
+	u64 ino;
+	unsigned int type;
+};
 
-	if (is_dot(entry))
-		return dget(parent);
-	if (is_dot_dot(entry))
-		return dget_parent(parent);
-	name.hash = full_name_hash(parent, name.name, name.len);
-	return d_lookup(parent, &name);
+/* As stat(2) says it, of a moment */
+static struct identity identity_of(const struct inode *inode, struct identity other)
+{
+	return (struct identity) {
+		.ino = data_race(get_fuse_inode(inode)->orig_ino),
+		.type = (other.type & ~S_DT_MASK) | fs_umode_to_dtype(inode->i_mode),
+	};
 }
 
 /*
- * What a name stands for that the kernel knows, and nobody has looked at since, may be
- * another below a tree: there, stat(2) says what has been read.
+ * Returns false if a dentry may have been overlooked that was just moved, or was another
+ * before all of it was read; in RCU mode.
  */
-static bool is_servers(const struct entry *entry, const struct inode *inode)
+static bool look_in_dcache(const struct dentry *parent, const struct qstr *name,
+			   struct identity *is)
 {
-	return is_dot(entry) || is_dot_dot(entry) || !fuse_inode_node(inode);
+	unsigned int seq, moved = read_seqbegin(&rename_lock);
+	const struct dentry *dentry = __d_lookup_rcu(parent, name, &seq);
+	const struct inode *inode;
+	struct identity known = *is;
+
+	if (!dentry)
+		return !read_seqretry(&rename_lock, moved);
+	inode = d_inode_rcu(dentry);
+	if (inode && !fuse_inode_node(inode))
+		known = identity_of(inode, *is);
+	if (read_seqcount_retry(&dentry->d_seq, seq))
+		return false;
+	*is = known;
+	return true;
 }
 
-/* Number and type as stat(2) says them, not as the backing filesystem does */
+/* Takes the reference over */
+static void look_at_dentry(struct dentry *dentry, struct identity *is)
+{
+	*is = identity_of(d_inode(dentry), *is);
+	dput(dentry);
+}
+
+static void look_at_named(struct dentry *dentry, struct identity *is)
+{
+	const struct inode *inode = dentry ? d_inode_rcu(dentry) : NULL;
+
+	if (inode && !fuse_inode_node(inode))
+		*is = identity_of(inode, *is);
+	dput(dentry);
+}
+
+/*
+ * Does the kernel know what is named?  Then that is it, not what the filesystem says.  But
+ * below a tree it may be another by now, which nobody has looked at: there, stat(2) says
+ * what has been read.
+ */
+static void look_up(struct dentry *parent, const struct entry *entry,
+		    struct identity *is)
+{
+	struct qstr name = QSTR_INIT(entry->name, entry->len);
+	bool sure;
+
+	name.hash = full_name_hash(parent, name.name, name.len);
+	rcu_read_lock();
+	sure = look_in_dcache(parent, &name, is);
+	rcu_read_unlock();
+	if (!sure)
+		look_at_named(d_lookup(parent, &name), is);
+}
+
 static bool emit(struct file *file, struct dir_context *ctx,
 		 const struct entry *entry)
 {
-	struct dentry *dentry = find_dentry(file->f_path.dentry, entry);
-	struct inode *inode = dentry ? d_inode_rcu(dentry) : NULL;
-	unsigned int type = entry->type;
-	u64 ino = entry->ino;
+	struct identity is = { .ino = entry->ino, .type = entry->type };
+	struct dentry *dentry = file->f_path.dentry;
 
-	if (inode && is_servers(entry, inode)) {
-		/* of a moment, as what stat(2) says */
-		ino = data_race(get_fuse_inode(inode)->orig_ino);
-		type = (type & ~S_DT_MASK) | fs_umode_to_dtype(inode->i_mode);
-	}
-	dput(dentry);
-	return dir_emit(ctx, entry->name, entry->len, ino, type);
+	if (is_dot(entry))
+		look_at_dentry(dget(dentry), &is);
+	else if (is_dot_dot(entry))
+		look_at_dentry(dget_parent(dentry), &is);
+	else
+		look_up(dentry, entry, &is);
+	return dir_emit(ctx, entry->name, entry->len, is.ino, is.type);
 }
 
 /* Returns false if the caller takes no more */

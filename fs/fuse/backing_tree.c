@@ -6,6 +6,9 @@
  * time: the backing filesystem's dcache is the only one that knows.  So nothing but
  * directories is pinned there, and a file that is removed from below is gone at once.
  *
+ * Who looks a name up looks into that dcache first, without its locks, and gets a reference
+ * on what is there.  What isn't, or needs more than a look, is looked up as by anybody else.
+ *
  * A name that is found becomes a FUSE inode without node id, outside of the inode hash:
  * a node.  It is known by its backing inode, so that hard links are one inode.  The
  * backing inode isn't pinned, so another may come to its address; that it has the same
@@ -16,8 +19,14 @@
  * directory, which thus outlives all of them.  Whoever puts the last may be memory
  * reclaim: the thread frees.
  *
- * In RCU mode a node, its directory and its tree may be going while somebody looks: all
- * are freed after a grace period, and the tree is not used without a reference.
+ * All open files of a node share one mapping, which goes with the last of them and of
+ * what is mapped, and then leaves its place in the node.  Each of these keeps the FUSE
+ * inode until it has put its reference on the mapping, or left that to the thread; so the
+ * node, which is left to the thread after that, is freed later than the mapping.
+ *
+ * In RCU mode nothing is written to.  A node, its directory, its tree and what that has,
+ * credentials and mount, may be going while somebody looks: all are freed after a grace
+ * period that begins when no inode has the node, or the tree, any more.
  */
 
 #include "fuse_i.h"
@@ -95,27 +104,77 @@ void fuse_tree_last_put(struct fuse_tree *tree)
 
 /**
  * fuse_tree_get_dir - where names of a FUSE directory are looked up
- * @dir: the FUSE directory
+ * @dir: the FUSE directory, with a reference
  * @at: filled in; the tree is to be put
  *
- * Context: any, RCU mode too.
+ * Context: any.
  * Return: false if its names are the server's.
  */
 bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at)
 {
-	const struct fuse_inode *fi = get_fuse_inode(dir);
-	const struct fuse_node *node;
 	bool found;
 
 	rcu_read_lock();
-	node = rcu_dereference(fi->backing.node);
-	at->tree = node ? node->tree : rcu_dereference(fi->backing.tree);
-	at->dentry = node ? node->dir : at->tree ? at->tree->root : NULL;
-	found = at->dentry && !READ_ONCE(at->tree->detached) &&
-		fuse_backing_has_server(at->tree->fc) &&
+	found = fuse_tree_look_dir(dir, at) &&
 		refcount_inc_not_zero(&at->tree->count);
 	rcu_read_unlock();
 	return found;
+}
+
+/**
+ * fuse_tree_may_search - may whoever registered a tree search a backing directory
+ * @tree: the tree
+ * @dir: the backing directory
+ * @mask: 0 or MAY_NOT_BLOCK
+ *
+ * Context: process context; may sleep, unless MAY_NOT_BLOCK is set: RCU mode.
+ * Return: 0, or an errno as inode_permission().
+ */
+int fuse_tree_may_search(const struct fuse_tree *tree, struct inode *dir, int mask)
+{
+	int err;
+
+	if (!IS_ENABLED(CONFIG_SECURITY) && fuse_tree_is_for_all(dir))
+		return 0;
+	scoped_with_creds(tree->cred)
+		err = inode_permission(mnt_idmap(tree->mnt), dir, MAY_EXEC | mask);
+	return err;
+}
+
+/* A dentry of the backing dcache with a reference; %NULL if it has to be looked up */
+static struct dentry *find_in_dcache(const struct fuse_tree_dir *at,
+				     const struct qstr *name)
+{
+	struct dentry *dentry;
+	unsigned int seq;
+	bool found;
+
+	rcu_read_lock();
+	dentry = fuse_tree_look(at, name, &seq);
+	found = dentry && !(READ_ONCE(dentry->d_flags) & FUSE_TREE_LOOK_UP) &&
+		lockref_get_not_dead(&dentry->d_lockref);
+	rcu_read_unlock();
+	if (!found)
+		return NULL;
+	if (!read_seqcount_retry(&dentry->d_seq, seq))
+		return dentry;
+	dput(dentry);
+	return NULL;
+}
+
+static struct dentry *find_if_allowed(const struct fuse_tree_dir *at,
+				      const struct qstr *name)
+{
+	struct dentry *dentry = find_in_dcache(at, name);
+	int err;
+
+	if (!dentry)
+		return NULL;
+	err = fuse_tree_may_search(at->tree, d_inode(at->dentry), 0);
+	if (!err)
+		return dentry;
+	dput(dentry);
+	return ERR_PTR(err);
 }
 
 /**
@@ -123,15 +182,18 @@ bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at)
  * @at: the directory
  * @name: its hash is not looked at
  *
- * Context: process context; may sleep.  Takes the lock of the backing directory.
+ * Context: process context; may sleep.  Takes the lock of the backing directory, unless
+ *	its dcache has the name.
  * Return: the backing dentry, maybe negative, or an ERR_PTR() as whoever registered the
  *	tree would get it.
  */
 struct dentry *fuse_tree_lookup(const struct fuse_tree_dir *at,
 				const struct qstr *name)
 {
-	struct dentry *dentry;
+	struct dentry *dentry = find_if_allowed(at, name);
 
+	if (dentry)
+		return dentry;
 	scoped_with_creds(at->tree->cred)
 		dentry = fuse_backing_lookup_one(mnt_idmap(at->tree->mnt), name,
 						 at->dentry);
@@ -287,6 +349,7 @@ static struct fuse_node *alloc_node(const struct fuse_tree_dir *at,
 	node->tree = at->tree;
 	node->key = key_of(d_inode(backing));
 	node->fi = get_fuse_inode(inode);
+	spin_lock_init(&node->place.lock);
 	node->dir = d_is_dir(backing) ? dget(backing) : NULL;
 	return node;
 }
@@ -368,6 +431,9 @@ static bool path_of_open(struct fuse_inode *fi, const struct fuse_node *node,
 {
 	const struct fuse_passthrough *pt;
 
+	/* whoever has it open finds it so */
+	if (!READ_ONCE(fi->backing.files))
+		return false;
 	spin_lock(&fi->lock);
 	pt = list_first_entry_or_null(&fi->backing.open, struct fuse_passthrough,
 				      link);
@@ -377,6 +443,60 @@ static bool path_of_open(struct fuse_inode *fi, const struct fuse_node *node,
 	}
 	spin_unlock(&fi->lock);
 	return path->dentry;
+}
+
+/*
+ * The backing dentry of what @dentry, of @node, is the name of, if the backing dcache has
+ * it and whoever registered the tree may find it; in RCU mode.  It is to be compared with
+ * @seq after a reference was taken.
+ */
+static struct dentry *look_by_name(const struct fuse_node *node,
+				   const struct dentry *dentry, unsigned int *seq)
+{
+	unsigned int named = raw_seqcount_begin(&dentry->d_seq);
+	struct inode *backing, *dir = d_inode_rcu(READ_ONCE(dentry->d_parent));
+	const struct qstr name = QSTR_INIT(READ_ONCE(dentry->d_name.name),
+					   READ_ONCE(dentry->d_name.len));
+	struct fuse_tree_dir at;
+	struct dentry *found;
+
+	/* else the name may be as long as another */
+	if (!dir || read_seqcount_retry(&dentry->d_seq, named))
+		return NULL;
+	if (!fuse_tree_look_dir(dir, &at) || at.tree != node->tree)
+		return NULL;
+	backing = d_inode_rcu(at.dentry);
+	if (!backing || fuse_tree_may_search(at.tree, backing, MAY_NOT_BLOCK))
+		return NULL;
+	found = fuse_tree_look(&at, &name, seq);
+	if (!found || (READ_ONCE(found->d_flags) & FUSE_TREE_LOOK_UP) ||
+	    read_seqcount_retry(&dentry->d_seq, named))
+		return NULL;
+	backing = d_inode_rcu(found);
+	return backing && fuse_node_is(node, backing) ? found : NULL;
+}
+
+/* Returns false if it has to be looked up */
+static bool path_in_dcache(const struct fuse_node *node, const struct dentry *dentry,
+			   struct path *path)
+{
+	struct dentry *backing;
+	unsigned int seq;
+	bool found;
+
+	rcu_read_lock();
+	backing = look_by_name(node, dentry, &seq);
+	found = backing && lockref_get_not_dead(&backing->d_lockref);
+	rcu_read_unlock();
+	if (!found)
+		return false;
+	if (read_seqcount_retry(&backing->d_seq, seq)) {
+		dput(backing);
+		return false;
+	}
+	path->mnt = mntget(node->tree->mnt);
+	path->dentry = backing;
+	return true;
 }
 
 static int path_at(const struct fuse_tree_dir *at, const struct fuse_node *node,
@@ -396,7 +516,7 @@ static int path_at(const struct fuse_tree_dir *at, const struct fuse_node *node,
 }
 
 /* Returns -EXDEV if @dentry isn't below a tree, where the server may have named it */
-static int path_by_name(const struct fuse_node *node, struct dentry *dentry,
+static int look_up_path(const struct fuse_node *node, struct dentry *dentry,
 			struct path *path)
 {
 	struct dentry *parent = dget_parent(dentry);
@@ -412,6 +532,13 @@ static int path_by_name(const struct fuse_node *node, struct dentry *dentry,
 	release_dentry_name_snapshot(&name);
 	dput(parent);
 	return err;
+}
+
+static int path_by_name(const struct fuse_node *node, struct dentry *dentry,
+			struct path *path)
+{
+	return path_in_dcache(node, dentry, path) ?
+	       0 : look_up_path(node, dentry, path);
 }
 
 /* The next dentry of @inode after @last, whose reference is taken over; the first of all */
@@ -516,6 +643,7 @@ static void free_node(struct kthread_files_work *work)
 {
 	struct fuse_node *node = container_of(work, struct fuse_node, dead);
 
+	WARN_ON_ONCE(node->place.fb);
 	dput(node->dir);
 	fuse_tree_put(node->tree);
 	kfree_rcu(node, rcu);

@@ -35,6 +35,17 @@ struct fuse_extents;
 struct fuse_file;
 
 /**
+ * struct fuse_backing_place - where the mapping of a file is found while it has one
+ * @lock: protects @fb
+ * @fb: the mapping, without a reference; or %NULL
+ */
+struct fuse_backing_place {
+	/* protects what comes next */
+	spinlock_t lock;
+	struct fuse_backing *fb;
+};
+
+/**
  * struct fuse_backing - a mapping: a backing file under its id
  * @count: one for the id until it is closed, one for each open FUSE file, one
  *	for each file of those that was mmapped and may still be, one for each
@@ -56,6 +67,7 @@ struct fuse_file;
  * @write_cred: the same without CAP_FSETID, for clients that lack it
  * @table: where the file is; the mapping holds a reference
  * @usage: who uses it, %NULL if it was never used
+ * @place: where it is found, and is to be taken away when it goes; or %NULL
  * @dead: without references: for the thread to free
  */
 struct fuse_backing {
@@ -74,6 +86,7 @@ struct fuse_backing {
 	const struct cred *write_cred;
 	struct fuse_backing_table *table;
 	struct fuse_backing_usage *usage;
+	struct fuse_backing_place *place;
 	struct kthread_files_work dead;
 };
 

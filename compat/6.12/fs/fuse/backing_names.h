@@ -58,6 +58,31 @@ static inline bool fuse_backing_may_revalidate(const struct dentry *entry)
 	return may;
 }
 
+/*
+ * In RCU mode nothing is written to, not even the lock of a name.  It is there until a
+ * grace period has passed; that it is the dentry's, and goes with the length, is known
+ * when that hasn't changed.
+ */
+static inline bool fuse_backing_revalidate_rcu(struct dentry *entry,
+					       unsigned int flags, int *ret)
+{
+	unsigned int seq = raw_seqcount_begin(&entry->d_seq);
+	struct inode *dir = d_inode_rcu(READ_ONCE(entry->d_parent));
+	const struct qstr name = QSTR_INIT(READ_ONCE(entry->d_name.name),
+					   READ_ONCE(entry->d_name.len));
+	bool ours;
+
+	*ret = -ECHILD;
+	if (!dir || read_seqcount_retry(&entry->d_seq, seq))
+		return true;
+	ours = fuse_backing_revalidate(dir, &name, entry, flags, ret);
+	if (read_seqcount_retry(&entry->d_seq, seq)) {
+		*ret = -ECHILD;
+		return true;
+	}
+	return ours;
+}
+
 static inline bool fuse_backing_revalidate_in(struct dentry *parent,
 					      struct dentry *entry,
 					      unsigned int flags, int *ret)
@@ -92,8 +117,7 @@ static inline bool fuse_backing_revalidate_entry(struct dentry *entry,
 	if (!fuse_backing_may_revalidate(entry))
 		return false;
 	if (flags & LOOKUP_RCU)
-		return fuse_backing_revalidate_in(READ_ONCE(entry->d_parent),
-						  entry, flags, ret);
+		return fuse_backing_revalidate_rcu(entry, flags, ret);
 	parent = dget_parent(entry);
 	ours = fuse_backing_revalidate_in(parent, entry, flags, ret);
 	dput(parent);
