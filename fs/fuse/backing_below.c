@@ -44,10 +44,15 @@ static int take_inode(const struct fuse_tree_dir *at, struct super_block *sb,
 static bool lookup_at(const struct fuse_tree_dir *at, struct inode *dir,
 		      struct dentry *entry, struct inode **inode, int *err)
 {
-	struct dentry *backing = fuse_tree_lookup(at, &entry->d_name);
+	enum fuse_backing_verdict verdict = fuse_tree_verdict(at, &entry->d_name);
+	struct dentry *backing;
 	bool passed;
 
 	*inode = NULL;
+	*err = 0;
+	if (verdict != FUSE_BACKING_PASS)
+		return verdict == FUSE_BACKING_HIDE;
+	backing = fuse_tree_lookup(at, &entry->d_name);
 	if (IS_ERR(backing)) {
 		*err = PTR_ERR(backing);
 		return true;
@@ -154,6 +159,31 @@ static bool is_below(struct inode *inode)
 	return !inode || fuse_inode_node(inode);
 }
 
+/*
+ * As fuse_backing_revalidate(), by what the rules say.  Where a name becomes the server's,
+ * it isn't asked for what it doesn't know; what it said itself is good for as long as it
+ * said, and what isn't there by the backing directory isn't good at all.
+ */
+static bool revalidate_at(const struct fuse_tree_dir *at, const struct qstr *name,
+			  struct inode *inode, unsigned int flags, int *ret)
+{
+	switch (fuse_tree_verdict(at, name)) {
+	case FUSE_BACKING_HIDE:
+		*ret = !inode;
+		return true;
+	case FUSE_BACKING_SERVER:
+		*ret = 0;
+		return inode && !get_node_id(inode);
+	default:
+		*ret = 0;
+		/* one that the server named stays its own; one that is no good is dropped */
+		if (!is_below(inode) || (inode && fuse_is_bad(inode)))
+			return false;
+		*ret = validate(at, name, inode, flags & LOOKUP_RCU);
+		return true;
+	}
+}
+
 /**
  * fuse_backing_revalidate - is a name below a tree what it was
  * @dir: the FUSE directory
@@ -170,20 +200,19 @@ bool fuse_backing_revalidate(struct inode *dir, const struct qstr *name,
 {
 	struct inode *inode = d_inode_rcu(entry);
 	struct fuse_tree_dir at;
+	bool ours;
 
 	if (likely(!fuse_backing_has_names(dir)))
-		return false;
-	/* one that the server named stays its own; one that is no good is dropped */
-	if (!is_below(inode) || (inode && fuse_is_bad(inode)))
 		return false;
 	if (!fuse_tree_get_dir(dir, &at)) {
 		/* detached: the server may only be asked for what it knows */
 		*ret = 0;
-		return !inode || !get_node_id(inode) || !get_node_id(dir);
+		return is_below(inode) &&
+		       (!inode || !get_node_id(inode) || !get_node_id(dir));
 	}
-	*ret = validate(&at, name, inode, flags & LOOKUP_RCU);
+	ours = revalidate_at(&at, name, inode, flags, ret);
 	fuse_tree_put(at.tree);
-	return true;
+	return ours;
 }
 
 /**

@@ -22,6 +22,7 @@
 #include "fuse_i.h"
 #include "backing_mapping.h"
 #include "backing_names.h"
+#include "backing_rules.h"
 #include "backing_server.h"
 #include "backing_tree.h"
 
@@ -76,6 +77,7 @@ static void free_tree(struct kthread_files_work *work)
 	struct fuse_tree *tree = container_of(work, struct fuse_tree, dead);
 
 	rhashtable_destroy(&tree->nodes);
+	fuse_rules_free(rcu_access_pointer(tree->rules));
 	fuse_backing_put(tree->fb);
 	kfree_rcu(tree, rcu);
 }
@@ -102,18 +104,64 @@ void fuse_tree_last_put(struct fuse_tree *tree)
 bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at)
 {
 	const struct fuse_inode *fi = get_fuse_inode(dir);
-	const struct fuse_node *node;
+	struct fuse_node *node;
 	bool found;
 
 	rcu_read_lock();
 	node = rcu_dereference(fi->backing.node);
 	at->tree = node ? node->tree : rcu_dereference(fi->backing.tree);
 	at->dentry = node ? node->dir : at->tree ? at->tree->root : NULL;
+	at->rules = node ? &node->rules : &at->tree->rules;
 	found = at->dentry && !READ_ONCE(at->tree->detached) &&
 		fuse_backing_has_server(at->tree->fc) &&
 		refcount_inc_not_zero(&at->tree->count);
 	rcu_read_unlock();
 	return found;
+}
+
+/**
+ * fuse_tree_verdict - what becomes of a name
+ * @at: the directory
+ * @name: the name; its hash is not looked at
+ *
+ * Context: any, RCU mode too.
+ * Return: what the rules of the directory say, if it has any.
+ */
+enum fuse_backing_verdict fuse_tree_verdict(const struct fuse_tree_dir *at,
+					    const struct qstr *name)
+{
+	const struct fuse_rules *rules;
+	struct fuse_rule rule = {};
+
+	if (likely(!rcu_access_pointer(*at->rules)))
+		return FUSE_BACKING_PASS;
+	rcu_read_lock();
+	rules = rcu_dereference(*at->rules);
+	if (rules)
+		fuse_rules_find(rules, name->name, name->len, &rule);
+	rcu_read_unlock();
+	return rule.verdict;
+}
+
+/**
+ * fuse_tree_lists - is an entry of a backing directory one of the FUSE directory
+ * @at: the directory
+ * @name: the entry's name; its hash is not looked at
+ *
+ * Context: any.
+ * Return: false if it is hidden, or if rules say themselves as what it is listed.
+ */
+bool fuse_tree_lists(const struct fuse_tree_dir *at, const struct qstr *name)
+{
+	const struct fuse_rules *rules;
+	struct fuse_rule rule = {};
+
+	rcu_read_lock();
+	rules = rcu_dereference(*at->rules);
+	if (rules)
+		fuse_rules_find(rules, name->name, name->len, &rule);
+	rcu_read_unlock();
+	return rule.verdict != FUSE_BACKING_HIDE && !rule.type;
 }
 
 /**
@@ -435,6 +483,7 @@ static void free_node(struct kthread_files_work *work)
 	struct fuse_node *node = container_of(work, struct fuse_node, dead);
 
 	dput(node->dir);
+	fuse_rules_free(rcu_access_pointer(node->rules));
 	fuse_tree_put(node->tree);
 	kfree_rcu(node, rcu);
 }

@@ -9,6 +9,7 @@
 #define _FS_FUSE_BACKING_TREE_H
 
 #include <linux/dcache.h>
+#include <linux/fuse_backing.h>
 #include <linux/kthread_files.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
@@ -21,6 +22,7 @@ struct fuse_backing;
 struct fuse_backing_attach;
 struct fuse_conn;
 struct fuse_inode;
+struct fuse_rules;
 struct inode;
 struct path;
 struct qstr;
@@ -38,6 +40,7 @@ struct vfsmount;
  * @ops: FUSE_BACKING_OPS_*, what is answered of everything below
  * @modes: FUSE_BACKING_READ and _WRITE, what files below may be opened for
  * @detached: everything below is the server's
+ * @rules: of names in @root, if there are any
  * @nodes: inodes below, by backing inode
  * @dead: without references: for the thread to free
  * @rcu: when nobody looks any more
@@ -52,6 +55,7 @@ struct fuse_tree {
 	u64 ops;
 	u32 modes;
 	bool detached;
+	struct fuse_rules __rcu *rules;
 	struct rhashtable nodes;
 	struct kthread_files_work dead;
 	struct rcu_head rcu;
@@ -78,6 +82,7 @@ struct fuse_node_key {
  * @fi: the FUSE inode, which has it to its end
  * @tree: with a reference
  * @dir: the backing directory, with a reference; %NULL if it is none
+ * @rules: of names in there, if there are any
  * @state: bits, see backing_introduce.c
  * @dead: the inode is gone: for the thread to free
  * @rcu: when nobody looks any more
@@ -88,6 +93,7 @@ struct fuse_node {
 	struct fuse_inode *fi;
 	struct fuse_tree *tree;
 	struct dentry *dir;
+	struct fuse_rules __rcu *rules;
 	unsigned long state;
 	struct kthread_files_work dead;
 	struct rcu_head rcu;
@@ -98,16 +104,21 @@ struct fuse_node {
  * @tree: with a reference
  * @dentry: the backing directory, which the FUSE directory keeps; in RCU mode it may be
  *	going
+ * @rules: of names in there, if there are any; of the tree, or the FUSE directory
  */
 struct fuse_tree_dir {
 	struct fuse_tree *tree;
 	struct dentry *dentry;
+	struct fuse_rules __rcu **rules;
 };
 
 struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb,
 				   const struct fuse_backing_attach *args);
 void fuse_tree_last_put(struct fuse_tree *tree);
 bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at);
+enum fuse_backing_verdict fuse_tree_verdict(const struct fuse_tree_dir *at,
+					    const struct qstr *name);
+bool fuse_tree_lists(const struct fuse_tree_dir *at, const struct qstr *name);
 struct dentry *fuse_tree_lookup(const struct fuse_tree_dir *at,
 				const struct qstr *name);
 bool fuse_tree_is_passed(const struct dentry *dentry);
