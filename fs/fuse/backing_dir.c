@@ -250,7 +250,10 @@ static bool is_left_out(const struct fuse_backing_dir *dir, const struct entry *
 	       !is_dot_dot(entry) && !fuse_tree_lists(&dir->at, &name);
 }
 
-/* Number and type as stat(2) says them, not as the backing filesystem does */
+/*
+ * Number and type as stat(2) says them, not as the backing filesystem does.  A name that
+ * rules add may be known from before them.
+ */
 static bool emit(struct file *file, struct dir_context *ctx,
 		 const struct entry *entry)
 {
@@ -259,7 +262,7 @@ static bool emit(struct file *file, struct dir_context *ctx,
 	unsigned int type = entry->type;
 	u64 ino = entry->ino;
 
-	if (inode) {
+	if (inode && (!dir_of(file)->added || get_node_id(inode))) {
 		/* of a moment, as what stat(2) says */
 		ino = data_race(get_fuse_inode(inode)->orig_ino);
 		type = (type & ~S_DT_MASK) | fs_umode_to_dtype(inode->i_mode);

@@ -261,6 +261,8 @@ static bool listed_as(const struct dir_list *list, const char *name, __u64 ino,
 TEST_F(rules, listed)
 {
 	ASSERT_EQ(0, dir_list_path(&self->direct, SCRATCH_BACKING));
+	/* what the kernel knows of it is not that any more */
+	EXPECT_TRUE(exists("b"));
 	ASSERT_EQ(0, set(self, PASS, RULE_HIDE("a"), RULE_ADD("b", DT_DIR, 77),
 			 RULE_ADD("own", DT_LNK, 78), RULE_SERVER("unsaid"),
 			 RULE_SERVER("one")));
