@@ -30,6 +30,7 @@
 #include "backing_mmap.h"
 #include "backing_reject.h"
 #include "backing_revoke.h"
+#include "backing_rules.h"
 #include "backing_server.h"
 #include "backing_table.h"
 #include "backing_trace.h"
@@ -961,6 +962,112 @@ int fuse_backing_ioctl_detach(struct fuse_conn *fc,
 	}
 	if (err == -ENOENT)
 		fuse_backing_reject(fc, 0, err, FUSE_BACKING_NOT_ATTACHED);
+	return err;
+}
+
+/*
+ * Where the rules of a node are that has a tree attached, or that one waits for: as long
+ * as the attachments' lock is held.
+ */
+static struct fuse_rules __rcu **
+find_rules_locked(struct fuse_attachments *all, const struct inode *inode,
+		  const struct fuse_backing_rules *args)
+{
+	const struct fuse_attachment *att;
+
+	att = inode ? get_fuse_inode(inode)->backing.attached :
+		      find_pending_locked(all, args->nodeid, args->generation);
+	return att && att->tree ? &att->tree->rules : NULL;
+}
+
+/* Where the rules of a node below a tree are, which is there as long as the inode */
+static int find_rules_below(struct fuse_conn *fc, const struct inode *inode,
+			    struct fuse_rules __rcu ***rules)
+{
+	struct fuse_node *node = inode ? fuse_inode_node(inode) : NULL;
+
+	*rules = NULL;
+	if (!node)
+		return 0;
+	if (!node->dir)
+		return fuse_backing_reject(fc, 0, -ENOTDIR, FUSE_BACKING_FILE_TYPE);
+	*rules = &node->rules;
+	return 0;
+}
+
+/* Set @rules to what there was, which is the caller's to free; killsb is held */
+static int replace_rules(struct fuse_conn *fc, struct fuse_attachments *all,
+			 const struct inode *inode,
+			 const struct fuse_backing_rules *args,
+			 struct fuse_rules **rules)
+{
+	struct fuse_rules __rcu **there;
+	int err;
+
+	err = find_rules_below(fc, inode, &there);
+	if (err)
+		return err;
+	spin_lock(&all->lock);
+	there = there ?: find_rules_locked(all, inode, args);
+	if (there) {
+		fuse_backing_trace(fuse_backing_rules, fc, args->nodeid,
+				   fuse_rules_count(*rules), args->otherwise);
+		*rules = rcu_replace_pointer(*there, *rules,
+					     lockdep_is_held(&all->lock));
+	}
+	spin_unlock(&all->lock);
+	return there ? 0 : fuse_backing_reject(fc, 0, -ENOENT,
+					       FUSE_BACKING_NOT_ATTACHED);
+}
+
+static int set_rules(struct fuse_conn *fc, struct fuse_attachments *all,
+		     const struct fuse_backing_rules *args,
+		     struct fuse_rules **rules)
+{
+	struct inode *inode;
+	int err;
+
+	err = down_read_killable(&fc->killsb);
+	if (err)
+		return err;
+	inode = find_inode(fc, args->nodeid, args->generation);
+	err = replace_rules(fc, all, inode, args, rules);
+	iput(inode);
+	up_read(&fc->killsb);
+	return err;
+}
+
+/**
+ * fuse_backing_ioctl_rules - FUSE_DEV_IOC_BACKING_RULES: what becomes of names
+ * @fc: the connection
+ * @args: node and rules
+ *
+ * Context: process context without locks; may sleep, killable.
+ * Return: 0; -EPERM as for fuse_backing_open(); -ENOENT if names of the node aren't passed
+ *	through, -ENOTDIR, -EINTR, or an error as fuse_rules_read().
+ */
+int fuse_backing_ioctl_rules(struct fuse_conn *fc,
+			     const struct fuse_backing_rules *args)
+{
+	struct fuse_backing_table *table;
+	struct fuse_rules *rules;
+	int err;
+
+	err = fuse_backing_may_call(fc, 0);
+	if (err)
+		return err;
+	/* memory of the caller's may take forever: the table's end would wait */
+	rules = fuse_rules_read(fc, args);
+	if (IS_ERR(rules))
+		return PTR_ERR(rules);
+	table = fuse_backing_table_get(fc);
+	if (table) {
+		err = set_rules(fc, &table->attachments, args, &rules);
+		fuse_backing_table_put(table);
+	} else {
+		err = fuse_backing_reject(fc, 0, -ENOENT, FUSE_BACKING_NOT_ATTACHED);
+	}
+	fuse_rules_free(rules);
 	return err;
 }
 

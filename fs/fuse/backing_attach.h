@@ -11,6 +11,7 @@
 struct fuse_backing_attach;
 struct fuse_backing_detach;
 struct fuse_backing_extents;
+struct fuse_backing_rules;
 struct fuse_backing_tree;
 struct fuse_conn;
 
@@ -20,6 +21,8 @@ int fuse_backing_ioctl_attach(struct fuse_conn *fc,
 			      const struct fuse_backing_attach *args);
 int fuse_backing_ioctl_tree(struct fuse_conn *fc,
 			    const struct fuse_backing_tree *tree);
+int fuse_backing_ioctl_rules(struct fuse_conn *fc,
+			     const struct fuse_backing_rules *args);
 int fuse_backing_ioctl_detach(struct fuse_conn *fc,
 			      const struct fuse_backing_detach *args);
 int fuse_backing_ioctl_extents(struct fuse_conn *fc,

@@ -304,6 +304,32 @@ struct fuse_backing *fuse_inode_find_attached(struct fuse_inode *fi, u64 ops)
 }
 
 /**
+ * fuse_inode_get_listed - what lists a directory
+ * @fi: the FUSE inode
+ * @tree: set to what its names are passed through by, with a reference; or to %NULL
+ *
+ * Context: any but interrupts.
+ * Return: the mapping with a reference; %NULL if the server is to be asked.
+ */
+struct fuse_backing *fuse_inode_get_listed(struct fuse_inode *fi,
+					   struct fuse_tree **tree)
+{
+	struct fuse_backing *fb = NULL;
+
+	*tree = NULL;
+	spin_lock(&fi->lock);
+	if (fi->backing.ops & FUSE_BACKING_OPS_LIST) {
+		fb = fi->backing.attached->fb;
+		refcount_inc(&fb->count);
+		*tree = fi->backing.attached->tree;
+	}
+	if (*tree)
+		refcount_inc(&(*tree)->count);
+	spin_unlock(&fi->lock);
+	return fb;
+}
+
+/**
  * fuse_inode_forget_attributes - what had the attributes of an inode is taken away
  * @fi: the FUSE inode
  *

@@ -80,6 +80,8 @@ fuse_inode_attached_extents(const struct fuse_inode *fi);
 bool fuse_inode_use_attached(struct fuse_inode *fi, u32 modes,
 			     struct fuse_passthrough *pt);
 struct fuse_backing *fuse_inode_find_attached(struct fuse_inode *fi, u64 ops);
+struct fuse_backing *fuse_inode_get_listed(struct fuse_inode *fi,
+					   struct fuse_tree **tree);
 void fuse_inode_forget_attributes(struct fuse_inode *fi);
 
 /**

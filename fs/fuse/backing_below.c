@@ -44,10 +44,15 @@ static int take_inode(const struct fuse_tree_dir *at, struct super_block *sb,
 static bool lookup_at(const struct fuse_tree_dir *at, struct inode *dir,
 		      struct dentry *entry, struct inode **inode, int *err)
 {
-	struct dentry *backing = fuse_tree_lookup(at, &entry->d_name);
+	enum fuse_backing_verdict verdict = fuse_tree_verdict(at, &entry->d_name);
+	struct dentry *backing;
 	bool passed;
 
 	*inode = NULL;
+	*err = 0;
+	if (verdict != FUSE_BACKING_PASS)
+		return verdict == FUSE_BACKING_HIDE;
+	backing = fuse_tree_lookup(at, &entry->d_name);
 	if (IS_ERR(backing)) {
 		*err = PTR_ERR(backing);
 		return true;
@@ -131,7 +136,7 @@ static void refresh(struct inode *inode, const struct fuse_tree *tree,
 	fuse_change_attributes(inode, &attr, NULL, 0, fuse_get_attr_version(tree->fc));
 }
 
-enum look { SAME, OTHER, DONT_KNOW, DETACHED };
+enum look { SAME, OTHER, DONT_KNOW, SERVERS, DETACHED };
 
 /*
  * What the backing dcache says of a name that is @node, or is nothing; in RCU mode.  No
@@ -177,21 +182,48 @@ static enum look look_up(const struct fuse_tree_dir *at, const struct qstr *name
 	return same ? SAME : OTHER;
 }
 
-/* Is @name, which was @inode or nothing, still that?  In RCU mode */
-static enum look look_at_name(const struct inode *dir, const struct qstr *name,
-			      const struct inode *inode)
+static bool is_below(const struct inode *inode)
+{
+	return !inode || fuse_inode_node(inode);
+}
+
+/* Of a name that is passed through */
+static enum look look_at_passed(const struct fuse_tree_dir *at, const struct qstr *name,
+				struct inode *inode)
 {
 	const struct fuse_node *node = NULL;
-	struct fuse_tree_dir at;
 
-	if (!fuse_tree_look_dir(dir, &at))
-		return DETACHED;
+	/* one that the server named stays its own; one that is no good is dropped */
+	if (!is_below(inode) || (inode && fuse_is_bad(inode)))
+		return SERVERS;
 	if (inode) {
 		node = rcu_dereference(get_fuse_inode(inode)->backing.node);
 		if (!node)
 			return OTHER;
 	}
-	return look_in_dcache(&at, name, node);
+	return look_in_dcache(at, name, node);
+}
+
+/*
+ * Is @name, which was @inode or nothing, still that?  In RCU mode.  One that becomes the
+ * server's isn't asked for what that doesn't know; what it said itself is good for as long
+ * as it said.
+ */
+static enum look look_at_name(const struct inode *dir, const struct qstr *name,
+			      struct inode *inode)
+{
+	struct fuse_tree_dir at;
+
+	if (!fuse_tree_look_dir(dir, &at))
+		return DETACHED;
+	switch (fuse_tree_verdict(&at, name)) {
+	case FUSE_BACKING_HIDE:
+		return inode ? OTHER : SAME;
+	case FUSE_BACKING_SERVER:
+		return inode && !get_node_id(inode) ? OTHER : SERVERS;
+	default:
+		return look_at_passed(&at, name, inode);
+	}
 }
 
 /* The same by whoever may sleep, and has a reference on the inode: it keeps the node */
@@ -206,11 +238,6 @@ static enum look look_up_name(struct inode *dir, const struct qstr *name,
 	look = look_up(&at, name, inode ? fuse_inode_node(inode) : NULL);
 	fuse_tree_put(at.tree);
 	return look;
-}
-
-static bool is_below(const struct inode *inode)
-{
-	return !inode || fuse_inode_node(inode);
 }
 
 /**
@@ -232,17 +259,18 @@ bool fuse_backing_revalidate(struct inode *dir, const struct qstr *name,
 
 	if (likely(!fuse_backing_has_names(dir)))
 		return false;
-	/* one that the server named stays its own; one that is no good is dropped */
-	if (inode && (!fuse_inode_node(inode) || fuse_is_bad(inode)))
-		return false;
 	rcu_read_lock();
 	look = look_at_name(dir, name, inode);
 	rcu_read_unlock();
 	if (look == DONT_KNOW && !(flags & LOOKUP_RCU))
 		look = look_up_name(dir, name, inode);
 	*ret = look == DONT_KNOW ? -ECHILD : look == SAME;
+	if (look == SERVERS)
+		return false;
 	/* detached: the server may only be asked for what it knows */
-	return look != DETACHED || !inode || !get_node_id(inode) || !get_node_id(dir);
+	return look != DETACHED ||
+	       (is_below(inode) &&
+		(!inode || !get_node_id(inode) || !get_node_id(dir)));
 }
 
 /**

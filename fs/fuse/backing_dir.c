@@ -10,6 +10,10 @@
  * Positions are those of the backing directory.  An entry that didn't fit into the
  * caller's memory is kept for the next call, if that goes on at the same position.
  *
+ * Where there are rules of names, some of the backing directory's are left out, and what
+ * the rules add comes after all of these, at positions of its own.  An open directory
+ * goes on by the rules that there were when its tree was detached.
+ *
  * Locking: callers hold the FUSE directory's position lock, which protects all of
  * struct fuse_backing_dir, and to list it the FUSE inode's lock, outside of the backing
  * inode's.
@@ -24,6 +28,7 @@
 #include "backing_io.h"
 #include "backing_mapping.h"
 #include "backing_reject.h"
+#include "backing_rules.h"
 #include "backing_server.h"
 #include "backing_tree.h"
 #include "backing_usage.h"
@@ -48,17 +53,24 @@ struct entry {
 /**
  * struct fuse_backing_dir - what an open FUSE directory has, a page
  * @pt: what every open FUSE file on a backing file has
+ * @at: where its names are passed through, with a reference on the tree; without a tree
+ *	if they aren't
  * @at_server: the backing directory was taken away, and positions are the server's
- * @next: position behind the last of @entries
  * @too_long: a name was, for all of @entries
+ * @too_far: an entry was, and is where rules have theirs
+ * @added: @entries are those of rules
+ * @next: position behind the last of @entries
  * @filled: bytes of @entries that are in use
  * @given: bytes of those that were handed on
  * @entries: of struct entry, aligned to 8 bytes
  */
 struct fuse_backing_dir {
 	struct fuse_passthrough pt;
+	struct fuse_tree_dir at;
 	bool at_server;
 	bool too_long;
+	bool too_far;
+	bool added;
 	loff_t next;
 	unsigned int filled;
 	unsigned int given;
@@ -89,18 +101,25 @@ static struct entry *next_entry(struct fuse_backing_dir *dir)
 	return (struct entry *)(dir->entries + dir->given);
 }
 
-static bool keep_entry(struct dir_context *ctx, const char *name, int len,
-		       loff_t pos, u64 ino, unsigned int type)
+static bool has_rules(const struct fuse_backing_dir *dir)
 {
-	struct fuse_backing_dir *dir =
-		container_of(ctx, struct fill_context, ctx)->dir;
+	return dir->at.tree && rcu_access_pointer(*dir->at.rules);
+}
+
+/* Is @pos one of what rules add? */
+static bool is_added(const struct fuse_backing_dir *dir, loff_t pos)
+{
+	return unlikely(pos >= FUSE_RULES_POS) && has_rules(dir);
+}
+
+static bool add_entry(struct fuse_backing_dir *dir, const char *name,
+		      unsigned int len, loff_t pos, u64 ino, unsigned int type)
+{
 	unsigned int size = entry_size(len);
 	struct entry *entry;
 
-	if (size > ENTRIES_SIZE - dir->filled) {
-		dir->too_long = size > ENTRIES_SIZE;
+	if (size > ENTRIES_SIZE - dir->filled)
 		return false;
-	}
 	entry = (struct entry *)(dir->entries + dir->filled);
 	entry->pos = pos;
 	entry->ino = ino;
@@ -111,8 +130,26 @@ static bool keep_entry(struct dir_context *ctx, const char *name, int len,
 	return true;
 }
 
-/* Read some entries, none at the end; all that there were have been handed on */
-static int fill(struct fuse_backing_dir *dir)
+static bool keep_entry(struct dir_context *ctx, const char *name, int len,
+		       loff_t pos, u64 ino, unsigned int type)
+{
+	struct fuse_backing_dir *dir =
+		container_of(ctx, struct fill_context, ctx)->dir;
+
+	dir->too_long = entry_size(len) > ENTRIES_SIZE;
+	dir->too_far = is_added(dir, pos);
+	return !dir->too_far && add_entry(dir, name, len, pos, ino, type);
+}
+
+static void empty(struct fuse_backing_dir *dir, loff_t next)
+{
+	dir->filled = 0;
+	dir->given = 0;
+	dir->next = next;
+}
+
+/* Read some entries, none at the end */
+static int fill_backing(struct fuse_backing_dir *dir)
 {
 	struct fill_context fill = {
 		.ctx.actor = keep_entry,
@@ -121,13 +158,47 @@ static int fill(struct fuse_backing_dir *dir)
 	int err;
 
 	dir->too_long = false;
-	dir->filled = 0;
-	dir->given = 0;
+	dir->too_far = false;
+	dir->added = false;
 	scoped_with_creds(dir->pt.fb->cred)
 		err = iterate_dir(dir->pt.file, &fill.ctx);
-	dir->next = fill.ctx.pos;
+	/* the end may be behind what rules add: they come next then */
+	dir->next = is_added(dir, fill.ctx.pos) ? FUSE_RULES_POS : fill.ctx.pos;
 	/* to go on would be to end here, as if there was nothing more */
+	if (dir->too_far)
+		return -EOVERFLOW;
 	return dir->too_long && !dir->filled ? -ENAMETOOLONG : err;
+}
+
+/* Take some of what rules add */
+static void fill_added(struct fuse_backing_dir *dir)
+{
+	const struct fuse_rules *rules;
+	struct fuse_rule rule;
+
+	dir->added = true;
+	rcu_read_lock();
+	rules = rcu_dereference(*dir->at.rules);
+	while (rules && fuse_rules_next(rules, dir->next, &rule) &&
+	       add_entry(dir, rule.name, rule.len, rule.pos, rule.ino, rule.type))
+		dir->next = rule.pos + 1;
+	rcu_read_unlock();
+}
+
+/* Have some entries, none at the end; all that there were have been handed on */
+static int fill(struct fuse_backing_dir *dir)
+{
+	int err;
+
+	empty(dir, dir->next);
+	if (!is_added(dir, dir->next)) {
+		err = fill_backing(dir);
+		if (err || dir->filled || !has_rules(dir))
+			return err;
+		dir->next = FUSE_RULES_POS;
+	}
+	fill_added(dir);
+	return 0;
 }
 
 /* Go on at another position, or begin anew */
@@ -138,13 +209,13 @@ static int seek(struct fuse_backing_dir *dir, loff_t pos)
 
 	if (pos && pos == (entry ? entry->pos : dir->next))
 		return 0;
-	scoped_with_creds(dir->pt.fb->cred)
-		res = vfs_llseek(dir->pt.file, pos, SEEK_SET);
-	if (res < 0)
-		return res;
-	dir->filled = 0;
-	dir->given = 0;
-	dir->next = pos;
+	if (!is_added(dir, pos)) {
+		scoped_with_creds(dir->pt.fb->cred)
+			res = vfs_llseek(dir->pt.file, pos, SEEK_SET);
+		if (res < 0)
+			return res;
+	}
+	empty(dir, pos);
 	return 0;
 }
 
@@ -231,6 +302,15 @@ static void look_up(struct dentry *parent, const struct entry *entry,
 		look_at_named(d_lookup(parent, &name), is);
 }
 
+/* Do rules leave it out, or say themselves what it is? */
+static bool is_left_out(const struct fuse_backing_dir *dir, const struct entry *entry)
+{
+	const struct qstr name = QSTR_INIT(entry->name, entry->len);
+
+	return has_rules(dir) && !dir->added && !is_dot(entry) &&
+	       !is_dot_dot(entry) && !fuse_tree_lists(&dir->at, &name);
+}
+
 static bool emit(struct file *file, struct dir_context *ctx,
 		 const struct entry *entry)
 {
@@ -254,7 +334,7 @@ static bool give(struct file *file, struct fuse_backing_dir *dir,
 
 	while ((entry = next_entry(dir))) {
 		ctx->pos = entry->pos;
-		if (!emit(file, ctx, entry))
+		if (!is_left_out(dir, entry) && !emit(file, ctx, entry))
 			return false;
 		dir->given += entry_size(entry->len);
 	}
@@ -319,14 +399,14 @@ static loff_t llseek(struct file *file, loff_t offset, int whence)
 		return -EINVAL;
 	if (!fuse_backing_io_start(file))
 		return generic_file_llseek(file, offset, whence);
-	scoped_with_creds(dir->pt.fb->cred)
-		pos = vfs_llseek(dir->pt.file, pos, SEEK_SET);
+	if (!is_added(dir, pos)) {
+		scoped_with_creds(dir->pt.fb->cred)
+			pos = vfs_llseek(dir->pt.file, pos, SEEK_SET);
+	}
 	fuse_backing_io_end(file);
 	if (pos < 0)
 		return pos;
-	dir->filled = 0;
-	dir->given = 0;
-	dir->next = pos;
+	empty(dir, pos);
 	return vfs_setpos(file, pos, file_inode(file)->i_sb->s_maxbytes);
 }
 
@@ -359,10 +439,17 @@ static int sync_dir(struct file *file, loff_t start, loff_t end, int datasync)
 	return err;
 }
 
+static void put_tree(struct fuse_backing_dir *dir)
+{
+	if (dir->at.tree)
+		fuse_tree_put(dir->at.tree);
+}
+
 static int release(struct inode *inode, struct file *file)
 {
 	struct fuse_file *ff = file->private_data;
 
+	put_tree(dir_of(file));
 	if (!fuse_backing_has_no_handle(ff)) {
 		fuse_release_common(file, true);
 		return 0;
@@ -441,30 +528,36 @@ static struct fuse_file *alloc_file(struct inode *inode)
 	if (!ff)
 		return NULL;
 	dir = container_of(ff->passthrough, struct fuse_backing_dir, pt);
+	dir->at = (struct fuse_tree_dir) {};
 	dir->at_server = false;
-	dir->next = 0;
-	dir->filled = 0;
-	dir->given = 0;
+	dir->added = false;
+	empty(dir, 0);
 	return ff;
 }
 
-/* What lists a directory, with a reference; %NULL if the server does */
-static struct fuse_backing *find_listed(struct inode *inode, struct dentry **dentry)
+/*
+ * What lists a directory, with a reference, and where that is, with one on the tree if
+ * there is a tree; %NULL if the server does.
+ */
+static struct fuse_backing *find_listed(struct inode *inode, struct fuse_tree_dir *at)
 {
-	struct fuse_inode *fi = get_fuse_inode(inode);
-	const struct fuse_node *node = rcu_access_pointer(fi->backing.node);
+	struct fuse_node *node = fuse_inode_node(inode);
 	struct fuse_backing *fb;
 
 	if (!node) {
-		fb = fuse_inode_get_attached(fi, FUSE_BACKING_OPS_LIST);
-		*dentry = fb ? fb->file->f_path.dentry : NULL;
+		fb = fuse_inode_get_listed(get_fuse_inode(inode), &at->tree);
+		at->dentry = fb ? fb->file->f_path.dentry : NULL;
+		at->rules = at->tree ? &at->tree->rules : NULL;
 		return fb;
 	}
 	if (!fuse_node_has(inode, FUSE_BACKING_OPS_LIST))
 		return NULL;
-	*dentry = node->dir;
-	refcount_inc(&node->tree->fb->count);
-	return node->tree->fb;
+	at->tree = node->tree;
+	at->dentry = node->dir;
+	at->rules = &node->rules;
+	refcount_inc(&at->tree->count);
+	refcount_inc(&at->tree->fb->count);
+	return at->tree->fb;
 }
 
 static bool may_be_listed(struct inode *inode)
@@ -494,8 +587,8 @@ static bool ask_server(struct inode *inode, int *err)
  */
 bool fuse_backing_open_dir(struct inode *inode, struct file *file, int *err)
 {
+	struct fuse_backing_dir *dir;
 	struct fuse_backing *fb;
-	struct dentry *dentry;
 	struct fuse_file *ff;
 
 	if (!may_be_listed(inode))
@@ -504,18 +597,21 @@ bool fuse_backing_open_dir(struct inode *inode, struct file *file, int *err)
 	ff = alloc_file(inode);
 	if (!ff)
 		return true;
+	dir = container_of(ff->passthrough, struct fuse_backing_dir, pt);
 	/* the file has its age by now: what is taken away from here on, it loses */
-	fb = find_listed(inode, &dentry);
+	fb = find_listed(inode, &dir->at);
 	if (!fb) {
 		fuse_file_free(ff);
 		return ask_server(inode, err);
 	}
 	ff->passthrough->fb = fb;
 	file->private_data = ff;
-	*err = open_backing(inode, file, dentry);
+	*err = open_backing(inode, file, dir->at.dentry);
 	fuse_backing_trace(fuse_passthrough_open, file, fb->id,
 			   *err ? NULL : ff->passthrough->file, false, *err);
-	if (*err)
+	if (*err) {
+		put_tree(dir);
 		fuse_file_free(ff);
+	}
 	return true;
 }

@@ -29,18 +29,15 @@
 #include "backing_access.h"
 #include "backing_extents.h"
 #include "backing_mapping.h"
+#include "backing_memlock.h"
 #include "backing_reject.h"
 #include "backing_table.h"
 #include "backing_usage.h"
 
 #include <linux/fuse_backing.h>
 #include <linux/bits.h>
-#include <linux/capability.h>
 #include <linux/cred.h>
-#include <linux/math.h>
 #include <linux/mm.h>
-#include <linux/sched/signal.h>
-#include <linux/sched/user.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -71,7 +68,6 @@ struct extent_file {
 	u64 bytes;
 };
 
-/* @user is who is charged for so many @pages; %NULL if nobody is */
 struct fuse_extents_map {
 	atomic_t count;
 	/* the mappings know of their user */
@@ -83,8 +79,7 @@ struct fuse_extents_map {
 	struct extent_file *files;
 	unsigned int nr_files;
 	unsigned int nr;
-	struct user_struct *user;
-	unsigned long pages;
+	struct fuse_charge charge;
 	union {
 		/* as they were given, for fill_map() to make the others of */
 		DECLARE_FLEX_ARRAY(struct fuse_backing_extent, in);
@@ -132,41 +127,10 @@ static void use_files(struct fuse_extents_map *map,
 	map->used = true;
 }
 
-/*
- * Charge pages to the user who calls.  Returns an errno, or 0 and who is to be given
- * to uncharge(), if anybody.
- */
-static int charge(unsigned long pages, struct user_struct **charged)
-{
-	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
-	struct user_struct *user = current_user();
-	long old;
-
-	*charged = NULL;
-	if (!pages || ns_capable_noaudit(&init_user_ns, CAP_IPC_LOCK))
-		return 0;
-	old = atomic_long_read(&user->locked_vm);
-	do {
-		if (old + pages > limit)
-			return -ENOBUFS;
-	} while (!atomic_long_try_cmpxchg(&user->locked_vm, &old,
-					  old + pages));
-	*charged = get_uid(user);
-	return 0;
-}
-
-static void uncharge(unsigned long pages, struct user_struct *user)
-{
-	if (!user)
-		return;
-	atomic_long_sub(pages, &user->locked_vm);
-	free_uid(user);
-}
-
 /* The memory of a map, and what was charged for it */
 static void map_release(struct fuse_extents_map *map)
 {
-	uncharge(map->pages, map->user);
+	fuse_uncharge(&map->charge);
 	kfree(map->files);
 	kvfree(map);
 }
@@ -349,14 +313,11 @@ static struct fuse_extents_map *
 map_alloc(struct fuse_conn *fc, const struct fuse_backing_extents *args)
 {
 	size_t size = struct_size_t(struct fuse_extents_map, in, args->count);
-	unsigned long pages = 0;
 	struct fuse_extents_map *map;
-	struct user_struct *user;
+	struct fuse_charge charge;
 	int err;
 
-	if (size > PAGE_SIZE)
-		pages = DIV_ROUND_UP(kmalloc_size_roundup(size), PAGE_SIZE);
-	err = charge(pages, &user);
+	err = fuse_charge(size, &charge);
 	if (err) {
 		fuse_backing_reject(fc, 0, err, FUSE_BACKING_MEMLOCK);
 		return ERR_PTR(err);
@@ -365,7 +326,7 @@ map_alloc(struct fuse_conn *fc, const struct fuse_backing_extents *args)
 	map = kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
 			     __GFP_NOWARN);
 	if (!map) {
-		uncharge(pages, user);
+		fuse_uncharge(&charge);
 		return ERR_PTR(-ENOMEM);
 	}
 	*map = (struct fuse_extents_map) {
@@ -373,8 +334,7 @@ map_alloc(struct fuse_conn *fc, const struct fuse_backing_extents *args)
 		.nodeid = args->nodeid,
 		.generation = args->generation,
 		.nr = args->count,
-		.user = user,
-		.pages = pages,
+		.charge = charge,
 	};
 	return map;
 }

@@ -32,6 +32,15 @@ static int ioctl_tree(struct fuse_conn *fc, struct fuse_backing_tree __user *arg
 	return fuse_backing_ioctl_tree(fc, &args);
 }
 
+static int ioctl_rules(struct fuse_conn *fc, struct fuse_backing_rules __user *argp)
+{
+	struct fuse_backing_rules args;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	return fuse_backing_ioctl_rules(fc, &args);
+}
+
 static int ioctl_detach(struct fuse_conn *fc,
 			struct fuse_backing_detach __user *argp)
 {
@@ -111,6 +120,8 @@ long fuse_backing_ioctl(struct fuse_conn *fc, unsigned int cmd,
 		return fc ? ioctl_extents(fc, argp) : -EPERM;
 	case FUSE_DEV_IOC_BACKING_TREE:
 		return fc ? ioctl_tree(fc, argp) : -EPERM;
+	case FUSE_DEV_IOC_BACKING_RULES:
+		return fc ? ioctl_rules(fc, argp) : -EPERM;
 	case FUSE_DEV_IOC_BACKING_REFUSAL:
 		return fc ? ioctl_refusal(fc, argp) : -EPERM;
 	default:

@@ -33,6 +33,9 @@
 TRACE_DEFINE_ENUM(FUSE_BACKING_CLOSED_BY_ID);
 TRACE_DEFINE_ENUM(FUSE_BACKING_CLOSED_BY_CLAIM);
 TRACE_DEFINE_ENUM(FUSE_BACKING_CLOSED_WITH_ALL);
+TRACE_DEFINE_ENUM(FUSE_BACKING_PASS);
+TRACE_DEFINE_ENUM(FUSE_BACKING_HIDE);
+TRACE_DEFINE_ENUM(FUSE_BACKING_SERVER);
 
 #define show_fuse_backing_closed_by(by)					\
 	__print_symbolic(by,						\
@@ -159,6 +162,35 @@ DEFINE_EVENT(fuse_backing_node, fuse_backing_detach,
 	TP_PROTO(const struct fuse_conn *fc, unsigned long long nodeid, int id,
 		 unsigned int flags),
 	TP_ARGS(fc, nodeid, id, flags));
+
+/*
+ * What becomes of names in a directory below a tree was said
+ * count: how many names there are rules for; 0 if there are none any more
+ * otherwise: enum fuse_backing_verdict, of all other names
+ */
+TRACE_EVENT(fuse_backing_rules,
+	TP_PROTO(const struct fuse_conn *fc, unsigned long long nodeid,
+		 unsigned int count, unsigned int otherwise),
+	TP_ARGS(fc, nodeid, count, otherwise),
+	TP_STRUCT__entry(
+		__field(unsigned int, connection)
+		__field(unsigned long long, nodeid)
+		__field(unsigned int, count)
+		__field(unsigned int, otherwise)
+	),
+	TP_fast_assign(
+		__entry->connection = fc->dev;
+		__entry->nodeid = nodeid;
+		__entry->count = count;
+		__entry->otherwise = otherwise;
+	),
+	TP_printk("connection=%u nodeid=%llu count=%u otherwise=%s",
+		  __entry->connection, __entry->nodeid, __entry->count,
+		  __print_symbolic(__entry->otherwise,
+				   { FUSE_BACKING_PASS, "pass" },
+				   { FUSE_BACKING_HIDE, "hide" },
+				   { FUSE_BACKING_SERVER, "server" }))
+);
 
 /* files: how many there are in the table, with this one */
 DECLARE_EVENT_CLASS(fuse_backing_table,

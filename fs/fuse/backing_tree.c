@@ -32,6 +32,7 @@
 #include "fuse_i.h"
 #include "backing_mapping.h"
 #include "backing_names.h"
+#include "backing_rules.h"
 #include "backing_server.h"
 #include "backing_tree.h"
 
@@ -87,6 +88,7 @@ static void free_tree(struct kthread_files_work *work)
 	struct fuse_tree *tree = container_of(work, struct fuse_tree, dead);
 
 	rhashtable_destroy(&tree->nodes);
+	fuse_rules_free(rcu_access_pointer(tree->rules));
 	fuse_backing_put(tree->fb);
 	kfree_rcu(tree, rcu);
 }
@@ -175,6 +177,51 @@ static struct dentry *find_if_allowed(const struct fuse_tree_dir *at,
 		return dentry;
 	dput(dentry);
 	return ERR_PTR(err);
+}
+
+/**
+ * fuse_tree_verdict - what becomes of a name
+ * @at: the directory
+ * @name: the name; its hash is not looked at
+ *
+ * Context: any, RCU mode too.
+ * Return: what the rules of the directory say, if it has any.
+ */
+enum fuse_backing_verdict fuse_tree_verdict(const struct fuse_tree_dir *at,
+					    const struct qstr *name)
+{
+	const struct fuse_rules *rules;
+	struct fuse_rule rule = {};
+
+	if (likely(!rcu_access_pointer(*at->rules)))
+		return FUSE_BACKING_PASS;
+	rcu_read_lock();
+	rules = rcu_dereference(*at->rules);
+	if (rules)
+		fuse_rules_find(rules, name->name, name->len, &rule);
+	rcu_read_unlock();
+	return rule.verdict;
+}
+
+/**
+ * fuse_tree_lists - is an entry of a backing directory one of the FUSE directory
+ * @at: the directory
+ * @name: the entry's name; its hash is not looked at
+ *
+ * Context: any.
+ * Return: false if it is hidden, or if rules say themselves as what it is listed.
+ */
+bool fuse_tree_lists(const struct fuse_tree_dir *at, const struct qstr *name)
+{
+	const struct fuse_rules *rules;
+	struct fuse_rule rule = {};
+
+	rcu_read_lock();
+	rules = rcu_dereference(*at->rules);
+	if (rules)
+		fuse_rules_find(rules, name->name, name->len, &rule);
+	rcu_read_unlock();
+	return rule.verdict != FUSE_BACKING_HIDE && !rule.type;
 }
 
 /**
@@ -645,6 +692,7 @@ static void free_node(struct kthread_files_work *work)
 
 	WARN_ON_ONCE(node->place.fb);
 	dput(node->dir);
+	fuse_rules_free(rcu_access_pointer(node->rules));
 	fuse_tree_put(node->tree);
 	kfree_rcu(node, rcu);
 }

@@ -11,6 +11,7 @@
 #include <linux/dcache.h>
 #include <linux/dcache-look.h>
 #include <linux/fs.h>
+#include <linux/fuse_backing.h>
 #include <linux/kthread_files.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
@@ -27,6 +28,7 @@ struct fuse_backing;
 struct fuse_backing_attach;
 struct fuse_conn;
 struct fuse_inode;
+struct fuse_rules;
 struct inode;
 struct path;
 struct qstr;
@@ -44,6 +46,7 @@ struct vfsmount;
  * @ops: FUSE_BACKING_OPS_*, what is answered of everything below
  * @modes: FUSE_BACKING_READ and _WRITE, what files below may be opened for
  * @detached: everything below is the server's
+ * @rules: of names in @root, if there are any
  * @nodes: inodes below, by backing inode
  * @dead: without references: for the thread to free
  * @rcu: when nobody looks any more
@@ -58,6 +61,7 @@ struct fuse_tree {
 	u64 ops;
 	u32 modes;
 	bool detached;
+	struct fuse_rules __rcu *rules;
 	struct rhashtable nodes;
 	struct kthread_files_work dead;
 	struct rcu_head rcu;
@@ -85,6 +89,7 @@ struct fuse_node_key {
  * @fi: the FUSE inode, which has it to its end
  * @tree: with a reference
  * @dir: the backing directory, with a reference; %NULL if it is none
+ * @rules: of names in there, if there are any
  * @state: bits, see backing_introduce.c
  * @place: where the mapping is found that its open files share
  * @dead: the inode is gone: for the thread to free
@@ -96,6 +101,7 @@ struct fuse_node {
 	struct fuse_inode *fi;
 	struct fuse_tree *tree;
 	struct dentry *dir;
+	struct fuse_rules __rcu *rules;
 	unsigned long state;
 	struct fuse_backing_place place;
 	struct kthread_files_work dead;
@@ -107,10 +113,12 @@ struct fuse_node {
  * @tree: with a reference; in RCU mode without
  * @dentry: the backing directory, which the FUSE directory keeps; in RCU mode it may be
  *	going
+ * @rules: of names in there, if there are any; of the tree, or the FUSE directory
  */
 struct fuse_tree_dir {
 	struct fuse_tree *tree;
 	struct dentry *dentry;
+	struct fuse_rules __rcu **rules;
 };
 
 /* What is found in the backing dcache with one of these needs more than a look */
@@ -122,6 +130,9 @@ struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb
 void fuse_tree_last_put(struct fuse_tree *tree);
 bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at);
 int fuse_tree_may_search(const struct fuse_tree *tree, struct inode *dir, int mask);
+enum fuse_backing_verdict fuse_tree_verdict(const struct fuse_tree_dir *at,
+					    const struct qstr *name);
+bool fuse_tree_lists(const struct fuse_tree_dir *at, const struct qstr *name);
 struct dentry *fuse_tree_lookup(const struct fuse_tree_dir *at,
 				const struct qstr *name);
 bool fuse_tree_is_passed(const struct dentry *dentry);
@@ -181,10 +192,13 @@ static inline bool fuse_tree_look_dir(const struct inode *dir,
 				      struct fuse_tree_dir *at)
 {
 	const struct fuse_inode *fi = get_fuse_inode(dir);
-	const struct fuse_node *node = rcu_dereference(fi->backing.node);
+	struct fuse_node *node = rcu_dereference(fi->backing.node);
 
 	at->tree = node ? node->tree : rcu_dereference(fi->backing.tree);
-	at->dentry = node ? node->dir : at->tree ? at->tree->root : NULL;
+	if (!at->tree)
+		return false;
+	at->dentry = node ? node->dir : at->tree->root;
+	at->rules = node ? &node->rules : &at->tree->rules;
 	return at->dentry && !READ_ONCE(at->tree->detached) &&
 	       fuse_backing_has_server(at->tree->fc);
 }

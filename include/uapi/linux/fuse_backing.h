@@ -320,6 +320,56 @@ struct fuse_backing_tree {
 	__u64 reserved[4];
 };
 
+/* As large as the rules of a directory may be, in bytes */
+#define FUSE_BACKING_RULES_SIZE		(1U << 20)
+
+/**
+ * enum fuse_backing_verdict - what becomes of a name below a tree
+ * @FUSE_BACKING_PASS: it is passed through, as without rules
+ * @FUSE_BACKING_HIDE: it isn't there, for any client
+ * @FUSE_BACKING_SERVER: the server is asked for it, whatever the backing directory has
+ */
+enum fuse_backing_verdict {
+	FUSE_BACKING_PASS,
+	FUSE_BACKING_HIDE,
+	FUSE_BACKING_SERVER,
+};
+
+/**
+ * struct fuse_backing_rule - what becomes of a name
+ * @ino: its number in a listing, if there is a type; else 0
+ * @namelen: bytes of the name
+ * @verdict: enum fuse_backing_verdict
+ * @type: of a name that is the server's: DT_*, as what it is listed, whether the backing
+ *	directory has it or not; 0 if it is listed only as that has it
+ * @name: without a NUL; the next rule begins at the next multiple of 8 bytes
+ */
+struct fuse_backing_rule {
+	__u64 ino;
+	__u32 namelen;
+	__u16 verdict;
+	__u16 type;
+	char name[];
+};
+
+/**
+ * struct fuse_backing_rules - argument of FUSE_DEV_IOC_BACKING_RULES
+ * @nodeid: of a FUSE directory whose names are passed through
+ * @generation: of it, as in the reply that named it; the low 32 bits
+ * @rules: address of the rules, struct fuse_backing_rule
+ * @size: of all of them in bytes, at most FUSE_BACKING_RULES_SIZE
+ * @otherwise: enum fuse_backing_verdict, what becomes of any other name
+ * @reserved: must be 0
+ */
+struct fuse_backing_rules {
+	__u64 nodeid;
+	__u64 generation;
+	__u64 rules;
+	__u32 size;
+	__u32 otherwise;
+	__u64 reserved[2];
+};
+
 /* fuse_backing_extent.flags: nothing is there, and reads as zeros */
 #define FUSE_BACKING_EXTENT_HOLE	(1U << 0)
 /* fuse_backing_extent.flags: it may be written to */
@@ -570,7 +620,38 @@ struct fuse_backing_refusal {
  *               registration allow it
  *   ESTALE      the directory was taken away in the middle of it: rewinddir(3), and the
  *               server is asked
+ *   EOVERFLOW   the backing directory has entries at positions of names that rules add
  *   others      what the backing filesystem says
+ *
+ * FUSE_DEV_IOC_BACKING_RULES says what becomes of names in one directory below a tree:
+ * in one that names below are passed through of, which may still wait for its inode, or
+ * in one below that, which the server was told of. Not in directories below: a server
+ * that changes something far down has the names on the way to it be its own, and attaches
+ * those directories as it answers for them. The rules there were are replaced, all at
+ * once; none, and PASS for all others, is as it is without any. They go with the
+ * attachment, or with the inode of the directory.
+ *
+ * Whoever uses a name after the call returned goes by the new rules; who is about to may
+ * still go by the old ones. Files that are open stay open. What the server said of a name
+ * before is good for as long as it said. A name that becomes the server's is looked up,
+ * and if it answers with another node, what was found there before is that no more. So
+ * to have a client who is about to change something do that with the server's file, say
+ * the rules, and answer ESTALE: the kernel looks the name up again, once.
+ *
+ * In a listing, names with a type come after those of the backing directory. It fails with
+ *
+ *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
+ *   EINVAL      the node is 0, reserved is not 0, a verdict is unknown, a name is empty,
+ *               has a slash or a NUL, is a dot or two, is too long, or there twice; type
+ *               or number of one that isn't the server's; or the last rule isn't whole
+ *   E2BIG       more than FUSE_BACKING_RULES_SIZE bytes
+ *   ENOENT      names in that directory aren't passed through
+ *   ENOTDIR     it is below a tree, and no directory
+ *   ENOBUFS     RLIMIT_MEMLOCK of the caller is reached, which they count against as
+ *               extents do
+ *   EFAULT      the structure or the rules are not readable
+ *   EINTR       the caller was killed
+ *   ENOMEM      out of memory, or over the limit of the caller's memory cgroup
  *
  * FUSE_DEV_IOC_BACKING_DETACH takes an attachment away, or one that waits. Open
  * files keep the backing file, later opens are the server's.
@@ -641,5 +722,7 @@ struct fuse_backing_refusal {
 
 #define FUSE_DEV_IOC_BACKING_TREE	_IOW(FUSE_DEV_IOC_MAGIC, 38, \
 					     struct fuse_backing_tree)
+#define FUSE_DEV_IOC_BACKING_RULES	_IOW(FUSE_DEV_IOC_MAGIC, 39, \
+					     struct fuse_backing_rules)
 
 #endif /* _UAPI_LINUX_FUSE_BACKING_H */

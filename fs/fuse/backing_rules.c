@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: rules, what becomes of the names in a directory below a tree.
+ *
+ * Rules are what one ioctl said, and never change: others take their place.  Whoever
+ * looks does so in RCU mode, and they are freed when nobody does any more.
+ *
+ * They are sorted by a hash of the name, which is the same for all rules there ever are.
+ * So what a listing adds has a position that stays what it is when others come and go,
+ * and who removes what is listed while it is listed misses nothing.
+ *
+ * Memory: as large as whoever makes them likes, so what is more than a page is charged
+ * to RLIMIT_MEMLOCK of its user.
+ */
+
+#include "fuse_i.h"
+#include "backing_memlock.h"
+#include "backing_reject.h"
+#include "backing_rules.h"
+
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/string.h>
+#include <linux/stringhash.h>
+#include <linux/uaccess.h>
+
+/* A rule, with its name in fuse_rules::text */
+struct named {
+	u32 hash;
+	/* at least the hash, and more than that before it */
+	u32 pos;
+	const struct fuse_backing_rule *rule;
+};
+
+struct fuse_rules {
+	struct rcu_head rcu;
+	struct fuse_charge charge;
+	enum fuse_backing_verdict otherwise;
+	/* what was given, as fuse_backing_rules.rules says */
+	char *text;
+	unsigned int nr;
+	struct named named[];
+};
+
+/* Positions that follow it must fit behind FUSE_RULES_POS, too */
+static u32 hash_of(const char *name, unsigned int len)
+{
+	return full_name_hash(NULL, name, len) & S32_MAX;
+}
+
+static size_t record_size(const struct fuse_backing_rule *rule)
+{
+	return ALIGN(sizeof(*rule) + rule->namelen, 8);
+}
+
+static bool is_name(const char *name, unsigned int len)
+{
+	if (!len || len > FUSE_NAME_MAX || memchr(name, '/', len) ||
+	    memchr(name, 0, len))
+		return false;
+	return name[0] != '.' || (len != 1 && (len != 2 || name[1] != '.'));
+}
+
+static bool is_verdict(u32 verdict)
+{
+	return verdict == FUSE_BACKING_PASS || verdict == FUSE_BACKING_HIDE ||
+	       verdict == FUSE_BACKING_SERVER;
+}
+
+/* What is @left of the text begins with a rule */
+static bool is_rule(const struct fuse_backing_rule *rule, size_t left)
+{
+	if (left < sizeof(*rule) || left < record_size(rule) ||
+	    !is_name(rule->name, rule->namelen) || !is_verdict(rule->verdict))
+		return false;
+	/* only what is the server's can be what the backing directory doesn't have */
+	return rule->verdict == FUSE_BACKING_SERVER ? rule->type <= S_DT_MASK :
+						      !rule->type && !rule->ino;
+}
+
+/* How many rules there are, or -EINVAL */
+static int count(const char *text, size_t size)
+{
+	const struct fuse_backing_rule *rule;
+	int nr = 0;
+
+	for (; size; nr++) {
+		rule = (const struct fuse_backing_rule *)text;
+		if (!is_rule(rule, size))
+			return -EINVAL;
+		text += record_size(rule);
+		size -= record_size(rule);
+	}
+	return nr;
+}
+
+static int compare_names(const struct fuse_backing_rule *a, const char *name,
+			 unsigned int len)
+{
+	return (int)a->namelen - (int)len ?: memcmp(a->name, name, len);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct named *l = a, *r = b;
+
+	if (l->hash != r->hash)
+		return l->hash < r->hash ? -1 : 1;
+	return compare_names(l->rule, r->rule->name, r->rule->namelen);
+}
+
+static void fill(struct fuse_rules *rules)
+{
+	const char *text = rules->text;
+	struct named *named;
+
+	for (named = rules->named; named < rules->named + rules->nr; named++) {
+		named->rule = (const struct fuse_backing_rule *)text;
+		named->hash = hash_of(named->rule->name, named->rule->namelen);
+		text += record_size(named->rule);
+	}
+}
+
+/* Sort them, and give them their positions; returns -EINVAL if there are two of a name */
+static int arrange(struct fuse_rules *rules)
+{
+	struct named *named = rules->named;
+	unsigned int i;
+
+	sort(named, rules->nr, sizeof(*named), compare, NULL);
+	for (i = 0; i < rules->nr; i++) {
+		named[i].pos = named[i].hash;
+		if (!i)
+			continue;
+		if (!compare(&named[i - 1], &named[i]))
+			return -EINVAL;
+		named[i].pos = max(named[i].pos, named[i - 1].pos + 1);
+	}
+	return 0;
+}
+
+/* Takes over @text if it succeeds */
+static struct fuse_rules *make_rules(const struct fuse_backing_rules *args, char *text)
+{
+	struct fuse_rules *rules;
+	int err, nr = count(text, args->size);
+
+	if (nr < 0)
+		return ERR_PTR(nr);
+	rules = kvmalloc(struct_size(rules, named, nr),
+			 GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	if (!rules)
+		return ERR_PTR(-ENOMEM);
+	rules->otherwise = args->otherwise;
+	rules->text = text;
+	rules->nr = nr;
+	fill(rules);
+	err = arrange(rules);
+	if (!err)
+		return rules;
+	kvfree(rules);
+	return ERR_PTR(err);
+}
+
+/*
+ * What a user says has @size bytes, and more for each rule in there.  Rules that others
+ * took the place of may be charged still.
+ */
+static int charge_rules(struct fuse_conn *fc, size_t size, struct fuse_charge *charge)
+{
+	int err;
+
+	size += size / sizeof(struct fuse_backing_rule) * sizeof(struct named);
+	err = fuse_charge(size, charge);
+	if (err) {
+		rcu_barrier();
+		err = fuse_charge(size, charge);
+	}
+	return err ? fuse_backing_reject(fc, 0, err, FUSE_BACKING_MEMLOCK) : 0;
+}
+
+static struct fuse_rules *read_rules(struct fuse_conn *fc,
+				     const struct fuse_backing_rules *args)
+{
+	struct fuse_rules *rules = ERR_PTR(-EFAULT);
+	/* too much for the caller's memory cgroup is its error, and nobody's end */
+	char *text = kvmalloc(args->size ?: 1, GFP_KERNEL_ACCOUNT |
+			      __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+
+	if (!text)
+		return ERR_PTR(-ENOMEM);
+	if (!copy_from_user(text, u64_to_user_ptr(args->rules), args->size))
+		rules = make_rules(args, text);
+	if (rules == ERR_PTR(-EINVAL))
+		fuse_backing_reject(fc, 0, -EINVAL, FUSE_BACKING_BAD_ARGUMENT);
+	if (IS_ERR(rules))
+		kvfree(text);
+	return rules;
+}
+
+static int check_args(struct fuse_conn *fc, const struct fuse_backing_rules *args)
+{
+	if (!args->nodeid || !is_verdict(args->otherwise) ||
+	    args->reserved[0] || args->reserved[1])
+		return fuse_backing_reject(fc, 0, -EINVAL, FUSE_BACKING_BAD_ARGUMENT);
+	if (args->size > FUSE_BACKING_RULES_SIZE)
+		return fuse_backing_reject(fc, 0, -E2BIG, FUSE_BACKING_BAD_ARGUMENT);
+	return 0;
+}
+
+/**
+ * fuse_rules_read - read what FUSE_DEV_IOC_BACKING_RULES says
+ * @fc: the connection
+ * @args: the argument
+ *
+ * The caller must hold no table: its memory may take forever.
+ *
+ * Context: process context without locks; may sleep, killable.
+ * Return: the rules, for fuse_rules_free(); %NULL if all names are passed through; or an
+ *	ERR_PTR(): -EINVAL, -E2BIG, -EFAULT, -ENOMEM; -ENOBUFS if RLIMIT_MEMLOCK of the
+ *	caller's user is reached.
+ */
+struct fuse_rules *fuse_rules_read(struct fuse_conn *fc,
+				   const struct fuse_backing_rules *args)
+{
+	struct fuse_charge charge;
+	struct fuse_rules *rules;
+	int err;
+
+	err = check_args(fc, args);
+	if (err)
+		return ERR_PTR(err);
+	if (!args->size && args->otherwise == FUSE_BACKING_PASS)
+		return NULL;
+	err = charge_rules(fc, args->size, &charge);
+	if (err)
+		return ERR_PTR(err);
+	rules = read_rules(fc, args);
+	if (IS_ERR(rules))
+		fuse_uncharge(&charge);
+	else
+		rules->charge = charge;
+	return rules;
+}
+
+static void free_rules(struct rcu_head *rcu)
+{
+	struct fuse_rules *rules = container_of(rcu, struct fuse_rules, rcu);
+
+	fuse_uncharge(&rules->charge);
+	kvfree(rules->text);
+	kvfree(rules);
+}
+
+/**
+ * fuse_rules_free - nobody finds these rules any more
+ * @rules: the rules, or %NULL
+ *
+ * Context: any.  Who has found them already may go on until the end of its RCU mode.
+ */
+void fuse_rules_free(struct fuse_rules *rules)
+{
+	if (rules)
+		call_rcu(&rules->rcu, free_rules);
+}
+
+/**
+ * fuse_rules_count - how many rules there are
+ * @rules: the rules, or %NULL
+ *
+ * Context: any.
+ * Return: the number of names.
+ */
+unsigned int fuse_rules_count(const struct fuse_rules *rules)
+{
+	return rules ? rules->nr : 0;
+}
+
+/* The first that is at @pos or behind it; fuse_rules::nr if there is none */
+static unsigned int first_from(const struct fuse_rules *rules, u64 pos)
+{
+	unsigned int low = 0, high = rules->nr, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (rules->named[mid].pos < pos)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static void fill_rule(const struct named *named, struct fuse_rule *rule)
+{
+	*rule = (struct fuse_rule) {
+		.verdict = named->rule->verdict,
+		.type = named->rule->type,
+		.ino = named->rule->ino,
+		.pos = FUSE_RULES_POS + named->pos,
+		.name = named->rule->name,
+		.len = named->rule->namelen,
+	};
+}
+
+/**
+ * fuse_rules_find - what rules say of a name
+ * @rules: the rules
+ * @name: the name
+ * @len: its length
+ * @rule: filled in; without a name if there is nothing of this one
+ *
+ * Context: RCU mode, which the caller has to be in, too.
+ */
+void fuse_rules_find(const struct fuse_rules *rules, const char *name,
+		     unsigned int len, struct fuse_rule *rule)
+{
+	const u32 hash = hash_of(name, len);
+	unsigned int i = first_from(rules, hash);
+
+	/* one that was before may have had to make room for others before it */
+	for (; i < rules->nr && rules->named[i].hash <= hash; i++)
+		if (rules->named[i].hash == hash &&
+		    !compare_names(rules->named[i].rule, name, len))
+			return fill_rule(&rules->named[i], rule);
+	*rule = (struct fuse_rule) { .verdict = rules->otherwise };
+}
+
+/**
+ * fuse_rules_next - what a listing has besides what is in the backing directory
+ * @rules: the rules
+ * @pos: a position behind FUSE_RULES_POS
+ * @rule: filled in
+ *
+ * Context: RCU mode, which the caller has to be in, too.
+ * Return: false if there is nothing from @pos on.
+ */
+bool fuse_rules_next(const struct fuse_rules *rules, loff_t pos,
+		     struct fuse_rule *rule)
+{
+	unsigned int i = first_from(rules, pos - FUSE_RULES_POS);
+
+	for (; i < rules->nr; i++) {
+		if (!rules->named[i].rule->type)
+			continue;
+		fill_rule(&rules->named[i], rule);
+		return true;
+	}
+	return false;
+}

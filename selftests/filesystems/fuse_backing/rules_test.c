@@ -1,0 +1,620 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Rules of what becomes of names in a directory below a tree.
+ *
+ * Proves: a name that is the server's is asked for, one that is hidden isn't there, and
+ * any other is passed through; for what the kernel had cached as for what it hadn't, and
+ * the other way round when rules go; a listing leaves out what is hidden, says what rules
+ * say, and has each name once, whatever the caller's memory, wherever it is taken up, and
+ * however rules change meanwhile; rules are the directory's, and go with it; they may come
+ * before the inode; what isn't one is refused, and what is too large.
+ *
+ * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
+ */
+
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "harness.h"
+
+#include "backing_ioctl.h"
+#include "backing_table.h"
+#include "creds.h"
+#include "dir_lister.h"
+#include "env.h"
+#include "reject_trace.h"
+#include "rules.h"
+#include "wait_until.h"
+
+#define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
+		 FUSE_BACKING_OPS_LIST | FUSE_BACKING_OPS_READLINK |	\
+		 FUSE_BACKING_OPS_OPEN)
+#define PASS	FUSE_BACKING_PASS
+#define HIDE	FUSE_BACKING_HIDE
+#define SERVER	FUSE_BACKING_SERVER
+#define MANY	300
+
+FIXTURE(rules) {
+	struct env env;
+	struct fuse_server *srv;
+	int dev;
+	int id;
+	__u32 before;
+	struct dir_list direct;
+	struct dir_list seen;
+};
+
+FIXTURE_VARIANT(rules) {
+	enum scratch_fs fs;
+};
+
+FIXTURE_VARIANT_ADD(rules, tmpfs) {
+	.fs = SCRATCH_TMPFS,
+};
+
+FIXTURE_VARIANT_ADD(rules, ext4) {
+	.fs = SCRATCH_EXT4,
+};
+
+static const char *at(const char *name)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, PATH_MAX, SCRATCH_FUSE "/%s", name);
+	return path;
+}
+
+static bool exists(const char *name)
+{
+	return !access(at(name), F_OK);
+}
+
+/* one/x, one/two/y, beside a, b and so on */
+static int make_tree(void)
+{
+	mkdir(scratch_path("one"), 0755);
+	mkdir(scratch_path("one/two"), 0755);
+	return scratch_file("one/x", 1, 1) ?: scratch_file("one/two/y", 1, 1);
+}
+
+static int attach(FIXTURE_DATA(rules) * self, __u64 nodeid, int id, __u32 flags)
+{
+	const struct fuse_backing_tree tree = {
+		.nodeid = nodeid,
+		.backing_id = id,
+		.flags = FUSE_BACKING_READ | flags,
+		.ops = BELOW,
+	};
+
+	return ioctl(self->dev, FUSE_DEV_IOC_BACKING_TREE, &tree) < 0 ? -errno : 0;
+}
+
+static int register_dir(FIXTURE_DATA(rules) * self, const char *path)
+{
+	return fuse_backing_open_with(self->dev, path, O_RDONLY | O_DIRECTORY,
+				      FUSE_BACKING_MAP_DIR);
+}
+
+FIXTURE_SETUP(rules)
+{
+	static const struct fuse_server_opts opts = {
+		.mount_opts = "default_permissions",
+	};
+	int err;
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	err = scratch_setup(&self->env.scratch, variant->fs);
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "needs loop devices, mkfs.ext4");
+	ASSERT_EQ(0, err);
+	ASSERT_EQ(0, env_files());
+	ASSERT_EQ(0, make_tree());
+	self->srv = &self->env.srv;
+	ASSERT_EQ(0, env_serve(&self->env, self->srv, &opts));
+	if (!self->srv->sh->passthrough)
+		SKIP(return, "needs FUSE passthrough");
+	self->srv->sh->deep = true;
+	self->dev = self->srv->fd;
+	self->id = register_dir(self, SCRATCH_BACKING);
+	ASSERT_LT(0, self->id);
+	ASSERT_EQ(0, attach(self, FUSE_ROOT_ID, self->id, 0));
+	/* the root itself is the server's */
+	ASSERT_EQ(0, access(SCRATCH_FUSE, F_OK));
+	self->before = fuse_server_requests(self->srv);
+}
+
+FIXTURE_TEARDOWN(rules)
+{
+	dir_list_free(&self->direct);
+	dir_list_free(&self->seen);
+	EXPECT_EQ(0, self->srv->sh->no_node);
+	EXPECT_EQ(0, self->srv->sh->bad_fh);
+	env_teardown(&self->env);
+}
+
+static __u32 new_requests(FIXTURE_DATA(rules) * self)
+{
+	__u32 before = self->before;
+
+	self->before = fuse_server_requests(self->srv);
+	return self->before - before;
+}
+
+#define set(self, otherwise, ...)						\
+({										\
+	const struct rule __rules[] = { __VA_ARGS__ };				\
+										\
+	rules_set((self)->dev, FUSE_ROOT_ID, __rules,				\
+		  sizeof(__rules) / sizeof(__rules[0]), otherwise);		\
+})
+
+#define unset(self)	rules_set((self)->dev, FUSE_ROOT_ID, NULL, 0, PASS)
+
+TEST_F(rules, the_servers)
+{
+	/* known already */
+	EXPECT_TRUE(exists("a"));
+	EXPECT_FALSE(exists("nothing"));
+	EXPECT_EQ(0, new_requests(self));
+
+	ASSERT_EQ(0, set(self, PASS, RULE_SERVER("a"), RULE_SERVER("nothing")));
+	EXPECT_TRUE(exists("a"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	EXPECT_FALSE(exists("nothing"));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	new_requests(self);
+	EXPECT_TRUE(exists("b"));
+	EXPECT_TRUE(exists("one/two/y"));
+	EXPECT_FALSE(exists("nor this"));
+	EXPECT_EQ(0, new_requests(self));
+}
+
+/* And what the server named is passed through again when its rule goes */
+TEST_F(rules, the_servers_no_more)
+{
+	ASSERT_EQ(0, set(self, PASS, RULE_SERVER("nothing")));
+	EXPECT_FALSE(exists("nothing"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	ASSERT_EQ(0, unset(self));
+	new_requests(self);
+	EXPECT_FALSE(exists("nothing"));
+	ASSERT_EQ(0, scratch_file("nothing", 1, 1));
+	EXPECT_TRUE(exists("nothing"));
+	EXPECT_EQ(0, new_requests(self));
+}
+
+TEST_F(rules, hidden)
+{
+	int fd, dir;
+	char byte;
+
+	fd = open(at("a"), O_RDONLY | O_CLOEXEC);
+	dir = open(at("one"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_LE(0, dir);
+	ASSERT_EQ(0, set(self, PASS, RULE_HIDE("a"), RULE_HIDE("one")));
+	EXPECT_FALSE(exists("a"));
+	EXPECT_EQ(ENOENT, errno);
+	EXPECT_FALSE(exists("one"));
+	EXPECT_FALSE(exists("one/x"));
+	EXPECT_TRUE(exists("b"));
+	/* who has it open keeps it */
+	EXPECT_EQ(1, pread(fd, &byte, 1, 0));
+	EXPECT_EQ(0, faccessat(dir, "x", F_OK, 0));
+	EXPECT_EQ(-1, open(at("a"), O_RDONLY | O_CLOEXEC));
+	EXPECT_EQ(ENOENT, errno);
+	close(fd);
+	close(dir);
+
+	ASSERT_EQ(0, unset(self));
+	EXPECT_TRUE(exists("a"));
+	EXPECT_TRUE(exists("one/x"));
+	EXPECT_EQ(0, new_requests(self));
+}
+
+TEST_F(rules, only_what_is_named)
+{
+	ASSERT_EQ(0, set(self, HIDE, RULE_PASS("a"), RULE_SERVER("b")));
+	EXPECT_TRUE(exists("a"));
+	EXPECT_EQ(0, new_requests(self));
+	EXPECT_TRUE(exists("b"));
+	EXPECT_EQ(1, new_requests(self));
+	EXPECT_FALSE(exists("one"));
+	ASSERT_EQ(0, dir_list_path(&self->seen, SCRATCH_FUSE));
+	EXPECT_EQ(4, self->seen.count);
+	EXPECT_EQ(0, new_requests(self));
+
+	ASSERT_EQ(0, set(self, SERVER, RULE_PASS("a")));
+	EXPECT_TRUE(exists("a"));
+	EXPECT_EQ(0, new_requests(self));
+	EXPECT_TRUE(exists("one"));
+	EXPECT_EQ(1, new_requests(self));
+}
+
+/* Creating what is hidden is the server's, as any other */
+TEST_F(rules, created)
+{
+	ASSERT_EQ(0, set(self, PASS, RULE_HIDE("new")));
+	EXPECT_FALSE(exists("new"));
+	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(-1, mkdir(at("new"), 0755));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_MKDIR));
+}
+
+static bool listed_as(const struct dir_list *list, const char *name, __u64 ino,
+		      unsigned int type)
+{
+	const struct dir_entry *entry = dir_list_find(list, name);
+
+	return entry && dir_list_count(list, name) == 1 && entry->ino == ino &&
+	       entry->type == type;
+}
+
+TEST_F(rules, listed)
+{
+	ASSERT_EQ(0, dir_list_path(&self->direct, SCRATCH_BACKING));
+	/* what the kernel knows of it is not that any more */
+	EXPECT_TRUE(exists("b"));
+	ASSERT_EQ(0, set(self, PASS, RULE_HIDE("a"), RULE_ADD("b", DT_DIR, 77),
+			 RULE_ADD("own", DT_LNK, 78), RULE_SERVER("unsaid"),
+			 RULE_SERVER("one")));
+	ASSERT_EQ(0, dir_list_path(&self->seen, SCRATCH_FUSE));
+	EXPECT_EQ(NULL, dir_list_find(&self->seen, "a"));
+	EXPECT_TRUE(listed_as(&self->seen, "b", 77, DT_DIR));
+	EXPECT_TRUE(listed_as(&self->seen, "own", 78, DT_LNK));
+	EXPECT_EQ(NULL, dir_list_find(&self->seen, "unsaid"));
+	EXPECT_EQ(1, dir_list_count(&self->seen, "one"));
+	/* a less, own more */
+	EXPECT_EQ(self->direct.count, self->seen.count);
+
+	ASSERT_EQ(0, unset(self));
+	ASSERT_EQ(0, dir_list_path(&self->seen, SCRATCH_FUSE));
+	EXPECT_TRUE(dir_list_equal(&self->direct, &self->seen));
+	EXPECT_EQ(0, new_requests(self));
+}
+
+/* Names that rules add, own0 and so on, beside MANY of the backing directory */
+static int many_rules(FIXTURE_DATA(rules) * self, int first, int end)
+{
+	struct rule rule[MANY];
+	char name[MANY][16];
+	int err = 0;
+
+	for (int i = first; i < end; i++) {
+		snprintf(name[i], sizeof(name[i]), "own%d", i);
+		rule[i] = (struct rule)RULE_ADD(name[i], DT_REG, 1000 + i);
+	}
+	err = rules_set(self->dev, FUSE_ROOT_ID, rule + first, end - first, PASS);
+	return err;
+}
+
+static int make_many(void)
+{
+	char name[16];
+
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "file%d", i);
+		if (link(scratch_path("b"), scratch_path(name)))
+			return -errno;
+	}
+	return 0;
+}
+
+static int count_of(const struct dir_list *list, const char *format)
+{
+	char name[32];
+	int count = 0;
+
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), format, i);
+		count += dir_list_count(list, name);
+	}
+	return count;
+}
+
+TEST_F(rules, listed_in_pieces)
+{
+	static const size_t sizes[] = { 64, 300, 4096, 32768 };
+	int dir;
+
+	ASSERT_EQ(0, make_many());
+	ASSERT_EQ(0, many_rules(self, 0, MANY));
+	ASSERT_EQ(0, dir_list_path(&self->direct, SCRATCH_FUSE));
+	EXPECT_EQ(MANY, count_of(&self->direct, "own%d"));
+	EXPECT_EQ(MANY, count_of(&self->direct, "file%d"));
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		dir = open(SCRATCH_FUSE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		ASSERT_LE(0, dir);
+		dir_list_free(&self->seen);
+		ASSERT_EQ(0, dir_list_read(&self->seen, dir, sizes[i]));
+		EXPECT_TRUE(dir_list_equal(&self->direct, &self->seen));
+		close(dir);
+	}
+}
+
+/* From each position on, in any order, as from there in one go */
+TEST_F(rules, listed_from_anywhere)
+{
+	const struct dir_entry *entry;
+	struct dir_list rest = {};
+	int dir;
+
+	ASSERT_EQ(0, make_many());
+	ASSERT_EQ(0, many_rules(self, 0, MANY));
+	dir = open(SCRATCH_FUSE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ASSERT_LE(0, dir);
+	ASSERT_EQ(0, dir_list_read(&self->seen, dir, 4096));
+	for (size_t i = self->seen.count; i-- > 0; i -= i > 7 ? 7 : 0) {
+		entry = &self->seen.entry[i];
+		ASSERT_EQ(entry->next, lseek(dir, entry->next, SEEK_SET));
+		dir_list_free(&rest);
+		ASSERT_EQ(0, dir_list_read(&rest, dir, 4096));
+		ASSERT_EQ(self->seen.count - i - 1, rest.count);
+		if (rest.count)
+			EXPECT_STREQ(entry[1].name, rest.entry[0].name);
+	}
+	dir_list_free(&rest);
+	close(dir);
+}
+
+/* Who removes what is listed, while it is, gets to see the rest */
+TEST_F(rules, change_while_listed)
+{
+	int dir, first = 0;
+	ssize_t n;
+
+	ASSERT_EQ(0, many_rules(self, 0, MANY));
+	dir = open(SCRATCH_FUSE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ASSERT_LE(0, dir);
+	while ((n = dir_list_read_some(&self->seen, dir, 512)) > 0) {
+		/* those that were listed, and others that were not */
+		first = first < MANY - 10 ? first + 10 : first;
+		ASSERT_EQ(0, many_rules(self, first, MANY));
+	}
+	ASSERT_EQ(0, n);
+	EXPECT_LE(10, count_of(&self->seen, "own%d"));
+	for (int i = MANY - 10; i < MANY; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "own%d", i);
+		EXPECT_EQ(1, dir_list_count(&self->seen, name));
+	}
+	close(dir);
+}
+
+/* A directory that was opened before goes by the rules, too, and to its end */
+TEST_F(rules, open_directory)
+{
+	int dir = open(SCRATCH_FUSE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	ASSERT_LE(0, dir);
+	ASSERT_EQ(0, set(self, PASS, RULE_HIDE("a")));
+	ASSERT_EQ(0, dir_list_read(&self->seen, dir, 4096));
+	EXPECT_EQ(NULL, dir_list_find(&self->seen, "a"));
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, lseek(dir, 0, SEEK_SET));
+	dir_list_free(&self->seen);
+	ASSERT_EQ(0, dir_list_read(&self->seen, dir, 4096));
+	EXPECT_EQ(NULL, dir_list_find(&self->seen, "a"));
+	EXPECT_NE(NULL, dir_list_find(&self->seen, "b"));
+	close(dir);
+}
+
+/* A directory below, which the server is told of first */
+TEST_F(rules, of_a_directory_below)
+{
+	const struct rule hide = RULE_HIDE("y");
+	struct fuse_server_file *two;
+	__u64 node;
+
+	EXPECT_TRUE(exists("one/two/y"));
+	ASSERT_EQ(0, chmod(at("one/two"), 0700));
+	two = server_shared_find(self->srv->sh, "one/two");
+	ASSERT_NE(NULL, two);
+	node = fuse_server_node(self->srv, two);
+	new_requests(self);
+	ASSERT_EQ(0, rules_set(self->dev, node, &hide, 1, PASS));
+	EXPECT_FALSE(exists("one/two/y"));
+	ASSERT_EQ(0, dir_list_path(&self->seen, at("one/two")));
+	EXPECT_EQ(2, self->seen.count);
+	EXPECT_EQ(0, new_requests(self));
+
+	/* they go with the inode */
+	scratch_drop_caches();
+	EXPECT_TRUE(exists("one/two/y"));
+	ASSERT_TRUE(wait_until(fuse_server_ops(self->srv, FUSE_FORGET) +
+			       fuse_server_ops(self->srv, FUSE_BATCH_FORGET)));
+	EXPECT_EQ(-ENOENT, rules_set(self->dev, node, &hide, 1, PASS));
+}
+
+/* A file has none */
+TEST_F(rules, of_a_file_below)
+{
+	const struct rule hide = RULE_HIDE("y");
+	struct fuse_server_file *file;
+	struct reject_trace trace;
+
+	ASSERT_EQ(0, chmod(at("one/x"), 0600));
+	file = server_shared_find(self->srv->sh, "one/x");
+	ASSERT_NE(NULL, file);
+	ASSERT_EQ(0, reject_trace_start(&trace));
+	EXPECT_EQ(-ENOTDIR, rules_set(self->dev, fuse_server_node(self->srv, file),
+				      &hide, 1, PASS));
+	EXPECT_TRUE(reject_trace_has(&trace, self->srv->dev, 0, -ENOTDIR,
+				     "file-type"));
+	reject_trace_stop(&trace);
+}
+
+/* What waits for its inode has them already when that comes */
+TEST_F(rules, of_a_directory_to_come)
+{
+	const struct rule hide = RULE_HIDE("x");
+	struct fuse_server_file *one;
+	__u64 node;
+	int id;
+
+	ASSERT_EQ(0, set(self, PASS, RULE_SERVER("one")));
+	one = fuse_server_add(self->srv, "one");
+	ASSERT_NE(NULL, one);
+	node = fuse_server_node(self->srv, one);
+	id = register_dir(self, scratch_path("one"));
+	ASSERT_LT(0, id);
+	EXPECT_EQ(-ENOENT, rules_set(self->dev, node, &hide, 1, PASS));
+	ASSERT_EQ(0, attach(self, node, id, FUSE_BACKING_ATTACH_PENDING));
+	ASSERT_EQ(0, rules_set(self->dev, node, &hide, 1, PASS));
+	EXPECT_FALSE(exists("one/x"));
+	EXPECT_TRUE(exists("one/two/y"));
+	EXPECT_EQ(1, new_requests(self));
+	/* and others when they are replaced */
+	ASSERT_EQ(0, rules_set(self->dev, node, NULL, 0, PASS));
+	EXPECT_TRUE(exists("one/x"));
+}
+
+TEST_F(rules, detached)
+{
+	ASSERT_EQ(0, set(self, PASS, RULE_HIDE("a")));
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	EXPECT_TRUE(exists("a"));
+	EXPECT_EQ(1, new_requests(self));
+	EXPECT_EQ(-ENOENT, set(self, PASS, RULE_HIDE("a")));
+	/* nor are they there when it is attached again */
+	ASSERT_EQ(0, attach(self, FUSE_ROOT_ID, self->id, 0));
+	ASSERT_EQ(0, dir_list_path(&self->seen, SCRATCH_FUSE));
+	EXPECT_NE(NULL, dir_list_find(&self->seen, "a"));
+}
+
+/* Where names aren't passed through there is nothing to say of them */
+TEST_F(rules, listings_only)
+{
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_backing_attach_dir(self->dev, FUSE_ROOT_ID, self->id, 0,
+					     FUSE_BACKING_OPS_LIST));
+	EXPECT_EQ(-ENOENT, set(self, PASS, RULE_HIDE("a")));
+}
+
+TEST_F(rules, bad_input)
+{
+	static const struct rule bad[] = {
+		RULE_HIDE(""), RULE_HIDE("."), RULE_HIDE(".."), RULE_HIDE("a/b"),
+		{ "a", 3, 0, 0 }, { "a", HIDE, DT_REG, 0 }, { "a", PASS, 0, 1 },
+		RULE_ADD("a", 16, 0),
+	};
+	struct fuse_backing_rules args = { .nodeid = FUSE_ROOT_ID };
+	char text[64] = "";
+	size_t size;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		EXPECT_EQ(-EINVAL, rules_set(self->dev, FUSE_ROOT_ID, &bad[i], 1,
+					     PASS));
+	EXPECT_EQ(-EINVAL, set(self, PASS, RULE_HIDE("a"), RULE_HIDE("b"),
+			       RULE_SERVER("a")));
+	EXPECT_EQ(-EINVAL, set(self, 3, RULE_HIDE("a")));
+	EXPECT_EQ(-EINVAL, rules_set(self->dev, 0, NULL, 0, PASS));
+	EXPECT_EQ(-ENOENT, rules_set(self->dev, 12345, NULL, 0, HIDE));
+	EXPECT_EQ(-EFAULT, rules_set_text(self->dev, FUSE_ROOT_ID, NULL, 24, PASS));
+	EXPECT_EQ(-E2BIG, rules_set_text(self->dev, FUSE_ROOT_ID, NULL,
+					 FUSE_BACKING_RULES_SIZE + 8, PASS));
+	args.reserved[1] = 1;
+	EXPECT_EQ(-1, ioctl(self->dev, FUSE_DEV_IOC_BACKING_RULES, &args));
+	EXPECT_EQ(EINVAL, errno);
+
+	/* one that isn't whole, and a name that goes beyond the end */
+	size = rules_write(&(struct rule)RULE_HIDE("abc"), 1, text, sizeof(text));
+	EXPECT_EQ(-EINVAL, rules_set_text(self->dev, FUSE_ROOT_ID, text, size - 1,
+					  PASS));
+	EXPECT_EQ(-EINVAL, rules_set_text(self->dev, FUSE_ROOT_ID, text, 8, PASS));
+	((struct fuse_backing_rule *)text)->namelen = 0xfffffff0;
+	EXPECT_EQ(-EINVAL, rules_set_text(self->dev, FUSE_ROOT_ID, text, size,
+					  PASS));
+
+	/* none of it did anything */
+	EXPECT_TRUE(exists("a"));
+	EXPECT_TRUE(exists("b"));
+	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, set(self, PASS, RULE_HIDE("a")));
+	EXPECT_FALSE(exists("a"));
+}
+
+/* As many as there may be, under limits of locked memory */
+
+struct large {
+	int dev;
+	size_t size;
+	char *text;
+	unsigned long limit;
+	int times;
+};
+
+static int set_large(void *arg)
+{
+	const struct large *large = arg;
+	const struct rlimit limit = { large->limit, large->limit };
+	int err = setrlimit(RLIMIT_MEMLOCK, &limit) ? -errno : 0;
+
+	for (int i = 0; !err && i < large->times; i++)
+		err = rules_set_text(large->dev, FUSE_ROOT_ID, large->text,
+				     large->size, PASS);
+	return err;
+}
+
+static size_t write_many(char *text, size_t size)
+{
+	char name[16];
+	size_t used = 0, n;
+	int i = 0;
+
+	do {
+		snprintf(name, sizeof(name), "r%d", i++);
+		n = rules_write(&(struct rule)RULE_HIDE(name), 1, text + used,
+				size - used);
+		used += n;
+	} while (n);
+	return used;
+}
+
+TEST_F(rules, limit)
+{
+	const struct creds user = { .uid = 1000, .gid = 1000 };
+	struct large large = { .dev = self->dev, .times = 1 };
+	struct reject_trace trace;
+
+	large.text = malloc(FUSE_BACKING_RULES_SIZE);
+	ASSERT_NE(NULL, large.text);
+	large.size = write_many(large.text, FUSE_BACKING_RULES_SIZE);
+	ASSERT_LT(FUSE_BACKING_RULES_SIZE - 64, large.size);
+	ASSERT_EQ(0, reject_trace_start(&trace));
+	EXPECT_EQ(-ENOBUFS, creds_call(&user, set_large, &large));
+	EXPECT_TRUE(reject_trace_has(&trace, self->srv->dev, 0, -ENOBUFS,
+				     "memlock"));
+	reject_trace_stop(&trace);
+	EXPECT_TRUE(exists("a"));
+
+	/* room for two at a time: those that are replaced are free again */
+	large.limit = 8 << 20;
+	large.times = 20;
+	EXPECT_EQ(0, creds_call(&user, set_large, &large));
+	EXPECT_FALSE(exists("r7"));
+	EXPECT_TRUE(exists("a"));
+	/* and when they go with the attachment */
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, attach(self, FUSE_ROOT_ID, self->id, 0));
+	large.limit = 4 << 20;
+	large.times = 1;
+	EXPECT_TRUE(wait_until(!creds_call(&user, set_large, &large)));
+	/* a few are nobody's */
+	large.limit = 0;
+	large.size = rules_write(&(struct rule)RULE_HIDE("a"), 1, large.text, 64);
+	EXPECT_EQ(0, creds_call(&user, set_large, &large));
+	EXPECT_FALSE(exists("a"));
+	free(large.text);
+}
+
+TEST_HARNESS_MAIN
