@@ -966,33 +966,23 @@ int fuse_backing_ioctl_detach(struct fuse_conn *fc,
 }
 
 /*
- * Where the rules of a node are that has a tree attached, or that one waits for: as long
- * as the attachments' lock is held.
+ * Where the rules of a directory are, below a tree, that has one attached, or that one
+ * waits for; as long as the lock is held.  %NULL if its names aren't passed through.
  */
 static struct fuse_rules __rcu **
 find_rules_locked(struct fuse_attachments *all, const struct inode *inode,
 		  const struct fuse_backing_rules *args)
 {
-	const struct fuse_attachment *att;
-
-	att = inode ? get_fuse_inode(inode)->backing.attached :
-		      find_pending_locked(all, args->nodeid, args->generation);
-	return att && att->tree ? &att->tree->rules : NULL;
-}
-
-/* Where the rules of a node below a tree are, which is there as long as the inode */
-static int find_rules_below(struct fuse_conn *fc, const struct inode *inode,
-			    struct fuse_rules __rcu ***rules)
-{
 	struct fuse_node *node = inode ? fuse_inode_node(inode) : NULL;
+	const struct fuse_attachment *att = NULL;
 
-	*rules = NULL;
-	if (!node)
-		return 0;
-	if (!node->dir)
-		return fuse_backing_reject(fc, 0, -ENOTDIR, FUSE_BACKING_FILE_TYPE);
-	*rules = &node->rules;
-	return 0;
+	if (node)
+		return READ_ONCE(node->tree->detached) ? NULL : &node->rules;
+	if (inode)
+		att = get_fuse_inode(inode)->backing.attached;
+	/* it may wait still for an inode that was just made */
+	att = att ?: find_pending_locked(all, args->nodeid, args->generation);
+	return att && att->tree ? &att->tree->rules : NULL;
 }
 
 /* Set @rules to what there was, which is the caller's to free; killsb is held */
@@ -1002,13 +992,11 @@ static int replace_rules(struct fuse_conn *fc, struct fuse_attachments *all,
 			 struct fuse_rules **rules)
 {
 	struct fuse_rules __rcu **there;
-	int err;
 
-	err = find_rules_below(fc, inode, &there);
-	if (err)
-		return err;
+	if (inode && fuse_inode_node(inode) && !S_ISDIR(inode->i_mode))
+		return fuse_backing_reject(fc, 0, -ENOTDIR, FUSE_BACKING_FILE_TYPE);
 	spin_lock(&all->lock);
-	there = there ?: find_rules_locked(all, inode, args);
+	there = find_rules_locked(all, inode, args);
 	if (there) {
 		fuse_backing_trace(fuse_backing_rules, fc, args->nodeid,
 				   fuse_rules_count(*rules), args->otherwise);
@@ -1016,23 +1004,25 @@ static int replace_rules(struct fuse_conn *fc, struct fuse_attachments *all,
 					     lockdep_is_held(&all->lock));
 	}
 	spin_unlock(&all->lock);
-	return there ? 0 : fuse_backing_reject(fc, 0, -ENOENT,
-					       FUSE_BACKING_NOT_ATTACHED);
+	return there ? 0 : -ENOENT;
 }
 
 static int set_rules(struct fuse_conn *fc, struct fuse_attachments *all,
 		     const struct fuse_backing_rules *args,
 		     struct fuse_rules **rules)
 {
+	int err, tries = 2;
 	struct inode *inode;
-	int err;
 
 	err = down_read_killable(&fc->killsb);
 	if (err)
 		return err;
-	inode = find_inode(fc, args->nodeid, args->generation);
-	err = replace_rules(fc, all, inode, args, rules);
-	iput(inode);
+	/* what waits for an inode may become the inode's meanwhile */
+	do {
+		inode = find_inode(fc, args->nodeid, args->generation);
+		err = replace_rules(fc, all, inode, args, rules);
+		iput(inode);
+	} while (err == -ENOENT && --tries);
 	up_read(&fc->killsb);
 	return err;
 }
@@ -1060,14 +1050,15 @@ int fuse_backing_ioctl_rules(struct fuse_conn *fc,
 	rules = fuse_rules_read(fc, args);
 	if (IS_ERR(rules))
 		return PTR_ERR(rules);
+	err = -ENOENT;
 	table = fuse_backing_table_get(fc);
 	if (table) {
 		err = set_rules(fc, &table->attachments, args, &rules);
 		fuse_backing_table_put(table);
-	} else {
-		err = fuse_backing_reject(fc, 0, -ENOENT, FUSE_BACKING_NOT_ATTACHED);
 	}
 	fuse_rules_free(rules);
+	if (err == -ENOENT)
+		fuse_backing_reject(fc, 0, err, FUSE_BACKING_NOT_ATTACHED);
 	return err;
 }
 

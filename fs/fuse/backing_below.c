@@ -57,7 +57,8 @@ static bool lookup_at(const struct fuse_tree_dir *at, struct inode *dir,
 		*err = PTR_ERR(backing);
 		return true;
 	}
-	passed = fuse_tree_is_passed(backing);
+	passed = fuse_tree_is_passed(backing) &&
+		 fuse_tree_is_named(at, backing, &entry->d_name);
 	if (passed)
 		*err = take_inode(at, dir->i_sb, backing, inode);
 	dput(backing);
@@ -173,7 +174,7 @@ static enum look look_up(const struct fuse_tree_dir *at, const struct qstr *name
 
 	if (IS_ERR(backing))
 		return OTHER;
-	same = fuse_tree_is_passed(backing) &&
+	same = fuse_tree_is_passed(backing) && fuse_tree_is_named(at, backing, name) &&
 	       (node ? d_is_positive(backing) && fuse_node_is(node, d_inode(backing)) :
 		       d_is_negative(backing));
 	if (same && node)

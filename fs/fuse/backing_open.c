@@ -26,6 +26,7 @@
 #include "backing_mapping.h"
 #include "backing_open.h"
 #include "backing_reject.h"
+#include "backing_tree.h"
 #include "backing_usage.h"
 
 #include <linux/backing-file.h>
@@ -76,6 +77,8 @@ void fuse_backing_file_end(struct fuse_file *ff)
 		fuse_backing_put(pt->fb);
 	if (pt->extents)
 		fuse_extents_put(pt->extents, false);
+	if (pt->tree)
+		fuse_tree_put(pt->tree);
 	kfree(pt);
 	ff->passthrough = NULL;
 }

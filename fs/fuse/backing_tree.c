@@ -267,6 +267,32 @@ bool fuse_tree_is_passed(const struct dentry *dentry)
 }
 
 /**
+ * fuse_tree_is_named - is what was found what rules say something of
+ * @at: the directory
+ * @dentry: the backing dentry, from fuse_tree_lookup()
+ * @name: the name
+ *
+ * A filesystem may find a name by another spelling of it, that rules don't know.
+ *
+ * Context: process context.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_tree_is_named(const struct fuse_tree_dir *at, struct dentry *dentry,
+			const struct qstr *name)
+{
+	struct name_snapshot found;
+	bool same;
+
+	if (likely(!rcu_access_pointer(*at->rules)) || d_is_negative(dentry))
+		return true;
+	take_dentry_name_snapshot(&found, dentry);
+	same = found.name.len == name->len &&
+	       !memcmp(found.name.name, name->name, name->len);
+	release_dentry_name_snapshot(&found);
+	return same;
+}
+
+/**
  * fuse_tree_attributes - attributes as a server would have said them
  * @tree: the tree
  * @backing: the backing inode

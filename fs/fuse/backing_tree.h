@@ -136,6 +136,8 @@ bool fuse_tree_lists(const struct fuse_tree_dir *at, const struct qstr *name);
 struct dentry *fuse_tree_lookup(const struct fuse_tree_dir *at,
 				const struct qstr *name);
 bool fuse_tree_is_passed(const struct dentry *dentry);
+bool fuse_tree_is_named(const struct fuse_tree_dir *at, struct dentry *dentry,
+			const struct qstr *name);
 void fuse_tree_attributes(const struct fuse_tree *tree, struct inode *backing,
 			  struct fuse_attr *attr);
 struct inode *fuse_tree_get_inode(const struct fuse_tree_dir *at,

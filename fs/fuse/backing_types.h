@@ -33,6 +33,7 @@ struct fuse_backing_usage;
 struct fuse_conn;
 struct fuse_extents;
 struct fuse_file;
+struct fuse_tree;
 
 /**
  * struct fuse_backing_place - where the mapping of a file is found while it has one
@@ -127,6 +128,7 @@ struct fuse_backing_use {
  *	it if it can't be, a reply may have claimed it; %NULL with @extents
  * @file: the backing file; %NULL with @extents
  * @extents: what the file has been given instead, with a reference
+ * @tree: of a directory that has one attached, with a reference
  * @link: in fuse_inode_backing::open
  * @use: as a user of @fb
  * @mapped: the backing file was mmapped, and is what the vma got; set once
@@ -135,14 +137,15 @@ struct fuse_backing_use {
  * @append_only: only appending is allowed to the backing file
  * @stored_to: it was mmapped to be written to, and may be so once more
  *
- * Once the file is open, fuse_inode::lock is held to change @fb, @file and @extents: they
- * are all %NULL after they were taken away.  Who counts as in flight keeps them.
+ * Once the file is open, fuse_inode::lock is held to change @fb, @file, @extents and @tree:
+ * they are all %NULL after they were taken away.  Who counts as in flight keeps them.
  */
 struct fuse_passthrough {
 	struct fuse_file *ff;
 	struct fuse_backing *fb;
 	struct file *file;
 	struct fuse_extents *extents;
+	struct fuse_tree *tree;
 	struct list_head link;
 	struct fuse_backing_use use;
 	struct fuse_backing_mapped *mapped;

@@ -3,8 +3,8 @@
  * How much memory names below an attached directory take, and whose.
  *
  * Proves: who looks at more names than the memory of their cgroup has room for is charged
- * for what the kernel keeps of them, and it is reclaimed; nobody is killed, no name fails,
- * and the server hears of none.
+ * for inodes and names that the kernel keeps, and they are reclaimed; nobody is killed, no
+ * name fails, and the server hears of none.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */

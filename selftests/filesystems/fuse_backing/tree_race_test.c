@@ -4,8 +4,8 @@
  *
  * Proves: whoever looks, opens, lists and changes what is below, while the backing
  * directory is turned over, rules of names are replaced, and the tree is detached and
- * attached, sees something that was there, or one of a few errors; the server is never asked about a node that it
- * didn't name; and all of it ends with the mount.
+ * attached, sees something that was there, or one of a few errors; the server is never
+ * asked about a node that it didn't name; and all of it ends with the mount.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -236,6 +236,7 @@ static int set_rules(int dev, unsigned int *seed)
 		rules[count].verdict = rand_r(seed) % 3;
 		if (rules[count].verdict == FUSE_BACKING_SERVER)
 			rules[count].type = rand_r(seed) % 2 ? DT_REG : 0;
+		rules[count].ino = rules[count].type;
 		count++;
 	}
 	err = rules_set(dev, node, rules, count, rand_r(seed) % 3);
@@ -287,7 +288,8 @@ TEST_F_TIMEOUT(tree_race, moved, 120)
 
 TEST_F_TIMEOUT(tree_race, detached, 120)
 {
-	int err = 0;
+	unsigned int seed = 77;
+	int err = 0, bad = 0;
 
 	start(self, move);
 	start(self, look);
@@ -295,11 +297,13 @@ TEST_F_TIMEOUT(tree_race, detached, 120)
 	start(self, list_some);
 	start(self, change);
 	for (int i = 0; i < STEPS / 5 && !err; i++) {
+		bad |= set_rules(self->dev, &seed);
 		err = fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0) ?:
 		      attach(self->dev, self->id);
 		usleep(1000);
 	}
 	EXPECT_EQ(0, err);
+	EXPECT_EQ(0, bad);
 	EXPECT_EQ(0, finish(self));
 	EXPECT_EQ(0, self->srv->sh->no_node);
 	EXPECT_EQ(0, self->srv->sh->bad_fh);
