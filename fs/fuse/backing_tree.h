@@ -108,6 +108,7 @@ struct fuse_tree_dir {
 struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb,
 				   const struct fuse_backing_attach *args);
 void fuse_tree_last_put(struct fuse_tree *tree);
+void fuse_tree_stack_dir(struct inode *inode);
 bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at);
 struct dentry *fuse_tree_lookup(const struct fuse_tree_dir *at,
 				const struct qstr *name);
