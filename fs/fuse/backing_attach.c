@@ -195,18 +195,6 @@ static void stack_pages(struct inode *inode)
 			     inode->i_sb->s_stack_depth);
 }
 
-/*
- * A directory is listed with its inode's lock held, and the backing one may be on another
- * FUSE filesystem.
- */
-static void stack_dir(struct inode *inode)
-{
-	int depth = inode->i_sb->s_stack_depth;
-
-	if (depth)
-		lockdep_set_subclass(&inode->i_rwsem, depth);
-}
-
 /* Takes over @att if it succeeds */
 static int attach_locked(struct fuse_conn *fc, struct fuse_attachments *all,
 			 struct fuse_inode *fi,
@@ -232,7 +220,7 @@ static int attach_locked(struct fuse_conn *fc, struct fuse_attachments *all,
 	if (att->extents)
 		stack_pages(&fi->inode);
 	else if (fuse_attachment_is_dir(att))
-		stack_dir(&fi->inode);
+		fuse_tree_stack_dir(&fi->inode);
 	att->fi = fi;
 	att->serial = ++all->serial;
 	list_add_tail(&att->link, &all->attached);

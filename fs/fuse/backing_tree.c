@@ -44,7 +44,9 @@
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
 
+/* The table isn't charged to anybody: a tree that waits, or is empty, has a small one */
 static const struct rhashtable_params node_params = {
+	.nelem_hint = 2,
 	.head_offset = offsetof(struct fuse_node, link),
 	.key_offset = offsetof(struct fuse_node, key),
 	.key_len = sizeof(struct fuse_node_key),
@@ -427,19 +429,23 @@ static struct fuse_node *alloc_node(const struct fuse_tree_dir *at,
 	return node;
 }
 
-/*
- * A directory is listed, and looked up in, with its inode's lock held.  That is one of a
- * directory's from here on: when the inode is hashed somebody may hold it.
+/**
+ * fuse_tree_stack_dir - a directory has a backing directory
+ * @inode: the FUSE inode
+ *
+ * It is listed, and looked up in, with its inode's lock held, and the backing one may be on
+ * another FUSE filesystem: to lockdep the same lock, without this.  Not a subclass of the
+ * same: those say which is the parent when directories are removed and renamed.
+ *
+ * Context: any.
  */
-static void stack_dir(struct inode *inode)
+void fuse_tree_stack_dir(struct inode *inode)
 {
+	static struct lock_class_key keys[FILESYSTEM_MAX_STACK_DEPTH];
 	int depth = inode->i_sb->s_stack_depth;
 
-	if (!S_ISDIR(inode->i_mode))
-		return;
-	lockdep_annotate_inode_mutex_key(inode);
 	if (depth)
-		lockdep_set_subclass(&inode->i_rwsem, depth);
+		lockdep_set_class(&inode->i_rwsem, &keys[depth - 1]);
 }
 
 static struct inode *make_inode(const struct fuse_tree_dir *at,
@@ -458,7 +464,10 @@ static struct inode *make_inode(const struct fuse_tree_dir *at,
 		iput(inode);
 		return ERR_PTR(-ENOMEM);
 	}
-	stack_dir(inode);
+	/* now: when the inode is hashed somebody may hold its lock */
+	lockdep_annotate_inode_mutex_key(inode);
+	if (S_ISDIR(inode->i_mode))
+		fuse_tree_stack_dir(inode);
 	inode->i_generation = node->key.generation;
 	/* whoever changes them below tells nobody */
 	inode->i_acl = ACL_DONT_CACHE;

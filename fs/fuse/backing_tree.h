@@ -128,6 +128,7 @@ struct fuse_tree_dir {
 struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb,
 				   const struct fuse_backing_attach *args);
 void fuse_tree_last_put(struct fuse_tree *tree);
+void fuse_tree_stack_dir(struct inode *inode);
 bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at);
 int fuse_tree_may_search(const struct fuse_tree *tree, struct inode *dir, int mask);
 enum fuse_backing_verdict fuse_tree_verdict(const struct fuse_tree_dir *at,
