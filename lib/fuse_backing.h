@@ -35,6 +35,7 @@ extern "C" {
 #define FUSEBACKING_HAS_OPS		(1U << 9)
 #define FUSEBACKING_HAS_DIR		(1U << 10)
 #define FUSEBACKING_HAS_REFUSAL		(1U << 11)	/* fusebacking_why() knows reasons */
+#define FUSEBACKING_HAS_RULES		(1U << 12)
 
 /*
  * FUSEBACKING_HAS_*; -EPERM if passthrough was not negotiated or isn't permitted,
@@ -44,7 +45,7 @@ int fusebacking_probe(int dev);
 
 /*
  * The same, of fuse_init_in's flags, flags2 being the upper half: 0 if they don't say.
- * They never say FUSEBACKING_HAS_OPS, _DIR and _REFUSAL.
+ * They never say FUSEBACKING_HAS_OPS, _DIR, _REFUSAL and _RULES.
  */
 unsigned int fusebacking_features_of_init(uint64_t flags);
 
@@ -94,7 +95,27 @@ int fusebacking_attach_fd_ops(int dev, uint64_t nodeid, uint64_t generation, int
  */
 int fusebacking_attach_dir(int dev, uint64_t nodeid, uint64_t generation, int id,
 			   unsigned int flags, uint64_t ops);
-/* Or where these extents say */
+
+/*
+ * What becomes of a name: with FUSE_BACKING_SERVER, and @type, DT_*, it is listed as that
+ * with the number @ino, whether the backing directory has it or not.
+ */
+struct fusebacking_rule {
+	const char *name;
+	enum fuse_backing_verdict verdict;
+	unsigned int type;
+	uint64_t ino;
+};
+
+/*
+ * From now on that becomes of these names in a directory node whose names are passed
+ * through, and @otherwise of others, instead of what was said before.
+ */
+int fusebacking_rules(int dev, uint64_t nodeid, uint64_t generation,
+		      const struct fusebacking_rule *rules, uint32_t count,
+		      enum fuse_backing_verdict otherwise);
+
+/* The kernel opens the node where these extents say. */
 int fusebacking_extents(int dev, uint64_t nodeid, uint64_t generation,
 			const struct fuse_backing_extent *extents, uint32_t count,
 			unsigned int flags);

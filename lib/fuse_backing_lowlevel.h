@@ -146,6 +146,16 @@ static inline int fusebacking_session_attach_dir(struct fuse_session *session,
 				      flags, ops);
 }
 
+static inline int fusebacking_session_rules(struct fuse_session *session,
+					    uint64_t nodeid, uint64_t generation,
+					    const struct fusebacking_rule *rules,
+					    uint32_t count,
+					    enum fuse_backing_verdict otherwise)
+{
+	return fusebacking_rules(fuse_session_fd(session), nodeid, generation, rules,
+				 count, otherwise);
+}
+
 static inline int fusebacking_session_extents(struct fuse_session *session,
 					      uint64_t nodeid, uint64_t generation,
 					      const struct fuse_backing_extent *extents,

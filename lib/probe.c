@@ -57,6 +57,14 @@ static int attach_no_dir(int dev)
 	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_TREE, &arg);
 }
 
+/* no node is 0 */
+static int say_no_rules(int dev)
+{
+	struct fuse_backing_rules arg = {};
+
+	return device_ioctl(dev, FUSE_DEV_IOC_BACKING_RULES, &arg);
+}
+
 static int revoke_nothing(int dev)
 {
 	/* no node is 0 */
@@ -106,6 +114,7 @@ static const struct {
 	{ attach_for_init, -EOPNOTSUPP, FUSEBACKING_HAS_OPS },
 	{ attach_no_dir, -EINVAL, FUSEBACKING_HAS_DIR },
 	{ ask_why, 0, FUSEBACKING_HAS_REFUSAL },
+	{ say_no_rules, -EINVAL, FUSEBACKING_HAS_RULES },
 };
 
 static const struct {

@@ -101,9 +101,59 @@ func Attach(dev int, node, generation uint64, id int32, flags uint32) error {
 	return err
 }
 
+// AttachTree has the kernel answer for a directory, and for what is below, what ops say:
+// OpsDir, or OpsDir|OpsBelow with flags of Attach. The id is of a directory, registered with
+// MapDir, and stays the caller's.
+func AttachTree(dev int, node, generation uint64, id int32, flags uint32, ops uint64) error {
+	arg := treeArg{Nodeid: node, Generation: generation, Backing_id: id, Flags: flags,
+		Ops: ops}
+	_, err := call(dev, iocTree, unsafe.Pointer(&arg))
+	return err
+}
+
+// Rule is what becomes of a name below a tree: Pass, Hide or Server. Type, DT_* of what it
+// is listed as, and Ino are of what is the server's.
+type Rule struct {
+	Name    string
+	Verdict uint16
+	Type    uint16
+	Ino     uint64
+}
+
+const ruleHeadSize = int(unsafe.Sizeof(ruleHead{}))
+
+func appendRule(text []byte, rule *Rule) []byte {
+	head := ruleHead{Ino: rule.Ino, Namelen: uint32(len(rule.Name)),
+		Verdict: rule.Verdict, Type: rule.Type}
+	text = append(text, (*[ruleHeadSize]byte)(unsafe.Pointer(&head))[:]...)
+	text = append(text, rule.Name...)
+	// up to the next multiple of 8
+	return append(text, make([]byte, -len(text)&7)...)
+}
+
+// SetRules says what becomes of names in a directory whose names are passed through, and
+// otherwise of all others, in place of all that was said before.
+func SetRules(dev int, node, generation uint64, rules []Rule, otherwise uint32) error {
+	var text []byte
+
+	for i := range rules {
+		text = appendRule(text, &rules[i])
+	}
+	arg := rulesArg{Nodeid: node, Generation: generation, Size: uint32(len(text)),
+		Otherwise: otherwise}
+	if len(text) > 0 {
+		escapedText.Store(&text[0])
+		arg.Rules = uint64(uintptr(unsafe.Pointer(&text[0])))
+	}
+	_, err := call(dev, iocRules, unsafe.Pointer(&arg))
+	runtime.KeepAlive(text)
+	return err
+}
+
 // The kernel gets an address as a number. What the compiler doesn't see go anywhere may be
 // on a stack, and that moves; through this it goes to the heap.
 var escaped atomic.Pointer[Extent]
+var escapedText atomic.Pointer[byte]
 
 // SetExtents has the kernel open the node on ranges of files.
 func SetExtents(dev int, node, generation uint64, extents []Extent, flags uint32) error {

@@ -20,6 +20,7 @@ func TestNumbers(t *testing.T) {
 		iocOpen: 0x4010e501, iocClose: 0x4004e502, iocAttach: 0x4028e520,
 		iocDetach: 0x4028e521, iocList: 0xc020e522, iocCloseAll: 0x4008e523,
 		iocExtents: 0x4030e524, iocRefusal: 0x8020e525,
+		iocTree: 0x4040e526, iocRules: 0x4030e527,
 	} {
 		if request != want {
 			t.Errorf("%#x, and should be %#x", request, want)
@@ -35,13 +36,16 @@ func TestSizes(t *testing.T) {
 		iocCloseAll: unsafe.Sizeof(closeAllArg{}),
 		iocExtents:  unsafe.Sizeof(extentsArg{}),
 		iocRefusal:  unsafe.Sizeof(refusalArg{}),
+		iocTree:     unsafe.Sizeof(treeArg{}),
+		iocRules:    unsafe.Sizeof(rulesArg{}),
 	} {
 		if request>>16&0x3fff != size {
 			t.Errorf("%#x has %d bytes", request, size)
 		}
 	}
-	if unsafe.Sizeof(Extent{}) != 32 || unsafe.Sizeof(Entry{}) != 144 {
-		t.Error("Extent or Entry")
+	if unsafe.Sizeof(Extent{}) != 32 || unsafe.Sizeof(Entry{}) != 144 ||
+		ruleHeadSize != 16 {
+		t.Error("Extent, Entry or Rule")
 	}
 }
 
@@ -169,6 +173,47 @@ func TestCalls(t *testing.T) {
 	fails(t, Close(dev, id), syscall.ENOENT, "unknown-id")
 	_, err = Register(dev, -1, 0)
 	fails(t, err, syscall.EBADF, "bad-descriptor")
+}
+
+func attachTree(t *testing.T, dev int) {
+	dir, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	id, err := Register(dev, int(dir.Fd()), MapDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := AttachTree(dev, 1, 0, id, Read, OpsDir|OpsBelow); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRules(t *testing.T) {
+	dev := mount(t)
+	rules := []Rule{{Name: "hidden", Verdict: Hide},
+		{Name: "8 bytes.", Verdict: Server, Type: syscall.DT_REG, Ino: 77},
+		{Name: "passed", Verdict: Pass}}
+
+	fails(t, SetRules(dev, 1, 0, rules, Pass), syscall.ENOENT, "not-attached")
+	attachTree(t, dev)
+	for i, err := range []error{
+		SetRules(dev, 1, 0, rules, Pass),
+		SetRules(dev, 1, 0, rules[:1], Server),
+		SetRules(dev, 1, 0, nil, Pass),
+	} {
+		if err != nil {
+			t.Error(i, err)
+		}
+	}
+	for _, bad := range []Rule{
+		{Name: "", Verdict: Hide}, {Name: "a/b", Verdict: Hide},
+		{Name: "a", Verdict: Server + 1}, {Name: "a", Verdict: Hide, Ino: 1},
+	} {
+		fails(t, SetRules(dev, 1, 0, []Rule{bad}, Pass), syscall.EINVAL,
+			"bad-argument")
+	}
 }
 
 func TestListInPieces(t *testing.T) {

@@ -18,6 +18,8 @@ const (
 	iocCloseAll = C.FUSE_DEV_IOC_BACKING_CLOSE_ALL
 	iocExtents  = C.FUSE_DEV_IOC_BACKING_EXTENTS
 	iocRefusal  = C.FUSE_DEV_IOC_BACKING_REFUSAL
+	iocTree     = C.FUSE_DEV_IOC_BACKING_TREE
+	iocRules    = C.FUSE_DEV_IOC_BACKING_RULES
 
 	detachRevoke = C.FUSE_BACKING_DETACH_REVOKE
 )
@@ -30,14 +32,28 @@ const (
 	MapAutoClose  = C.FUSE_BACKING_MAP_AUTO_CLOSE
 	MapCopySplice = C.FUSE_BACKING_MAP_COPY_SPLICE
 	MapAsOpened   = C.FUSE_BACKING_MAP_AS_OPENED
+	MapDir        = C.FUSE_BACKING_MAP_DIR
 )
 
-// Flags of Attach and SetExtents
+// Flags of Attach, AttachTree and SetExtents
 const (
 	Read            = C.FUSE_BACKING_READ
 	Write           = C.FUSE_BACKING_WRITE
 	AttachPending   = C.FUSE_BACKING_ATTACH_PENDING
 	AttachUnchecked = C.FUSE_BACKING_ATTACH_UNCHECKED
+)
+
+// What a directory has the answer to, for AttachTree: OpsDir, and OpsBelow of what is below
+const (
+	OpsDir   = C.FUSE_BACKING_OPS_DIR
+	OpsBelow = C.FUSE_BACKING_OPS_BELOW
+)
+
+// What becomes of a name, in a Rule
+const (
+	Pass   = C.FUSE_BACKING_PASS
+	Hide   = C.FUSE_BACKING_HIDE
+	Server = C.FUSE_BACKING_SERVER
 )
 
 // Flags of an Extent
@@ -52,6 +68,7 @@ const (
 	ModeOpen  = C.FUSE_BACKING_MODE_OPEN
 	ModeInode = C.FUSE_BACKING_MODE_INODE
 	ModeBlock = C.FUSE_BACKING_MODE_BLOCK
+	ModeTree  = C.FUSE_BACKING_MODE_TREE
 
 	StateLive    = C.FUSE_BACKING_STATE_LIVE
 	StateClosing = C.FUSE_BACKING_STATE_CLOSING
@@ -73,3 +90,6 @@ type extentsArg C.struct_fuse_backing_extents
 type listArg C.struct_fuse_backing_list
 type closeAllArg C.struct_fuse_backing_close_all
 type refusalArg C.struct_fuse_backing_refusal
+type treeArg C.struct_fuse_backing_tree
+type rulesArg C.struct_fuse_backing_rules
+type ruleHead C.struct_fuse_backing_rule

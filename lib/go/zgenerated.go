@@ -13,6 +13,8 @@ const (
 	iocCloseAll = 0x4008e523
 	iocExtents  = 0x4030e524
 	iocRefusal  = 0x8020e525
+	iocTree     = 0x4040e526
+	iocRules    = 0x4030e527
 
 	detachRevoke = 0x1
 )
@@ -23,6 +25,7 @@ const (
 	MapAutoClose  = 0x10000
 	MapCopySplice = 0x20000
 	MapAsOpened   = 0x40000
+	MapDir        = 0x80000
 )
 
 const (
@@ -30,6 +33,17 @@ const (
 	Write           = 0x2
 	AttachPending   = 0x100
 	AttachUnchecked = 0x200
+)
+
+const (
+	OpsDir   = 0x808023c600004
+	OpsBelow = 0x2011
+)
+
+const (
+	Pass   = 0x0
+	Hide   = 0x1
+	Server = 0x2
 )
 
 const (
@@ -42,6 +56,7 @@ const (
 	ModeOpen  = 0x1
 	ModeInode = 0x2
 	ModeBlock = 0x3
+	ModeTree  = 0x4
 
 	StateLive    = 0x0
 	StateClosing = 0x1
@@ -120,4 +135,26 @@ type refusalArg struct {
 	Error    uint32
 	Reserved uint32
 	Reason   [24]int8
+}
+type treeArg struct {
+	Nodeid     uint64
+	Generation uint64
+	Backing_id int32
+	Flags      uint32
+	Ops        uint64
+	Reserved   [4]uint64
+}
+type rulesArg struct {
+	Nodeid     uint64
+	Generation uint64
+	Rules      uint64
+	Size       uint32
+	Otherwise  uint32
+	Reserved   [2]uint64
+}
+type ruleHead struct {
+	Ino     uint64
+	Namelen uint32
+	Verdict uint16
+	Type    uint16
 }

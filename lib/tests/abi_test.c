@@ -28,6 +28,11 @@ static void arguments(void)
 	OFFSET(fuse_backing_tree, flags, 20);
 	OFFSET(fuse_backing_tree, ops, 24);
 	OFFSET(fuse_backing_tree, reserved, 32);
+	SIZE(fuse_backing_rules, 48);
+	OFFSET(fuse_backing_rules, rules, 16);
+	OFFSET(fuse_backing_rules, size, 24);
+	OFFSET(fuse_backing_rules, otherwise, 28);
+	OFFSET(fuse_backing_rules, reserved, 32);
 	SIZE(fuse_backing_detach, 40);
 	OFFSET(fuse_backing_detach, flags, 16);
 	OFFSET(fuse_backing_detach, reserved, 24);
@@ -50,6 +55,11 @@ static void arrays(void)
 	OFFSET(fuse_backing_extent, backing_offset, 16);
 	OFFSET(fuse_backing_extent, backing_id, 24);
 	OFFSET(fuse_backing_extent, flags, 28);
+	SIZE(fuse_backing_rule, 16);
+	OFFSET(fuse_backing_rule, namelen, 8);
+	OFFSET(fuse_backing_rule, verdict, 12);
+	OFFSET(fuse_backing_rule, type, 14);
+	OFFSET(fuse_backing_rule, name, 16);
 	SIZE(fuse_backing_entry, 144);
 	OFFSET(fuse_backing_entry, files, 16);
 	OFFSET(fuse_backing_entry, dev_major, 32);
@@ -78,6 +88,7 @@ static void numbers(void)
 	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_EXTENTS, 0x4030e524);
 	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_REFUSAL, 0x8020e525);
 	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_TREE, 0x4040e526);
+	CHECK_EQUAL(FUSE_DEV_IOC_BACKING_RULES, 0x4030e527);
 }
 
 int main(void)

@@ -197,6 +197,100 @@ static void extents(void)
 		    -EFAULT);
 }
 
+static int attach_tree(void)
+{
+	const int id = fusebacking_register(DEVICE, 0, FUSEBACKING_DIR);
+
+	return fusebacking_attach_dir(DEVICE, NODE, 1, id, FUSE_BACKING_READ,
+				      FUSE_BACKING_OPS_DIR | FUSE_BACKING_OPS_BELOW);
+}
+
+static int pass_all_but(const struct fusebacking_rule *rules, uint32_t count)
+{
+	return fusebacking_rules(DEVICE, NODE, 1, rules, count, FUSE_BACKING_PASS);
+}
+
+static int pass_all_but_one(const struct fusebacking_rule rule)
+{
+	return pass_all_but(&rule, 1);
+}
+
+/* Names of each length that has bytes behind it up to the next rule, or none */
+static void rules(void)
+{
+	static const struct fusebacking_rule some[] = {
+		{ "a", FUSE_BACKING_HIDE, 0, 0 },
+		{ "1234567", FUSE_BACKING_PASS, 0, 0 },
+		{ "12345678", FUSE_BACKING_SERVER, 8, 77 },
+		{ "123456789", FUSE_BACKING_SERVER, 0, 0 },
+	};
+
+	device_reset(KERNEL_RULES);
+	CHECK_EQUAL(pass_all_but(some, 4), -ENOENT);
+	CHECK_EQUAL(attach_tree(), 0);
+	CHECK_EQUAL(pass_all_but(some, 4), 0);
+	CHECK_EQUAL(device_rules(NODE), 4);
+	CHECK_EQUAL(fusebacking_rules(DEVICE, NODE, 1, some, 1, FUSE_BACKING_HIDE), 0);
+	CHECK_EQUAL(device_rules(NODE), 1);
+	CHECK_EQUAL(pass_all_but(NULL, 0), 0);
+	CHECK_EQUAL(device_rules(NODE), 0);
+	device_reset(KERNEL_TREES);
+	CHECK_EQUAL(attach_tree(), 0);
+	CHECK_EQUAL(pass_all_but(some, 4), -ENOTTY);
+}
+
+/* Nothing that is too large for the kernel's structure becomes something else in there */
+static void rules_that_are_none(void)
+{
+	const struct fusebacking_rule good = { "a", FUSE_BACKING_HIDE, 0, 0 };
+	struct fusebacking_rule bad = good;
+
+	device_reset(KERNEL_RULES);
+	CHECK_EQUAL(attach_tree(), 0);
+	bad.verdict = 0x10000;
+	CHECK_EQUAL(pass_all_but_one(bad), -EINVAL);
+	bad = (struct fusebacking_rule){ "a", FUSE_BACKING_SERVER, 0x10008, 0 };
+	CHECK_EQUAL(pass_all_but_one(bad), -EINVAL);
+	bad = (struct fusebacking_rule){ "", FUSE_BACKING_HIDE, 0, 0 };
+	CHECK_EQUAL(pass_all_but_one(bad), -EINVAL);
+	bad = (struct fusebacking_rule){ "a", FUSE_BACKING_HIDE, 0, 1 };
+	CHECK_EQUAL(pass_all_but_one(bad), -EINVAL);
+	CHECK_EQUAL(fusebacking_rules(DEVICE, NODE, 1, &good, 1, 3), -EINVAL);
+	CHECK_EQUAL(device_rules(NODE), 0);
+	CHECK_EQUAL(pass_all_but_one(good), 0);
+}
+
+#define TOO_MANY	(FUSE_BACKING_RULES_SIZE / 24 + 1)
+
+static void too_many_rules(void)
+{
+	static struct fusebacking_rule many[TOO_MANY];
+
+	for (unsigned int i = 0; i < TOO_MANY; i++)
+		many[i] = (struct fusebacking_rule){ "a", FUSE_BACKING_HIDE, 0, 0 };
+	device_reset(KERNEL_RULES);
+	CHECK_EQUAL(attach_tree(), 0);
+	CHECK_EQUAL(pass_all_but(many, TOO_MANY), -E2BIG);
+	CHECK_EQUAL(pass_all_but(many, TOO_MANY - 1), 0);
+}
+
+/* The kernel's errors are the call's */
+static void rules_fail(void)
+{
+	static const int errors[] = {
+		EPERM, EINVAL, E2BIG, ENOENT, ENOTDIR, ENOBUFS, EFAULT, EINTR, ENOMEM
+	};
+	const struct fusebacking_rule rule = { "a", FUSE_BACKING_HIDE, 0, 0 };
+
+	device_reset(KERNEL_RULES);
+	CHECK_EQUAL(attach_tree(), 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++) {
+		context("%s", strerrorname_np(errors[i]));
+		device_fail(0, errors[i]);
+		CHECK_EQUAL(pass_all_but(&rule, 1), -errors[i]);
+	}
+}
+
 static void *close_nothing(void *arg)
 {
 	(void)arg;
@@ -262,6 +356,10 @@ int main(void)
 		TEST(attach_a_directory),
 		TEST(kernels_without_directories),
 		TEST(attach_leaves_no_id),
+		TEST(rules),
+		TEST(rules_that_are_none),
+		TEST(too_many_rules),
+		TEST(rules_fail),
 		TEST(extents),
 		TEST(list_in_pieces),
 		TEST(why),

@@ -23,9 +23,10 @@
 /* A directory goes with neither */
 #define MAP_OF_FILES	(FUSE_BACKING_MAP_AUTO_CLOSE | FUSE_BACKING_MAP_COPY_SPLICE)
 #define MODES		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
+#define OPS_TREE	(FUSE_BACKING_OPS_DIR | FUSE_BACKING_OPS_BELOW)
 
 const char *const kernel_names[KERNELS] = {
-	"old", "without", "upstream", "once", "table", "trees"
+	"old", "without", "upstream", "once", "table", "trees", "rules"
 };
 
 /* What the thread was refused last */
@@ -53,6 +54,7 @@ static struct device {
 		uint64_t nodeid;
 		unsigned int flags;
 		uint64_t ops;
+		int rules;
 	} attached[ATTACHMENTS];
 } device;
 
@@ -166,6 +168,13 @@ uint64_t device_ops(uint64_t nodeid)
 	return i < 0 ? 0 : device.attached[i].ops;
 }
 
+int device_rules(uint64_t nodeid)
+{
+	const int i = find(nodeid);
+
+	return i < 0 ? -1 : device.attached[i].rules;
+}
+
 void device_forget(uint64_t nodeid)
 {
 	int i;
@@ -199,7 +208,7 @@ bool device_reply(int id)
 
 static unsigned int known_flags(void)
 {
-	if (device.kernel == KERNEL_TREES)
+	if (device.kernel >= KERNEL_TREES)
 		return MAP_KNOWN | FUSE_BACKING_MAP_DIR;
 	if (device.kernel == KERNEL_TABLE)
 		return MAP_KNOWN;
@@ -248,7 +257,7 @@ static int do_close(int id)
 /* A kernel that knows nothing of ops wants 0 there */
 static int check_ops(uint64_t ops, uint64_t known)
 {
-	if (device.kernel != KERNEL_TREES)
+	if (device.kernel < KERNEL_TREES)
 		return ops ? -EINVAL : 0;
 	return ops & ~known ? -EOPNOTSUPP : 0;
 }
@@ -274,6 +283,7 @@ static int attach(const struct fuse_backing_attach *arg, bool is_dir)
 	device.attached[i].nodeid = arg->nodeid;
 	device.attached[i].flags = arg->flags;
 	device.attached[i].ops = arg->ops;
+	device.attached[i].rules = 0;
 	return 0;
 }
 
@@ -300,14 +310,71 @@ static int do_tree(const struct fuse_backing_tree *tree)
 	};
 	int err;
 
-	if (device.kernel != KERNEL_TREES)
+	if (device.kernel < KERNEL_TREES)
 		return -ENOTTY;
 	if (!device.permitted)
 		return -EPERM;
-	if (!arg.nodeid || arg.backing_id <= 0 || arg.flags & MODES || !arg.ops)
+	if (!arg.nodeid || arg.backing_id <= 0 || !arg.ops ||
+	    !(arg.flags & MODES) != !(arg.ops & FUSE_BACKING_OPS_OPEN))
 		return -EINVAL;
-	err = check_ops(arg.ops, FUSE_BACKING_OPS_DIR);
+	err = check_ops(arg.ops, OPS_TREE);
 	return err ?: attach(&arg, true);
+}
+
+/* How long a rule is that the kernel takes, or 0 */
+static size_t check_rule(const struct fuse_backing_rule *rule, size_t left)
+{
+	size_t size;
+
+	if (left < sizeof(*rule) || !rule->namelen || rule->namelen > 255)
+		return 0;
+	size = (sizeof(*rule) + rule->namelen + 7) & ~7;
+	if (size > left || memchr(rule->name, '/', rule->namelen) ||
+	    memchr(rule->name, 0, rule->namelen) || rule->verdict > FUSE_BACKING_SERVER)
+		return 0;
+	if (rule->verdict != FUSE_BACKING_SERVER && (rule->type || rule->ino))
+		return 0;
+	return size;
+}
+
+/* How many there are, or a negative errno */
+static int count_rules(const struct fuse_backing_rules *arg)
+{
+	const char *text = (const char *)(uintptr_t)arg->rules;
+	size_t left = arg->size, size;
+	int count = 0;
+
+	for (; left; count++) {
+		size = check_rule((const struct fuse_backing_rule *)text, left);
+		if (!size)
+			return -EINVAL;
+		text += size;
+		left -= size;
+	}
+	return count;
+}
+
+static int do_rules(const struct fuse_backing_rules *arg)
+{
+	int i, count;
+
+	if (device.kernel < KERNEL_RULES)
+		return -ENOTTY;
+	if (!device.permitted)
+		return -EPERM;
+	if (!arg->nodeid || arg->otherwise > FUSE_BACKING_SERVER || arg->reserved[0] ||
+	    arg->reserved[1])
+		return -EINVAL;
+	if (arg->size > FUSE_BACKING_RULES_SIZE)
+		return -E2BIG;
+	count = count_rules(arg);
+	if (count < 0)
+		return count;
+	i = find(arg->nodeid);
+	if (i < 0 || !(device.attached[i].ops & FUSE_BACKING_OPS_LOOKUP))
+		return -ENOENT;
+	device.attached[i].rules = count;
+	return 0;
 }
 
 static int do_detach(const struct fuse_backing_detach *arg)
@@ -366,7 +433,7 @@ static int do_close_all(const struct fuse_backing_close_all *arg)
 
 static int do_refusal(struct fuse_backing_refusal *arg)
 {
-	if (device.kernel != KERNEL_TREES)
+	if (device.kernel < KERNEL_TREES)
 		return -ENOTTY;
 	memset(arg, 0, sizeof(*arg));
 	arg->error = refused;
@@ -387,6 +454,8 @@ static int do_known(unsigned long request, void *arg)
 		return do_attach(arg);
 	case FUSE_DEV_IOC_BACKING_TREE:
 		return do_tree(arg);
+	case FUSE_DEV_IOC_BACKING_RULES:
+		return do_rules(arg);
 	case FUSE_DEV_IOC_BACKING_DETACH:
 		return do_detach(arg);
 	case FUSE_DEV_IOC_BACKING_EXTENTS:

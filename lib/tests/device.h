@@ -20,6 +20,7 @@ enum kernel {
 	KERNEL_ONCE,		/* ids for one open, and nothing else of ours */
 	KERNEL_TABLE,
 	KERNEL_TREES,		/* and directories, and ops */
+	KERNEL_RULES,		/* and rules of names below a tree */
 	KERNELS
 };
 
@@ -49,6 +50,8 @@ int device_map_flags(int id);
 /* FUSE_BACKING_* of an attachment that is there, or 0; and its ops */
 unsigned int device_attached(uint64_t nodeid);
 uint64_t device_ops(uint64_t nodeid);
+/* How many rules there are of names in it, or -1 */
+int device_rules(uint64_t nodeid);
 /* Ids that nobody closed, attachments that nobody took away */
 int device_ids(void);
 int device_attachments(void);

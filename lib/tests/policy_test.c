@@ -94,6 +94,7 @@ static void takes_the_best_way(void)
 		[KERNEL_ONCE] = FUSEBACKING_PER_OPEN,
 		[KERNEL_TABLE] = FUSEBACKING_PER_INODE,
 		[KERNEL_TREES] = FUSEBACKING_PER_INODE,
+		[KERNEL_RULES] = FUSEBACKING_PER_INODE,
 	};
 
 	for (int kernel = 0; kernel < KERNELS; kernel++) {

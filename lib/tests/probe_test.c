@@ -9,9 +9,10 @@
 #include "device.h"
 #include "harness.h"
 
-#define ALL	((1 << 12) - 1)
+#define ALL	((1 << 13) - 1)
 #define OF_TREES	(FUSEBACKING_HAS_OPS | FUSEBACKING_HAS_DIR | \
 			 FUSEBACKING_HAS_REFUSAL)
+#define OF_RULES	FUSEBACKING_HAS_RULES
 
 static int probe(enum kernel kernel)
 {
@@ -26,14 +27,15 @@ static void each_kernel(void)
 	CHECK_EQUAL(probe(KERNEL_WITHOUT), -EOPNOTSUPP);
 	CHECK_EQUAL(probe(KERNEL_UPSTREAM), FUSEBACKING_HAS_ID);
 	CHECK_EQUAL(probe(KERNEL_ONCE), FUSEBACKING_HAS_ID | FUSEBACKING_HAS_ONCE);
-	CHECK_EQUAL(probe(KERNEL_TABLE), ALL & ~OF_TREES);
-	CHECK_EQUAL(probe(KERNEL_TREES), ALL);
+	CHECK_EQUAL(probe(KERNEL_TABLE), ALL & ~OF_TREES & ~OF_RULES);
+	CHECK_EQUAL(probe(KERNEL_TREES), ALL & ~OF_RULES);
+	CHECK_EQUAL(probe(KERNEL_RULES), ALL);
 }
 
 /* Nor is anything used that happens to be there */
 static void leaves_nothing(void)
 {
-	const int id = probe(KERNEL_TREES) < 0 ? -1 : fusebacking_register(DEVICE, 0, 0);
+	const int id = probe(KERNEL_RULES) < 0 ? -1 : fusebacking_register(DEVICE, 0, 0);
 
 	CHECK_EQUAL(id, 1);
 	fusebacking_probe(DEVICE);
@@ -58,7 +60,7 @@ static void no_device(void)
 static void init_says_it(void)
 {
 	CHECK_EQUAL(fusebacking_features_of_init(FUSE_HAS_BACKING_TABLE),
-		    ALL & ~OF_TREES);
+		    ALL & ~OF_TREES & ~OF_RULES);
 	CHECK_EQUAL(fusebacking_features_of_init(~FUSE_HAS_BACKING_TABLE), 0);
 }
 

@@ -1,0 +1,465 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# fuse-branchfs of tools/examples: a writable branch over a directory that nobody
+# touches, most of whose names the server never hears of.
+#
+# Proves, for an ordinary user and for root, with both directories on one filesystem and
+# on two: what isn't changed is looked up, listed and read without a request; files and
+# directories are changed, created, removed, made anew and renamed, near the root and far
+# below it, by path, through a working directory and through open files, and each time the
+# mount shows what the same commands make of a copy; LOWER stays as it was. So it is with
+# attributes of directories, with a hundred changed names in one and with more than the
+# kernel is told, with git and make; and the next server on the same two directories shows
+# the same. What can't be done says so: renaming a directory of LOWER's, names that the
+# branch has for itself, two servers at once, a kernel that doesn't permit it.
+#
+# Privilege: root, also to become an ordinary user, and to evict inodes.
+#
+# Output is TAP: `1..N`, then `ok` or `not ok` per test.
+
+set -u
+
+TOP=/mnt
+OWNER=1000
+REPO=${REPO:-/repo}
+SERVER=$TOP/bin/fuse-branchfs
+SWITCH=/sys/module/fuse/parameters/unprivileged_passthrough
+# More than rules are said of (RULES_MAX)
+LARGE=700
+
+# Tests of one user, and those beside them
+EACH=62
+OTHERS=6
+
+. "$(dirname "$0")/passthrough_hp.inc.sh"
+
+# The directories
+
+make_repository()
+{
+	cd "$1" && git init -q -b main . && git config user.name t &&
+		git config user.email t@example.org && mkdir -p sub/deep other &&
+		for i in 1 2 3 4 5; do
+			echo "$i" >sub/file$i
+			echo "$i" >sub/deep/file$i
+			echo "$i" >other/file$i
+		done && git add . && git commit -qm one && git checkout -qb next &&
+		echo changed >sub/file1 && git rm -q sub/deep/file2 && echo new >added &&
+		git mv other/file3 other/moved && git add . && git commit -qm two &&
+		git checkout -q main
+}
+
+make_lower()
+{
+	mkdir -p "$1/one/two/three" "$1/side/empty" "$1/many" "$1/gone/below" \
+		"$1/repository" && cd "$1" || return
+	for i in 1 2 3 4 5 6 7 8; do
+		echo "$i" >"file$i"
+		echo "one $i" >"one/file$i"
+		echo "three $i" >"one/two/three/file$i"
+		echo "side $i" >"side/file$i"
+		echo "gone $i" >"gone/below/file$i"
+	done
+	printf '#!/bin/sh\necho ran\n' >script && chmod 755 script
+	ln -s one/file1 link && ln -s /nowhere one/dangling && mkfifo one/fifo
+	chmod 700 side/empty && chmod 640 one/file2
+	head -c 300000 /dev/urandom >large && truncate -s 1M holes &&
+		printf end >>holes
+	(cd many && seq "$LARGE" | xargs touch) || return
+	write_program "$1/program"
+	(make_repository "$1/repository")
+}
+
+make_directories()
+{
+	(make_lower "$WORK/lower") && cp -a "$WORK/lower" "$WORK/copy" &&
+		all_of "$WORK/lower" >"$WORK/lower-before.list"
+}
+
+# Names, types, modes, links and bytes. What git has for itself is other with other inodes
+all_of()
+{
+	(cd "$1" && find . -path ./repository/.git -prune -o \
+		-type d -printf '%y %m %p\n' -o -printf '%y %m %s %l %p\n' | sort &&
+	 find . -path ./repository/.git -prune -o -type f -print0 | sort -z |
+		xargs -0 sha256sum)
+}
+
+agrees()
+{
+	all_of "$WORK/copy" >"$WORK/copy.list"
+	all_of "$WORK/fuse" >"$WORK/fuse.list"
+	same copy fuse && diff -r --no-dereference -x .git -x fifo "$WORK/copy" "$WORK/fuse"
+}
+
+# both COMMAND: the shell line does the same to the copy and to the branch
+both()
+{
+	(cd "$WORK/copy" && sh -ec "$1") >"$WORK/copy.said" 2>&1
+	said=$?
+	(cd "$WORK/fuse" && sh -ec "$1") >"$WORK/fuse.said" 2>&1
+	[ $? = "$said" ] && cmp "$WORK/copy.said" "$WORK/fuse.said" && agrees && return
+	cat "$WORK/fuse.said"
+	return 1
+}
+
+lower_is_untouched()
+{
+	all_of "$WORK/lower" >"$WORK/lower-after.list"
+	same lower-before lower-after
+}
+
+# The server
+
+serve()
+{
+	"$SERVER" -f -d "$WORK/lower" "$WORK/upper" "$WORK/fuse" \
+		>"$WORK/server.log" 2>&1 &
+	server=$!
+	poll mountpoint -q "$WORK/fuse" && ls "$WORK/fuse" >/dev/null
+}
+
+stop_server()
+{
+	$unmount "$WORK/fuse" && wait "$server" &&
+		! grep '^fuse-branchfs: ' "$WORK/server.log"
+}
+
+serves_again()
+{
+	stop_server && serve && agrees
+}
+
+asked()
+{
+	# the server gets to see this after all that was sent before
+	sleep 0.2
+	grep -c 'opcode: ' "$WORK/server.log"
+}
+
+# read_all DIR: of all that is there, but pipes
+read_all()
+{
+	(cd "$WORK/fuse/$1" && ls -laiR . && find . -type f -print0 | xargs -0 cat &&
+	 find . -type l -printf '%l\n') >/dev/null
+}
+
+asks_nothing()
+{
+	before=$(asked)
+	read_all "$1" || return
+	after=$(asked)
+	tail -n 20 "$WORK/server.log"
+	echo "$((after - before)) requests"
+	[ "$before" = "$after" ]
+}
+
+# What is named and attached takes none either, but for each name of it
+asks_nothing_again()
+{
+	read_all "$1" && asks_nothing "$1"
+}
+
+# What commands can't say
+
+# By the working directory, whose name stays what it is
+in_working_directory()
+{
+	both "cd one/two/three && echo here >here && rm file8 && mkdir -p sub/sub &&
+		echo there >sub/sub/there && ls .. && basename \$(pwd -P) &&
+		cat ../three/here"
+}
+
+# A file that is open is what it was; the next who opens it sees the other
+open_file_stays()
+{
+	exec 7<"$WORK/fuse/one/two/three/file7" || return
+	echo more >>"$WORK/fuse/one/two/three/file7"
+	echo more >>"$WORK/copy/one/two/three/file7"
+	[ "$(cat <&7)" = "three 7" ] && exec 7<&- && agrees
+}
+
+# What changes through a descriptor of LOWER's can't be looked up again
+descriptor_is_stale()
+{
+	python3 -c 'import errno, os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+try:
+    os.fchmod(fd, 0o600)
+except OSError as e:
+    sys.exit(0 if e.errno == errno.ESTALE else str(e))
+sys.exit("no error")' "$WORK/fuse/side/file5" && chmod 600 "$WORK/copy/side/file5" &&
+		agrees
+}
+
+unlinked_file_lives()
+{
+	exec 7<>"$WORK/fuse/new file" || return
+	rm "$WORK/fuse/new file"
+	echo written >&7
+	[ "$(cat "/proc/$$/fd/7")" = written ] && exec 7<&- &&
+		[ ! -e "$WORK/fuse/new file" ]
+}
+
+renames_like_this()
+{
+	python3 -c 'import os, sys
+try:
+    os.rename(sys.argv[1], sys.argv[2])
+except OSError as e:
+    sys.exit(0 if e.errno == int(sys.argv[3]) else str(e))
+sys.exit(0 if sys.argv[3] == "0" else "no error")' "$1" "$2" "$3"
+}
+
+# EXDEV, which mv(1) knows what to do about
+lower_directory_stays()
+{
+	renames_like_this "$WORK/fuse/side" "$WORK/fuse/elsewhere" 18 &&
+		both "mv side elsewhere && mv elsewhere side"
+}
+
+reserved_names()
+{
+	! touch "$WORK/fuse/.wh.x" && ! mkdir "$WORK/fuse/one/.wh..wh.opaque" &&
+		! mv "$WORK/fuse/file1" "$WORK/fuse/.wh.x" && agrees
+}
+
+# Times are what they were set to, of LOWER's files and directories, too
+times_are_kept()
+{
+	touch -d 2001-02-03 "$WORK/fuse/one/file3" "$WORK/fuse/one" &&
+		[ "$(stat -c %y "$WORK/fuse/one" | cut -c 1-10)" = 2001-02-03 ] &&
+		[ "$(stat -c %y "$WORK/fuse/one/file3" | cut -c 1-10)" = 2001-02-03 ] &&
+		agrees
+}
+
+# A file that is copied up keeps its time, mode, owner and holes
+copy_is_the_same()
+{
+	before=$(stat -c '%a %U %Y %s' "$WORK/fuse/holes")
+	chmod u+x "$WORK/fuse/holes" && chmod u-x "$WORK/fuse/holes" &&
+		[ "$(stat -c '%a %U %Y %s' "$WORK/fuse/holes")" = "$before" ] &&
+		[ "$(stat -c %b "$WORK/fuse/holes")" -lt 100 ] && agrees
+}
+
+xattrs_are_kept()
+{
+	setfattr -n user.test -v value "$WORK/fuse/file3" || return
+	[ "$(getfattr --only-values -n user.test "$WORK/fuse/file3")" = value ] &&
+		setfattr -x user.test "$WORK/fuse/file3" && agrees
+}
+
+# git's index has inodes and times of what it checked out
+git_agrees()
+{
+	# made by LOWER's inodes: it refreshes that once
+	(cd "$WORK/fuse/repository" && git status --porcelain) >"$WORK/said" &&
+		! grep . "$WORK/said" &&
+		both "cd repository && git checkout -q next && git status --porcelain &&
+			git log --format=%s" &&
+		both "cd repository && echo mine >mine && git add mine && rm sub/file5 &&
+			git commit -qam three && git checkout -q main && git merge -q next &&
+			git status --porcelain && git fsck" &&
+		both "cd repository && git gc -q && git status --porcelain"
+}
+
+# While names go, each listing has those that are left
+lists_what_is_left()
+{
+	for i in $(seq 5); do
+		echo "many/$i many/$((i + 100)) many/$((i + 600))"
+	done >"$WORK/names"
+	while read -r names; do
+		both "rm $names" || return
+	done <"$WORK/names"
+}
+
+# More than the kernel is told; whoever has it open goes on
+removes_most()
+{
+	both "cd many && seq 20 $((LARGE - 20)) | xargs rm -f && ls && touch 300 new" &&
+		both "rm many/new && ls many"
+}
+
+evict()
+{
+	sync
+	[ "$(id -u)" != 0 ] || echo 3 >/proc/sys/vm/drop_caches
+}
+
+tests()
+{
+	check "$who: directories are made" make_directories
+	check "$who: server starts" serve
+	check "$who: all is read, and nothing asked for" asks_nothing .
+	check "$who: it is what LOWER has" agrees
+
+	check "$who: a file is appended to" both "echo more >>file1"
+	check "$who: one far below" both "echo more >>one/two/three/file1"
+	check "$who: others are read without a request" asks_nothing side
+	check "$who: overwritten" both "echo new >one/file1; cat link"
+	check "$who: emptied" both ": >one/two/three/file2"
+	check "$who: truncated" both "truncate -s 3 one/two/three/file3"
+	check "$who: written in the middle" both \
+		"printf X | dd of=large bs=1 seek=100000 conv=notrunc status=none"
+	check "$who: its mode is changed" both "chmod 600 one/two/three/file4 file2"
+	check "$who: attributes of a copy are the same" copy_is_the_same
+	check "$who: times" times_are_kept
+	check "$who: extended attributes" xattrs_are_kept
+	check "$who: sed -i" both "sed -i s/one/two/ one/file4 one/file5"
+	check "$who: by a link" both "echo by link >>link; cat one/file1"
+	check "$who: a program runs, and again when it is another" both \
+		"./script; echo echo again >>script; ./script"
+
+	check "$who: a file is created" both "echo mine >mine; echo mine >one/two/mine"
+	check "$who: a directory" both "mkdir -p side/new/newer; echo 1 >side/new/newer/1"
+	check "$who: a symbolic link, a pipe" both "ln -s mine side/link; mkfifo side/pipe"
+	check "$who: a hard link" both "ln mine side/hard; echo more >>side/hard; cat mine"
+	check "$who: a hard link of LOWER's" both "ln file6 one/hard6; echo x >>file6; cat one/hard6"
+	check "$who: one that nobody may write to" both \
+		"umask 222; echo closed >closed; cat closed"
+
+	check "$who: a file is removed" both "rm file3; ls"
+	check "$who: far below" both "rm one/two/three/file5; ls one/two/three"
+	check "$who: what was created" both "rm mine side/pipe; ls"
+	check "$who: a tree" both "rm -r gone; ls"
+	check "$who: an empty directory" both "rmdir side/empty"
+	check "$who: one that isn't can't be" both "rmdir one/two 2>/dev/null || echo no"
+	check "$who: made anew" both "echo again >file3; echo again >one/two/three/file5"
+	check "$who: a directory that is empty then" both "mkdir -p gone/below; ls gone/below"
+	check "$who: a file instead of a directory" both "rm -r side/new; echo >side/new"
+	check "$who: a directory instead of a file" both "rm file4; mkdir file4; echo >file4/x"
+
+	check "$who: a file is renamed" both "mv file5 renamed; ls"
+	check "$who: to another directory" both "mv one/two/three/file6 side/moved"
+	check "$who: over another" both "mv side/file1 side/file2; cat side/file2"
+	check "$who: over what is changed" both "mv side/file3 one/file1; cat one/file1"
+	check "$who: and back" both "mv renamed file5; mv side/moved one/two/three/file6"
+	check "$who: a new directory" both "mv file4 one/dir; mkdir d; mv d one/d; ls one/dir"
+	check "$who: over an empty one" both "mkdir x y; echo >x/z; mv -T x y; ls y"
+	check "$who: one of LOWER's is copied" lower_directory_stays
+	check "$who: names that aren't to be used" reserved_names
+
+	check "$who: in a working directory" in_working_directory
+	check "$who: who has a file of LOWER's open goes on" open_file_stays
+	check "$who: a descriptor of LOWER's is stale when it is changed" \
+		descriptor_is_stale
+	check "$who: a file without a name" unlinked_file_lives
+	check "$who: the mode of a directory" both "chmod 711 one/two side; stat -c %a one/two"
+	check "$who: and what is in there" both "echo >>side/file7; rm one/two/three/file7; touch one/two/n"
+
+	check "$who: a hundred names" both \
+		"cd many; for i in \$(seq 200 299); do echo \$i >\$i; done; ls"
+	check "$who: names that go one by one" lists_what_is_left
+	check "$who: the next server shows the same" serves_again
+	check "$who: many names are removed" removes_most
+	check "$who: a large directory is" both "rm -rf many; ls"
+	check "$who: and is there again" both "mkdir many; touch many/1; ls many"
+	check "$who: make" both "cd program; make -s log; cat log; make -s log; rm f1.o; make -s log"
+	check "$who: git" git_agrees
+	check "$who: when inodes are forgotten, too" poll evict
+	check "$who: it is the same" agrees
+	check "$who: and with the next server" serves_again
+	check "$who: LOWER is as it was" lower_is_untouched
+	check "$who: umount, the server ends" stop_server
+}
+
+as_user()
+{
+	WORK=$TOP/user
+	cd "$WORK" || exit 1
+	who=user
+	unmount="fusermount3 -u"
+	number=1
+	umask 022
+	tests
+	exit "$failed"
+}
+
+# says TEXT COMMAND...: it ends with an error, in a line, and nothing is mounted
+says()
+{
+	text=$1
+	shift
+	! "$@" >"$WORK/told" 2>&1 </dev/null || return
+	cat "$WORK/told"
+	[ "$(wc -l <"$WORK/told")" = 1 ] && grep -q "^fuse-branchfs: .*$text" "$WORK/told"
+}
+
+as_owner()
+{
+	run_as_user "$SERVER" "$TOP/user/lower" "$TOP/user/upper" "$TOP/user/fuse"
+}
+
+is_not_permitted()
+{
+	old=$(cat "$SWITCH")
+	echo N >"$SWITCH"
+	says unprivileged_passthrough as_owner
+	result=$?
+	echo "$old" >"$SWITCH"
+	! mountpoint -q "$TOP/user/fuse" && return $result
+}
+
+# The second of the two
+is_in_use()
+{
+	as_owner || return
+	says "another branch" as_owner
+	result=$?
+	run_as_user fusermount3 -u "$TOP/user/fuse" && return $result
+}
+
+build_server()
+{
+	make -s -C "$REPO/tools/examples" O="$TOP/bin" fuse-branchfs
+}
+
+as_root()
+{
+	WORK=$TOP
+	mount -t tmpfs -o mode=755 work "$TOP" || exit 1
+	mkdir -p "$TOP/user" "$TOP/root"
+	mount -t tmpfs -o mode=755 root "$TOP/root" || exit 1
+	for who in user root; do
+		mkdir "$TOP/$who/lower" "$TOP/$who/upper" "$TOP/$who/fuse"
+	done
+	mount -t tmpfs -o mode=755 lower "$TOP/user/lower" || exit 1
+	chown -R "$OWNER:$OWNER" "$TOP/user"
+
+	echo "TAP version 13"
+	echo "1..$((2 * EACH + OTHERS))"
+	check "the server compiles" build_server
+	run_as_user "$0" user
+	failed=$((failed + $?))
+	number=$((EACH + 1))
+	WORK=$TOP/root
+	who=root
+	unmount=umount
+	umask 022
+	tests
+	WORK=$TOP
+	check "not permitted: it says so" is_not_permitted
+	check "two servers at once: the second one says so" is_in_use
+	check "umount of LOWER" umount "$TOP/user/lower"
+	check "umount of both" umount "$TOP/root"
+	check "no thread is left" poll no_thread
+	totals
+}
+
+case ${1:-} in
+user)
+	as_user
+	;;
+inside)
+	as_root
+	;;
+*)
+	[ "$(id -u)" = 0 ] || skip_all "needs root"
+	need_programs fusermount3 gcc make git setfattr python3 unshare setpriv sha256sum
+	pkg-config --exists 'fuse3 >= 3.17' || skip_all "no libfuse 3.17"
+	# Mounts and their servers go with the namespace.
+	exec unshare --mount --propagation private "$0" inside
+	;;
+esac

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a branch has, by what is in its two directories. See branch.h.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "branch.h"
+
+#define PREFIX	".wh."
+#define OPAQUE	PREFIX PREFIX "opaque"
+#define OWN	PREFIX PREFIX "own"
+
+/* Set in numbers of UPPER's if the other directory is on another device */
+#define OF_UPPER	(1ULL << 62)
+
+static uint64_t upper_bit;
+
+void branch_init(const struct branch_dir *root)
+{
+	struct stat lower, upper;
+
+	if (!fstat(root->lower, &lower) && !fstat(root->upper, &upper) &&
+	    lower.st_dev != upper.st_dev)
+		upper_bit = OF_UPPER;
+}
+
+bool branch_is_reserved(const char *name)
+{
+	return !strncmp(name, PREFIX, strlen(PREFIX));
+}
+
+static bool is_dot(const char *name)
+{
+	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
+}
+
+static int stat_at(int dir, const char *name, struct stat *st)
+{
+	if (dir < 0)
+		return -ENOENT;
+	return fstatat(dir, name, st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+static bool exists(int dir, const char *name)
+{
+	struct stat st;
+
+	return !stat_at(dir, name, &st);
+}
+
+/* The name of a file that says there is no @name; -ENAMETOOLONG if it can have none */
+static int hiding_name(const char *name, char text[NAME_MAX + 1])
+{
+	return snprintf(text, NAME_MAX + 1, PREFIX "%s", name) > NAME_MAX ?
+	       -ENAMETOOLONG : 0;
+}
+
+static bool is_hidden(const struct branch_dir *dir, const char *name)
+{
+	char hiding[NAME_MAX + 1];
+
+	return dir->upper >= 0 && !hiding_name(name, hiding) &&
+	       exists(dir->upper, hiding);
+}
+
+bool branch_has_lower(const struct branch_dir *dir, const char *name, mode_t *type)
+{
+	struct stat st;
+
+	if (stat_at(dir->lower, name, &st))
+		return false;
+	*type = st.st_mode & S_IFMT;
+	return true;
+}
+
+int branch_open_dir(int at, const char *name)
+{
+	return at < 0 ? -1 : openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+bool branch_is_own(const struct branch_dir *dir)
+{
+	return dir->lower < 0 || (dir->upper >= 0 && exists(dir->upper, OWN));
+}
+
+int branch_stat_file(int fd, bool is_upper, struct stat *st)
+{
+	if (fstatat(fd, "", st, AT_EMPTY_PATH) < 0)
+		return -errno;
+	if (is_upper)
+		st->st_ino |= upper_bit;
+	return 0;
+}
+
+/* What is in both has the number that it had before */
+int branch_stat_dir(const struct branch_dir *dir, struct stat *st)
+{
+	struct stat lower;
+	int err;
+
+	if (!branch_is_own(dir))
+		return branch_stat_file(dir->lower, false, st);
+	err = branch_stat_file(dir->upper, true, st);
+	if (err || dir->lower < 0)
+		return err;
+	err = branch_stat_file(dir->lower, false, &lower);
+	st->st_ino = lower.st_ino;
+	return err;
+}
+
+static int find_dir(const struct branch_dir *dir, const char *name,
+		    struct branch_name *found)
+{
+	struct branch_dir child = {
+		.lower = branch_open_dir(dir->lower, name),
+		.upper = branch_open_dir(dir->upper, name),
+	};
+	int err = child.upper < 0 ? -errno : 0;
+
+	if (!err && child.lower >= 0 && exists(child.upper, OPAQUE)) {
+		close(child.lower);
+		child.lower = -1;
+	}
+	found->is_merged = child.lower >= 0;
+	if (!err)
+		err = branch_stat_dir(&child, &found->st);
+	if (child.lower >= 0)
+		close(child.lower);
+	if (child.upper >= 0)
+		close(child.upper);
+	return err;
+}
+
+int branch_find(const struct branch_dir *dir, const char *name,
+		struct branch_name *found)
+{
+	*found = (struct branch_name){};
+	if (branch_is_reserved(name))
+		return stat_at(dir->lower, name, &found->st);
+	found->is_upper = !stat_at(dir->upper, name, &found->st);
+	if (!found->is_upper)
+		return is_hidden(dir, name) ? -ENOENT :
+					      stat_at(dir->lower, name, &found->st);
+	if (S_ISDIR(found->st.st_mode))
+		return find_dir(dir, name, found);
+	found->st.st_ino |= upper_bit;
+	return 0;
+}
+
+static int touch(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_CREAT | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+int branch_hide(const struct branch_dir *dir, const char *name)
+{
+	char hiding[NAME_MAX + 1];
+	mode_t type;
+
+	if (!branch_has_lower(dir, name, &type))
+		return 0;
+	return hiding_name(name, hiding) ?: touch(dir->upper, hiding);
+}
+
+int branch_unhide(const struct branch_dir *dir, const char *name)
+{
+	char hiding[NAME_MAX + 1];
+
+	if (hiding_name(name, hiding) || !unlinkat(dir->upper, hiding, 0) ||
+	    errno == ENOENT)
+		return 0;
+	return -errno;
+}
+
+int branch_make_opaque(int upper)
+{
+	return touch(upper, OPAQUE);
+}
+
+int branch_make_own(int upper)
+{
+	return touch(upper, OWN);
+}
+
+/* Lists */
+
+static int append(struct branch_list *list, const char *name, unsigned int type,
+		  uint64_t ino)
+{
+	/* its size doubles when it is a power of two */
+	if (!(list->count & (list->count - 1))) {
+		void *more = reallocarray(list->entry, list->count ? 2 * list->count : 1,
+					  sizeof(*list->entry));
+
+		if (!more)
+			return -ENOMEM;
+		list->entry = more;
+	}
+	name = strdup(name);
+	if (!name)
+		return -ENOMEM;
+	list->entry[list->count++] = (struct branch_entry){
+		.name = (char *)name,
+		.type = type,
+		.ino = ino,
+	};
+	return 0;
+}
+
+void branch_list_free(struct branch_list *list)
+{
+	for (uint32_t i = 0; i < list->count; i++)
+		free(list->entry[i].name);
+	free(list->entry);
+	*list = (struct branch_list){};
+}
+
+/* Call @add for each name in a directory */
+static int walk(int at, int (*add)(const struct branch_dir *dir, struct branch_list *list,
+				   const struct dirent *entry),
+		const struct branch_dir *dir, struct branch_list *list)
+{
+	int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int err = 0;
+
+	if (!stream) {
+		err = -errno;
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	while (!err && (errno = 0, entry = readdir(stream)))
+		if (!is_dot(entry->d_name))
+			err = add(dir, list, entry);
+	if (!err)
+		err = -errno;
+	closedir(stream);
+	return err;
+}
+
+static int add_upper(const struct branch_dir *dir, struct branch_list *list,
+		     const struct dirent *entry)
+{
+	struct branch_name found;
+	const char *name = entry->d_name;
+	int err;
+
+	if (branch_is_reserved(name)) {
+		name += strlen(PREFIX);
+		return branch_is_reserved(name) ? 0 : append(list, name, DT_WHT, 0);
+	}
+	if (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)
+		return append(list, name, entry->d_type, entry->d_ino | upper_bit);
+	err = branch_find(dir, name, &found);
+	return err ?: append(list, name, IFTODT(found.st.st_mode), found.st.st_ino);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct branch_entry *l = a, *r = b;
+
+	return strcmp(l->name, r->name) ?: (l->type == DT_WHT) - (r->type == DT_WHT);
+}
+
+/* A name that is there comes first, and isn't hidden */
+static void drop_twins(struct branch_list *list)
+{
+	uint32_t kept = 0;
+
+	qsort(list->entry, list->count, sizeof(*list->entry), compare);
+	for (uint32_t i = 0; i < list->count; i++) {
+		if (kept && !strcmp(list->entry[kept - 1].name, list->entry[i].name))
+			free(list->entry[i].name);
+		else
+			list->entry[kept++] = list->entry[i];
+	}
+	list->count = kept;
+}
+
+int branch_list_upper(const struct branch_dir *dir, struct branch_list *list)
+{
+	int err;
+
+	*list = (struct branch_list){};
+	if (dir->upper < 0)
+		return 0;
+	err = walk(dir->upper, add_upper, dir, list);
+	if (err)
+		branch_list_free(list);
+	else if (list->count)
+		drop_twins(list);
+	return err;
+}
+
+static bool is_listed(const struct branch_list *upper, const char *name)
+{
+	const struct branch_entry key = { .name = (char *)name, .type = DT_WHT };
+	uint32_t low = 0, high = upper->count, mid;
+	int order;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		order = strcmp(upper->entry[mid].name, key.name);
+		if (!order)
+			return true;
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return false;
+}
+
+static int add_lower(const struct branch_dir *dir, struct branch_list *list,
+		     const struct dirent *entry)
+{
+	(void)dir;
+	return append(list, entry->d_name, entry->d_type, entry->d_ino);
+}
+
+/* Put those of @from that are to be seen behind those of @list */
+static int move_names(struct branch_list *list, const struct branch_list *from,
+		      const struct branch_list *hidden_by)
+{
+	const struct branch_entry *entry;
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < from->count; i++) {
+		entry = &from->entry[i];
+		if (entry->type != DT_WHT &&
+		    (!hidden_by || !is_listed(hidden_by, entry->name)))
+			err = append(list, entry->name, entry->type, entry->ino);
+	}
+	return err;
+}
+
+int branch_list_all(const struct branch_dir *dir, struct branch_list *list)
+{
+	struct branch_list upper, lower = {};
+	int err;
+
+	*list = (struct branch_list){};
+	err = branch_list_upper(dir, &upper);
+	if (err)
+		return err;
+	if (dir->lower >= 0)
+		err = walk(dir->lower, add_lower, dir, &lower);
+	if (!err)
+		err = move_names(list, &upper, NULL) ?:
+		      move_names(list, &lower, &upper);
+	if (err)
+		branch_list_free(list);
+	branch_list_free(&upper);
+	branch_list_free(&lower);
+	return err;
+}
+
+static int remove_reserved(const struct branch_dir *dir, struct branch_list *list,
+			   const struct dirent *entry)
+{
+	(void)list;
+	if (branch_is_reserved(entry->d_name) && unlinkat(dir->upper, entry->d_name, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+int branch_clear(const struct branch_dir *dir)
+{
+	struct branch_list list;
+	int err = branch_list_all(dir, &list);
+
+	if (!err && list.count)
+		err = -ENOTEMPTY;
+	branch_list_free(&list);
+	if (!err && dir->upper >= 0)
+		err = walk(dir->upper, remove_reserved, dir, NULL);
+	return err;
+}
