@@ -967,7 +967,7 @@ find_rules_locked(struct fuse_attachments *all, const struct inode *inode,
 	if (node)
 		return READ_ONCE(node->tree->detached) ? NULL : &node->rules;
 	if (inode)
-		att = get_fuse_inode(inode)->backing.attached;
+		att = fuse_inode_of(inode)->backing.attached;
 	/* it may wait still for an inode that was just made */
 	att = att ?: find_pending_locked(all, args->nodeid, args->generation);
 	return att && att->tree ? &att->tree->rules : NULL;

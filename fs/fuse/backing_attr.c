@@ -198,7 +198,7 @@ static void fill_stat(struct mnt_idmap *idmap, struct inode *inode,
 static bool is_same_file(const struct inode *inode, const struct kstat *below)
 {
 	struct user_namespace *ns = get_fuse_conn_super(inode->i_sb)->user_ns;
-	umode_t mode = data_race(get_fuse_inode((struct inode *)inode)->orig_i_mode);
+	umode_t mode = data_race(fuse_inode_of(inode)->orig_i_mode);
 
 	return i_size_read(inode) == below->size &&
 	       (mode & 07777) == (below->mode & 07777) &&
@@ -249,7 +249,7 @@ static bool change_times(struct inode *inode, const struct kstat *below, u64 ver
  */
 static bool is_told(const struct inode *inode, const struct kstat *below)
 {
-	const struct fuse_inode *fi = get_fuse_inode(inode);
+	const struct fuse_inode *fi = fuse_inode_of(inode);
 	struct timespec64 atime = data_race(inode_get_atime(inode));
 	struct timespec64 mtime = data_race(inode_get_mtime(inode));
 	struct timespec64 ctime = data_race(inode_get_ctime(inode));

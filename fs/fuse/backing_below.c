@@ -352,7 +352,7 @@ static int permission_of_dir(struct inode *inode, int mask, bool *asked)
 static int permission_of_open(const struct inode *inode, const struct fuse_node *node,
 			      int mask)
 {
-	const struct fuse_inode *fi = get_fuse_inode(inode);
+	const struct fuse_inode *fi = fuse_inode_of(inode);
 	struct inode *backing = READ_ONCE(fi->backing.inode);
 	int err;
 

@@ -149,6 +149,18 @@ struct dentry *fuse_node_alias(struct inode *inode);
 void fuse_node_evict(struct fuse_inode *fi);
 
 /**
+ * fuse_inode_of - get_fuse_inode() of what isn't changed
+ * @inode: the inode
+ *
+ * Context: any.
+ * Return: the FUSE inode.
+ */
+static inline const struct fuse_inode *fuse_inode_of(const struct inode *inode)
+{
+	return container_of(inode, const struct fuse_inode, inode);
+}
+
+/**
  * fuse_inode_node - the node that a FUSE inode is
  * @inode: the FUSE inode, with a reference: it has its node to its end
  *
@@ -157,8 +169,7 @@ void fuse_node_evict(struct fuse_inode *fi);
  */
 static inline struct fuse_node *fuse_inode_node(const struct inode *inode)
 {
-	const struct fuse_inode *fi =
-		container_of(inode, const struct fuse_inode, inode);
+	const struct fuse_inode *fi = fuse_inode_of(inode);
 
 	return rcu_access_pointer(fi->backing.node);
 }
@@ -175,8 +186,7 @@ static inline struct fuse_node *fuse_inode_node(const struct inode *inode)
  */
 static inline bool fuse_node_is_servers(const struct inode *inode, int err)
 {
-	const struct fuse_inode *fi =
-		container_of(inode, const struct fuse_inode, inode);
+	const struct fuse_inode *fi = fuse_inode_of(inode);
 
 	return err == -ESTALE && READ_ONCE(fi->nodeid);
 }
@@ -194,7 +204,7 @@ static inline bool fuse_node_is_servers(const struct inode *inode, int err)
 static inline bool fuse_tree_look_dir(const struct inode *dir,
 				      struct fuse_tree_dir *at)
 {
-	const struct fuse_inode *fi = get_fuse_inode(dir);
+	const struct fuse_inode *fi = fuse_inode_of(dir);
 	struct fuse_node *node = rcu_dereference(fi->backing.node);
 
 	at->tree = node ? node->tree : rcu_dereference(fi->backing.tree);
