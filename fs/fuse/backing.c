@@ -363,6 +363,33 @@ static struct fuse_backing *put_at(struct fuse_backing_place *place,
 	return there;
 }
 
+/* As fuse_backing_install_path(), of an open file whose reference is taken over */
+static struct fuse_backing *install_file(struct fuse_backing_table *table,
+					 struct file *file,
+					 struct fuse_backing_place *place)
+{
+	struct fuse_backing *fb = alloc_mapping(table, file, false, 0);
+	int id;
+
+	if (!fb) {
+		fput(file);
+		return ERR_PTR(-ENOMEM);
+	}
+	fb->closed = true;
+	fb->per_inode = true;
+	refcount_set(&fb->count, 1);
+	refcount_inc(&table->users);
+	id = kthread_files_install(table->files, file, fb, &fb->id);
+	if (id > 0) {
+		fuse_backing_trace(fuse_backing_install, table->fc, id,
+				   table->files);
+		return put_at(place, fb);
+	}
+	free_removed(fb);
+	fput(file);
+	return ERR_PTR(id == -ESHUTDOWN ? -ENOTCONN : id);
+}
+
 /**
  * fuse_backing_install_path - make a mapping for what is about to be opened
  * @table: a table that the caller holds a reference on
@@ -381,29 +408,28 @@ struct fuse_backing *fuse_backing_install_path(struct fuse_backing_table *table,
 					       struct fuse_backing_place *place)
 {
 	struct file *file = dentry_open(path, O_PATH | O_LARGEFILE, current_cred());
-	struct fuse_backing *fb;
-	int id;
 
-	if (IS_ERR(file))
-		return ERR_CAST(file);
-	fb = alloc_mapping(table, file, false, 0);
-	if (!fb) {
-		fput(file);
-		return ERR_PTR(-ENOMEM);
-	}
-	fb->closed = true;
-	fb->per_inode = true;
-	refcount_set(&fb->count, 1);
-	refcount_inc(&table->users);
-	id = kthread_files_install(table->files, file, fb, &fb->id);
-	if (id > 0) {
-		fuse_backing_trace(fuse_backing_install, table->fc, id,
-				   table->files);
-		return put_at(place, fb);
-	}
-	free_removed(fb);
-	fput(file);
-	return ERR_PTR(id == -ESHUTDOWN ? -ENOTCONN : id);
+	return IS_ERR(file) ? ERR_CAST(file) : install_file(table, file, place);
+}
+
+/**
+ * fuse_backing_install_made - make a mapping for what was just made
+ * @table: a table that the caller holds a reference on
+ * @path: of the backing file
+ * @place: where others who open it find the mapping
+ *
+ * It is open for reading and writing, which who made the file may do whatever its mode is.
+ *
+ * Context: as fuse_backing_install_path().
+ * Return: as that.
+ */
+struct fuse_backing *fuse_backing_install_made(struct fuse_backing_table *table,
+					       const struct path *path,
+					       struct fuse_backing_place *place)
+{
+	struct file *file = dentry_open(path, O_RDWR | O_LARGEFILE, current_cred());
+
+	return IS_ERR(file) ? ERR_CAST(file) : install_file(table, file, place);
 }
 
 /**

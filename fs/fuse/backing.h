@@ -214,6 +214,27 @@ bool fuse_backing_get_acl(struct dentry *dentry, int type, struct posix_acl **ac
 bool fuse_backing_listxattr(struct inode *inode, char *list, size_t size,
 			    ssize_t *len);
 
+/* backing_change.c */
+bool fuse_backing_setattr_below(struct inode *inode, struct dentry *dentry,
+				const struct iattr *attr, int *err);
+bool fuse_backing_setxattr_below(struct inode *inode, const char *name,
+				 const void *value, size_t size, int flags, int *err);
+
+/* backing_entry.c */
+bool fuse_backing_create(struct inode *dir, struct dentry *entry, struct file *file,
+			 umode_t mode, int *err);
+bool fuse_backing_mknod(struct inode *dir, struct dentry *entry, umode_t mode, int *err);
+bool fuse_backing_mkdir(struct inode *dir, struct dentry *entry, umode_t mode,
+			struct dentry **alias);
+bool fuse_backing_symlink(struct inode *dir, struct dentry *entry, const char *text,
+			  int *err);
+bool fuse_backing_link(struct dentry *old, struct inode *dir, struct dentry *entry,
+		       int *err);
+bool fuse_backing_remove(struct inode *dir, struct dentry *entry, int *err);
+bool fuse_backing_rename(struct inode *olddir, struct dentry *from,
+			 struct inode *newdir, struct dentry *to, unsigned int flags,
+			 int *err);
+
 /* backing_revoke.c */
 bool fuse_backing_bypasses_cache(struct file *file);
 
@@ -360,6 +381,62 @@ static inline bool fuse_backing_get_acl(struct dentry *dentry, int type,
 
 static inline bool fuse_backing_listxattr(struct inode *inode, char *list,
 					  size_t size, ssize_t *len)
+{
+	return false;
+}
+
+static inline bool fuse_backing_setattr_below(struct inode *inode, struct dentry *dentry,
+					      const struct iattr *attr, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_setxattr_below(struct inode *inode, const char *name,
+					       const void *value, size_t size, int flags,
+					       int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_create(struct inode *dir, struct dentry *entry,
+				       struct file *file, umode_t mode, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_mknod(struct inode *dir, struct dentry *entry,
+				      umode_t mode, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_mkdir(struct inode *dir, struct dentry *entry,
+				      umode_t mode, struct dentry **alias)
+{
+	return false;
+}
+
+static inline bool fuse_backing_symlink(struct inode *dir, struct dentry *entry,
+					const char *text, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_link(struct dentry *old, struct inode *dir,
+				     struct dentry *entry, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_remove(struct inode *dir, struct dentry *entry,
+				       int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_rename(struct inode *olddir, struct dentry *from,
+				       struct inode *newdir, struct dentry *to,
+				       unsigned int flags, int *err)
 {
 	return false;
 }

@@ -594,6 +594,7 @@ static bool are_ops_whole(u64 ops)
 {
 	static const u64 wholes[] = {
 		FUSE_BACKING_OPS_ATTR, FUSE_BACKING_OPS_XATTR, FUSE_BACKING_OPS_LIST,
+		FUSE_BACKING_OPS_SETXATTR, FUSE_BACKING_OPS_NAMES,
 	};
 	unsigned int i;
 
@@ -617,8 +618,8 @@ static int attach_file(struct fuse_conn *fc,
 	if (!valid || !args->nodeid || id <= 0 || !are_ops_whole(args->ops))
 		return fuse_backing_reject(fc, id, -EINVAL,
 					   FUSE_BACKING_BAD_ARGUMENT);
-	if (args->ops & ~(dir ? FUSE_BACKING_OPS_DIR | FUSE_BACKING_OPS_BELOW :
-				FUSE_BACKING_OPS_FILE))
+	if (args->ops & ~(dir ? FUSE_BACKING_OPS_DIR | FUSE_BACKING_OPS_BELOW |
+				FUSE_BACKING_OPS_CHANGE : FUSE_BACKING_OPS_FILE))
 		return fuse_backing_reject(fc, id, -EOPNOTSUPP,
 					   FUSE_BACKING_OPERATIONS);
 	err = args->ops & FUSE_BACKING_OPS_LOOKUP ?
@@ -664,7 +665,8 @@ int fuse_backing_ioctl_attach(struct fuse_conn *fc,
  */
 static bool is_tree_valid(const struct fuse_backing_tree *tree)
 {
-	const u64 below = FUSE_BACKING_OPS_OPEN | FUSE_BACKING_OPS_READLINK;
+	const u64 below = FUSE_BACKING_OPS_OPEN | FUSE_BACKING_OPS_READLINK |
+			  FUSE_BACKING_OPS_CHANGE;
 	bool opens = tree->ops & FUSE_BACKING_OPS_OPEN;
 	u64 needed = 0;
 

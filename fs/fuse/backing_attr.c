@@ -198,13 +198,13 @@ static void fill_stat(struct mnt_idmap *idmap, struct inode *inode,
 static bool is_same_file(const struct inode *inode, const struct kstat *below)
 {
 	struct user_namespace *ns = get_fuse_conn_super(inode->i_sb)->user_ns;
-	umode_t mode = data_race(fuse_inode_of(inode)->orig_i_mode);
+	umode_t mode = fuse_glance(fuse_inode_of(inode)->orig_i_mode);
 
 	return i_size_read(inode) == below->size &&
 	       (mode & 07777) == (below->mode & 07777) &&
-	       data_race(inode->i_nlink) == links_of(inode, below) &&
-	       uid_eq(data_race(inode->i_uid), uid_of(ns, below->uid)) &&
-	       gid_eq(data_race(inode->i_gid), gid_of(ns, below->gid));
+	       fuse_glance(inode->i_nlink) == links_of(inode, below) &&
+	       uid_eq(fuse_glance(inode->i_uid), uid_of(ns, below->uid)) &&
+	       gid_eq(fuse_glance(inode->i_gid), gid_of(ns, below->gid));
 }
 
 static void take_times(struct inode *inode, const struct kstat *below)
@@ -250,18 +250,18 @@ static bool change_times(struct inode *inode, const struct kstat *below, u64 ver
 static bool is_told(const struct inode *inode, const struct kstat *below)
 {
 	const struct fuse_inode *fi = fuse_inode_of(inode);
-	struct timespec64 atime = data_race(inode_get_atime(inode));
-	struct timespec64 mtime = data_race(inode_get_mtime(inode));
-	struct timespec64 ctime = data_race(inode_get_ctime(inode));
+	struct timespec64 atime = fuse_glance(inode_get_atime(inode));
+	struct timespec64 mtime = fuse_glance(inode_get_mtime(inode));
+	struct timespec64 ctime = fuse_glance(inode_get_ctime(inode));
 
 	return fuse_inode_node(inode) &&
 	       !(READ_ONCE(fi->inval_mask) & STATX_BASIC_STATS) &&
-	       data_race(inode->i_mode) == below->mode &&
-	       data_race(inode->i_nlink) == below->nlink &&
-	       uid_eq(data_race(inode->i_uid), below->uid) &&
-	       gid_eq(data_race(inode->i_gid), below->gid) &&
+	       fuse_glance(inode->i_mode) == below->mode &&
+	       fuse_glance(inode->i_nlink) == below->nlink &&
+	       uid_eq(fuse_glance(inode->i_uid), below->uid) &&
+	       gid_eq(fuse_glance(inode->i_gid), below->gid) &&
 	       i_size_read(inode) == below->size &&
-	       data_race(inode->i_blocks) == below->blocks &&
+	       fuse_glance(inode->i_blocks) == below->blocks &&
 	       timespec64_equal(&atime, &below->atime) &&
 	       timespec64_equal(&mtime, &below->mtime) &&
 	       timespec64_equal(&ctime, &below->ctime);

@@ -8,8 +8,9 @@
  *
  * Permissions are those of the backing inode for the client, and then those that whoever
  * registered the tree has.  A directory that everybody may search is so for both: that is
- * seen at once, as the VFS sees it.  Some are checked by the VFS, in the FUSE inode: whenever a name
- * is used, or a directory, or something is about to be changed, that gets mode and owner.
+ * seen at once, as the VFS sees it.  Some are checked by the VFS, in the FUSE inode:
+ * whenever a name is used, or a directory, or something is about to be changed, that gets
+ * mode and owner.
  *
  * Locking: the FUSE directory's lock, where a name is looked up, and inside of it that
  * of the backing directory.
@@ -120,8 +121,8 @@ static bool is_fresh(const struct inode *inode, const struct fuse_tree *tree,
 
 	/* of a moment, as whatever is checked then */
 	return data_race(inode->i_mode) == READ_ONCE(backing->i_mode) &&
-	       is_same_uid(ns, data_race(inode->i_uid), uid) &&
-	       is_same_gid(ns, data_race(inode->i_gid), gid);
+	       is_same_uid(ns, fuse_glance(inode->i_uid), uid) &&
+	       is_same_gid(ns, fuse_glance(inode->i_gid), gid);
 }
 
 static void refresh(struct inode *inode, const struct fuse_tree *tree,

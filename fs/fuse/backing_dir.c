@@ -262,7 +262,7 @@ struct identity {
 static struct identity identity_of(const struct inode *inode, struct identity other)
 {
 	return (struct identity) {
-		.ino = data_race(fuse_inode_of(inode)->orig_ino),
+		.ino = fuse_glance(fuse_inode_of(inode)->orig_ino),
 		.type = (other.type & ~S_DT_MASK) | fs_umode_to_dtype(inode->i_mode),
 	};
 }

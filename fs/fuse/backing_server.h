@@ -70,4 +70,18 @@ static inline void fuse_backing_lookup_init(struct fuse_conn *fc,
 	fuse_lookup_init(args, nodeid, name, out);
 }
 
+/**
+ * fuse_backing_entry_made - a dentry has its inode without the server
+ * @entry: the FUSE dentry
+ *
+ * Context: any.
+ */
+static inline void fuse_backing_entry_made(struct dentry *entry)
+{
+	struct fuse_conn *fc = get_fuse_conn_super(entry->d_sb);
+
+	/* else it is older than what the server may have said */
+	fuse_dentry_set_epoch(entry, atomic_read(&fc->epoch));
+}
+
 #endif /* _FS_FUSE_BACKING_SERVER_H */

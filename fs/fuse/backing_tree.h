@@ -149,6 +149,14 @@ struct dentry *fuse_node_alias(struct inode *inode);
 void fuse_node_evict(struct fuse_inode *fi);
 
 /**
+ * fuse_glance - read what somebody may be changing
+ * @what: of an inode
+ *
+ * It is of a moment, as whatever stat(2) says: an inode has no lock for readers.
+ */
+#define fuse_glance(what)	data_race(what)	/* see above */
+
+/**
  * fuse_inode_of - get_fuse_inode() of what isn't changed
  * @inode: the inode
  *

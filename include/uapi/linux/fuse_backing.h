@@ -247,6 +247,18 @@ struct fuse_backing_entry {
  *	attached; needs LOOKUP. While it is open, each has a place in the thread's table,
  *	and a full table leaves it to the server.
  *
+ * Changes below are made as whoever registered the directory, and only for clients who
+ * could do the same: with the same user, groups and user namespace, and at least the same
+ * capabilities; for all others, and where the backing filesystem is stacked on others or a
+ * FUSE, the server is asked. Each needs LOOKUP.
+ * SETATTR: mode, owner, times, and with FUSE_BACKING_WRITE the size, of what is below, not
+ *	of the directory itself.
+ * SETXATTR: extended attributes in user.
+ * NAMES: making regular files, directories, symbolic links and hard links, removing and
+ *	renaming, in the directory and below. A file that is made is opened too, with OPEN
+ *	for FUSE_BACKING_READ and _WRITE. Between the tree and what is elsewhere, renaming
+ *	is the server's, and so are names that rules leave to it, or hide.
+ *
  * Others can be named by FUSE_BACKING_OP, and aren't supported (EOPNOTSUPP). Each of
  * these is whole or not there (EINVAL).
  */
@@ -261,6 +273,18 @@ struct fuse_backing_entry {
 #define FUSE_BACKING_OPS_LOOKUP		FUSE_BACKING_OP(FUSE_LOOKUP)
 #define FUSE_BACKING_OPS_OPEN		FUSE_BACKING_OP(FUSE_OPEN)
 #define FUSE_BACKING_OPS_READLINK	FUSE_BACKING_OP(FUSE_READLINK)
+#define FUSE_BACKING_OPS_SETATTR	FUSE_BACKING_OP(FUSE_SETATTR)
+#define FUSE_BACKING_OPS_SETXATTR	(FUSE_BACKING_OP(FUSE_SETXATTR) | \
+					 FUSE_BACKING_OP(FUSE_REMOVEXATTR))
+#define FUSE_BACKING_OPS_NAMES		(FUSE_BACKING_OP(FUSE_CREATE) | \
+					 FUSE_BACKING_OP(FUSE_MKNOD) | \
+					 FUSE_BACKING_OP(FUSE_MKDIR) | \
+					 FUSE_BACKING_OP(FUSE_SYMLINK) | \
+					 FUSE_BACKING_OP(FUSE_LINK) | \
+					 FUSE_BACKING_OP(FUSE_UNLINK) | \
+					 FUSE_BACKING_OP(FUSE_RMDIR) | \
+					 FUSE_BACKING_OP(FUSE_RENAME) | \
+					 FUSE_BACKING_OP(FUSE_RENAME2))
 #define FUSE_BACKING_OPS_LIST		(FUSE_BACKING_OP(FUSE_OPENDIR) | \
 					 FUSE_BACKING_OP(FUSE_READDIR) | \
 					 FUSE_BACKING_OP(FUSE_READDIRPLUS) | \
@@ -280,6 +304,10 @@ struct fuse_backing_entry {
 #define FUSE_BACKING_OPS_BELOW		(FUSE_BACKING_OPS_LOOKUP | \
 					 FUSE_BACKING_OPS_READLINK | \
 					 FUSE_BACKING_OPS_OPEN)
+/* What changes something below a directory */
+#define FUSE_BACKING_OPS_CHANGE		(FUSE_BACKING_OPS_SETATTR | \
+					 FUSE_BACKING_OPS_SETXATTR | \
+					 FUSE_BACKING_OPS_NAMES)
 
 /**
  * struct fuse_backing_attach - argument of FUSE_DEV_IOC_BACKING_ATTACH

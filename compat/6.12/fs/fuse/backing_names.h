@@ -7,6 +7,7 @@
 #define _FS_FUSE_BACKING_NAMES_H
 
 #include <linux/dcache.h>
+#include <linux/fs.h>
 #include <linux/namei.h>
 
 #include "fuse_i.h"
@@ -122,6 +123,215 @@ static inline bool fuse_backing_revalidate_entry(struct dentry *entry,
 	ours = fuse_backing_revalidate_in(parent, entry, flags, ret);
 	dput(parent);
 	return ours;
+}
+
+/**
+ * fuse_backing_start_creating - a name is about to be made in a backing directory
+ * @idmap: of its mount
+ * @name: the name; its hash is not looked at
+ * @dir: the directory, which is locked
+ *
+ * Context: process context; may sleep.
+ * Return: the dentry, which may be there already, for fuse_backing_end_creating(); or an
+ *	ERR_PTR().
+ */
+static inline struct dentry *fuse_backing_start_creating(struct mnt_idmap *idmap,
+							 const struct qstr *name,
+							 struct dentry *dir)
+{
+	struct dentry *dentry;
+
+	inode_lock_nested(d_inode(dir), I_MUTEX_PARENT);
+	dentry = lookup_one(idmap, name->name, dir, name->len);
+	if (IS_ERR(dentry))
+		inode_unlock(d_inode(dir));
+	return dentry;
+}
+
+/**
+ * fuse_backing_end_creating - it has been made, or not
+ * @dentry: from fuse_backing_start_creating(), or after it from fuse_backing_mkdir_at()
+ * @dir: the directory
+ *
+ * Context: process context.
+ */
+static inline void fuse_backing_end_creating(struct dentry *dentry, struct dentry *dir)
+{
+	inode_unlock(d_inode(dir));
+	if (!IS_ERR(dentry))
+		dput(dentry);
+}
+
+/**
+ * fuse_backing_start_removing - a name is about to be removed from a backing directory
+ * @idmap: of its mount
+ * @name: the name; its hash is not looked at
+ * @dir: the directory, which is locked
+ *
+ * Context: process context; may sleep.
+ * Return: the dentry, for fuse_backing_end_removing(); or an ERR_PTR().
+ */
+static inline struct dentry *fuse_backing_start_removing(struct mnt_idmap *idmap,
+							 const struct qstr *name,
+							 struct dentry *dir)
+{
+	struct dentry *dentry = fuse_backing_start_creating(idmap, name, dir);
+
+	if (IS_ERR(dentry) || d_is_positive(dentry))
+		return dentry;
+	fuse_backing_end_creating(dentry, dir);
+	return ERR_PTR(-ENOENT);
+}
+
+/**
+ * fuse_backing_end_removing - it has been removed, or not
+ * @dentry: from fuse_backing_start_removing()
+ * @dir: the directory
+ *
+ * Context: process context.
+ */
+static inline void fuse_backing_end_removing(struct dentry *dentry, struct dentry *dir)
+{
+	fuse_backing_end_creating(dentry, dir);
+}
+
+/**
+ * fuse_backing_mkdir_at - make a directory
+ * @idmap: of the backing mount
+ * @dir: the backing directory, locked
+ * @dentry: the name in there
+ * @mode: its mode
+ *
+ * Context: process context; may sleep.
+ * Return: the dentry that it is then, or an ERR_PTR(); either is in place of @dentry.
+ */
+static inline struct dentry *fuse_backing_mkdir_at(struct mnt_idmap *idmap,
+						   struct inode *dir,
+						   struct dentry *dentry, umode_t mode)
+{
+	int err = vfs_mkdir(idmap, dir, dentry, mode);
+
+	if (!err)
+		return dentry;
+	dput(dentry);
+	return ERR_PTR(err);
+}
+
+/* The same as vfs_*(), without delegations, which others wait for */
+static inline int fuse_backing_create_at(struct mnt_idmap *idmap, struct inode *dir,
+					 struct dentry *dentry, umode_t mode)
+{
+	return vfs_create(idmap, dir, dentry, mode, true);
+}
+
+static inline int fuse_backing_symlink_at(struct mnt_idmap *idmap, struct inode *dir,
+					  struct dentry *dentry, const char *text)
+{
+	return vfs_symlink(idmap, dir, dentry, text);
+}
+
+static inline int fuse_backing_rmdir_at(struct mnt_idmap *idmap, struct inode *dir,
+					struct dentry *dentry)
+{
+	return vfs_rmdir(idmap, dir, dentry);
+}
+
+/**
+ * struct fuse_backing_move - a name that is moved
+ * @data: as vfs_rename() takes it
+ * @from: the directory that it is in
+ * @to: the one that it goes to
+ */
+struct fuse_backing_move {
+	struct renamedata data;
+	struct dentry *from;
+	struct dentry *to;
+};
+
+/* What is moved from where to where, by which mount */
+static inline void fuse_backing_init_move(struct fuse_backing_move *move,
+					  struct mnt_idmap *idmap,
+					  struct dentry *from, struct dentry *to,
+					  unsigned int flags)
+{
+	*move = (struct fuse_backing_move) {
+		.data.old_mnt_idmap = idmap,
+		.data.old_dir = d_inode(from),
+		.data.new_mnt_idmap = idmap,
+		.data.new_dir = d_inode(to),
+		.data.flags = flags,
+		.from = from,
+		.to = to,
+	};
+}
+
+/* Are both names what can be moved?  @trap is what contains both directories */
+static inline int fuse_backing_check_move(const struct renamedata *data,
+					  const struct dentry *trap)
+{
+	bool exchange = data->flags & RENAME_EXCHANGE;
+
+	if (d_is_negative(data->old_dentry) ||
+	    (exchange && d_is_negative(data->new_dentry)))
+		return -ENOENT;
+	if ((data->flags & RENAME_NOREPLACE) && d_is_positive(data->new_dentry))
+		return -EEXIST;
+	if (data->old_dentry == trap)
+		return -EINVAL;
+	if (data->new_dentry == trap)
+		return exchange ? -EINVAL : -ENOTEMPTY;
+	return 0;
+}
+
+/* Sets dentries that are to be put, or to %NULL */
+static inline int fuse_backing_look_up_move(struct fuse_backing_move *move,
+					    const struct qstr *from,
+					    const struct qstr *to)
+{
+	struct renamedata *data = &move->data;
+	struct dentry *old, *new;
+
+	old = lookup_one(data->old_mnt_idmap, from->name, move->from, from->len);
+	if (IS_ERR(old))
+		return PTR_ERR(old);
+	data->old_dentry = old;
+	new = lookup_one(data->new_mnt_idmap, to->name, move->to, to->len);
+	if (IS_ERR(new))
+		return PTR_ERR(new);
+	data->new_dentry = new;
+	return 0;
+}
+
+static inline void fuse_backing_end_moving(struct fuse_backing_move *move)
+{
+	unlock_rename(move->from, move->to);
+	dput(move->data.old_dentry);
+	dput(move->data.new_dentry);
+}
+
+/**
+ * fuse_backing_start_moving - a name is about to be moved
+ * @move: from fuse_backing_init_move()
+ * @from: the name in the one directory
+ * @to: the name in the other
+ *
+ * Context: process context; may sleep.
+ * Return: 0, and fuse_backing_end_moving() is to be called; or an errno.
+ */
+static inline int fuse_backing_start_moving(struct fuse_backing_move *move,
+					    const struct qstr *from,
+					    const struct qstr *to)
+{
+	struct dentry *trap = lock_rename(move->from, move->to);
+	int err;
+
+	if (IS_ERR(trap))
+		return PTR_ERR(trap);
+	err = fuse_backing_look_up_move(move, from, to) ?:
+	      fuse_backing_check_move(&move->data, trap);
+	if (err)
+		fuse_backing_end_moving(move);
+	return err;
 }
 
 #endif /* _FS_FUSE_BACKING_NAMES_H */

@@ -71,4 +71,14 @@ static inline void fuse_backing_lookup_init(struct fuse_conn *fc,
 	fuse_lookup_init(fc, args, nodeid, name, out);
 }
 
+/**
+ * fuse_backing_entry_made - a dentry has its inode without the server
+ * @entry: the FUSE dentry
+ *
+ * Context: any.
+ */
+static inline void fuse_backing_entry_made(struct dentry *entry)
+{
+}
+
 #endif /* _FS_FUSE_BACKING_SERVER_H */

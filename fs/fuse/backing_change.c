@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: changes below a tree, made without the server: of an inode.
+ *
+ * They are made as whoever registered the tree, and only for clients who could do the same
+ * anyway: the same user with the same groups, who has all capabilities that the
+ * registration has.  For any other the server is asked, who knows whom it serves.
+ *
+ * Locking: the FUSE inode's lock, the right to write to the backing mount and to its
+ * filesystem, and inside of these the lock of the backing inode.  Of filesystems that are
+ * stacked themselves, lockdep can't tell these: the server is asked.
+ */
+
+#include "fuse_i.h"
+#include "backing_below.h"
+#include "backing_change.h"
+#include "backing_freeze.h"
+#include "backing_tree.h"
+
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/fuse_backing.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <linux/path.h>
+#include <linux/xattr.h>
+
+static bool are_same_groups(const struct group_info *a, const struct group_info *b)
+{
+	int i;
+
+	if (a == b)
+		return true;
+	if (a->ngroups != b->ngroups)
+		return false;
+	/* both are sorted */
+	for (i = 0; i < a->ngroups; i++)
+		if (!gid_eq(a->gid[i], b->gid[i]))
+			return false;
+	return true;
+}
+
+/* Has who calls all the power that is about to be used? */
+static bool is_as_powerful(const struct cred *cred)
+{
+	const struct cred *own = current_cred();
+
+	return own == cred ||
+	       (uid_eq(own->fsuid, cred->fsuid) && gid_eq(own->fsgid, cred->fsgid) &&
+		own->user_ns == cred->user_ns &&
+		cap_issubset(cred->cap_effective, own->cap_effective) &&
+		are_same_groups(own->group_info, cred->group_info));
+}
+
+/**
+ * fuse_change_is_passed - may a change below a tree be made without the server
+ * @tree: the tree
+ * @ops: of FUSE_BACKING_OPS_*, what is to be done
+ *
+ * Context: process context, with the client's credentials.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_change_is_passed(const struct fuse_tree *tree, u64 ops)
+{
+	const struct super_block *sb = tree->mnt->mnt_sb;
+
+	return (tree->ops & ops) == ops && !READ_ONCE(tree->detached) &&
+	       !sb->s_stack_depth && sb->s_magic != FUSE_SUPER_MAGIC &&
+	       is_as_powerful(tree->cred);
+}
+
+/**
+ * fuse_change_start - the filesystem below a tree is about to be changed
+ * @tree: the tree
+ *
+ * Context: process context; may sleep, killable where the filesystem is frozen.
+ * Return: 0, and fuse_change_end() must be called; -EROFS, -EINTR.
+ */
+int fuse_change_start(const struct fuse_tree *tree)
+{
+	struct super_block *sb = tree->mnt->mnt_sb;
+	int err;
+
+	if (!sb_start_write_trylock(sb)) {
+		err = fuse_backing_wait_for_thaw(sb);
+		if (err)
+			return err;
+	}
+	err = mnt_get_write_access(tree->mnt);
+	if (err)
+		sb_end_write(sb);
+	return err;
+}
+
+/**
+ * fuse_change_end - it has been changed
+ * @tree: the tree
+ *
+ * Context: process context.
+ */
+void fuse_change_end(const struct fuse_tree *tree)
+{
+	mnt_put_write_access(tree->mnt);
+	sb_end_write(tree->mnt->mnt_sb);
+}
+
+static struct fuse_tree *tree_of(struct inode *inode, u64 ops)
+{
+	const struct fuse_node *node = fuse_inode_node(inode);
+
+	return node && fuse_change_is_passed(node->tree, ops) ? node->tree : NULL;
+}
+
+/* All that has nothing to do with who asks; ids are those of the backing mount's clients */
+static struct iattr attributes_below(const struct iattr *attr)
+{
+	struct iattr below = *attr;
+
+	below.ia_valid &= ~(ATTR_FILE | ATTR_OPEN | ATTR_FORCE);
+	return below;
+}
+
+static int change_attributes(struct dentry *dentry, struct mnt_idmap *idmap,
+			     const struct iattr *attr)
+{
+	struct iattr below = attributes_below(attr);
+	struct inode *inode = d_inode(dentry);
+	int err;
+
+	inode_lock(inode);
+	err = notify_change(idmap, dentry, &below, NULL);
+	inode_unlock(inode);
+	return err;
+}
+
+/* vfs_truncate() has the right to write to the mount by itself */
+static int set_attributes(struct fuse_tree *tree, const struct path *path,
+			  const struct iattr *attr)
+{
+	int err;
+
+	if (attr->ia_valid & ATTR_SIZE)
+		return vfs_truncate(path, attr->ia_size);
+	err = fuse_change_start(tree);
+	if (err)
+		return err;
+	err = change_attributes(path->dentry, mnt_idmap(path->mnt), attr);
+	fuse_change_end(tree);
+	return err;
+}
+
+/* The VFS goes by what the FUSE inode has, and by its size */
+static void tell(struct inode *inode, const struct fuse_tree *tree,
+		 struct inode *backing)
+{
+	struct fuse_attr attr;
+
+	fuse_tree_attributes(tree, backing, &attr);
+	fuse_change_attributes(inode, &attr, NULL, 0, fuse_get_attr_version(tree->fc));
+}
+
+/* Several at once, as a size and a mode, are nobody's who names an inode by its path */
+static bool is_simple(const struct iattr *attr)
+{
+	const unsigned int times = ATTR_ATIME | ATTR_MTIME | ATTR_CTIME |
+				   ATTR_ATIME_SET | ATTR_MTIME_SET;
+
+	return !(attr->ia_valid & ATTR_SIZE) ||
+	       !(attr->ia_valid & ~(ATTR_SIZE | times | ATTR_OPEN | ATTR_FILE));
+}
+
+/**
+ * fuse_backing_setattr_below - change attributes of an inode below a tree
+ * @inode: the FUSE inode, locked
+ * @dentry: a dentry of it
+ * @attr: which, and how; the caller has looked whether the client may
+ * @err: set to the result
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_setattr_below(struct inode *inode, struct dentry *dentry,
+				const struct iattr *attr, int *err)
+{
+	struct fuse_tree *tree = tree_of(inode, FUSE_BACKING_OPS_SETATTR);
+	struct path path;
+
+	if (likely(!tree) || !is_simple(attr))
+		return false;
+	if ((attr->ia_valid & ATTR_SIZE) && !(tree->modes & FUSE_BACKING_WRITE))
+		return false;
+	*err = fuse_node_path(inode, dentry, &path);
+	if (fuse_node_is_servers(inode, *err))
+		return false;
+	if (*err)
+		return true;
+	scoped_with_creds(tree->cred) {
+		*err = set_attributes(tree, &path, attr);
+	}
+	tell(inode, tree, d_inode(path.dentry));
+	path_put(&path);
+	return true;
+}
+
+/* What others than the filesystem have a say in is the server's */
+static bool is_plain(const char *name)
+{
+	return !strncmp(name, XATTR_USER_PREFIX, XATTR_USER_PREFIX_LEN);
+}
+
+static int set_xattr(const struct path *path, const char *name, const void *value,
+		     size_t size, int flags)
+{
+	struct mnt_idmap *idmap = mnt_idmap(path->mnt);
+
+	return value ? vfs_setxattr(idmap, path->dentry, name, value, size, flags) :
+		       vfs_removexattr(idmap, path->dentry, name);
+}
+
+static int change_xattr(struct fuse_tree *tree, const struct path *path,
+			const char *name, const void *value, size_t size, int flags)
+{
+	int err = fuse_change_start(tree);
+
+	if (err)
+		return err;
+	scoped_with_creds(tree->cred)
+		err = set_xattr(path, name, value, size, flags);
+	fuse_change_end(tree);
+	return err;
+}
+
+/**
+ * fuse_backing_setxattr_below - set or remove an extended attribute below a tree
+ * @inode: the FUSE inode, locked
+ * @name: its name
+ * @value: its value; %NULL to remove it
+ * @size: of the value
+ * @flags: XATTR_*
+ * @err: set to the result
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_setxattr_below(struct inode *inode, const char *name,
+				 const void *value, size_t size, int flags, int *err)
+{
+	struct fuse_tree *tree = tree_of(inode, FUSE_BACKING_OPS_SETXATTR);
+	struct path path;
+
+	if (likely(!tree) || !is_plain(name))
+		return false;
+	*err = fuse_node_path(inode, NULL, &path);
+	if (fuse_node_is_servers(inode, *err))
+		return false;
+	if (*err)
+		return true;
+	*err = change_xattr(tree, &path, name, value, size, flags);
+	path_put(&path);
+	return true;
+}

@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE backing files: changes below a tree, made without the server: of names.
+ *
+ * Who may have them made so is said in backing_change.c.  Names that rules leave to the
+ * server, or hide, are the server's to make and to move, and so is what it named itself.
+ *
+ * What is about to be removed or moved is looked up again with the backing directories
+ * locked.  If it isn't what the client has seen, that is ESTALE: the VFS looks once more.
+ *
+ * Locking: the VFS has locked the FUSE directories.  Inside of these, see
+ * backing_change.c, are those of the backing directories.
+ */
+
+#include "fuse_i.h"
+#include "backing_below.h"
+#include "backing_change.h"
+#include "backing_mapping.h"
+#include "backing_names.h"
+#include "backing_server.h"
+#include "backing_tree.h"
+
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/fuse_backing.h>
+#include <linux/mount.h>
+#include <linux/namei.h>
+
+/* What is to be made, and how */
+struct making {
+	umode_t mode;
+	/* of a symbolic link */
+	const char *text;
+	/* what gets another name */
+	struct path old;
+};
+
+/* Get where @entry is, with a reference on the tree; false if that is the server's */
+static bool get_place(struct inode *dir, const struct dentry *entry,
+		      struct fuse_tree_dir *at)
+{
+	if (likely(!fuse_backing_has_names(dir)) || !fuse_tree_get_dir(dir, at))
+		return false;
+	if (fuse_change_is_passed(at->tree, FUSE_BACKING_OPS_NAMES) &&
+	    fuse_tree_verdict(at, &entry->d_name) == FUSE_BACKING_PASS)
+		return true;
+	fuse_tree_put(at->tree);
+	return false;
+}
+
+/* Is @entry what was found below, or nothing? */
+static bool is_ours(const struct dentry *entry, const struct fuse_tree *tree)
+{
+	const struct fuse_node *node;
+
+	if (d_really_is_negative(entry))
+		return true;
+	node = fuse_inode_node(d_inode(entry));
+	return node && node->tree == tree;
+}
+
+/* Is it that still? */
+static bool is_still(const struct dentry *entry, const struct dentry *backing)
+{
+	if (d_really_is_negative(entry) || d_really_is_negative(backing))
+		return d_really_is_negative(entry) == d_really_is_negative(backing);
+	return fuse_node_is(fuse_inode_node(d_inode(entry)), d_inode(backing));
+}
+
+/* Returns what was made, in place of @backing, or an ERR_PTR() in place of a directory */
+static struct dentry *make_at(const struct fuse_tree_dir *at, struct dentry *backing,
+			      const struct making *what, int *err)
+{
+	struct mnt_idmap *idmap = mnt_idmap(at->tree->mnt);
+	struct inode *dir = d_inode(at->dentry);
+
+	*err = 0;
+	if (S_ISDIR(what->mode)) {
+		backing = fuse_backing_mkdir_at(idmap, dir, backing, what->mode);
+		*err = PTR_ERR_OR_ZERO(backing);
+	} else if (what->old.dentry) {
+		*err = vfs_link(what->old.dentry, idmap, dir, backing, NULL);
+	} else if (S_ISLNK(what->mode)) {
+		*err = fuse_backing_symlink_at(idmap, dir, backing, what->text);
+	} else {
+		*err = fuse_backing_create_at(idmap, dir, backing, what->mode);
+	}
+	return backing;
+}
+
+/* To be called with the credentials of the registration; returns with a reference */
+static struct dentry *make_locked(const struct fuse_tree_dir *at,
+				  const struct qstr *name, const struct making *what)
+{
+	struct dentry *made = ERR_PTR(-EEXIST);
+	struct dentry *backing;
+	int err;
+
+	backing = fuse_backing_start_creating(mnt_idmap(at->tree->mnt), name, at->dentry);
+	if (IS_ERR(backing))
+		return backing;
+	if (d_is_negative(backing)) {
+		backing = make_at(at, backing, what, &err);
+		made = err ? ERR_PTR(err) : dget(backing);
+	}
+	fuse_backing_end_creating(backing, at->dentry);
+	return made;
+}
+
+static struct dentry *make(const struct fuse_tree_dir *at, const struct qstr *name,
+			   const struct making *what)
+{
+	struct dentry *made;
+	int err;
+
+	err = fuse_change_start(at->tree);
+	if (err)
+		return ERR_PTR(err);
+	scoped_with_creds(at->tree->cred)
+		made = make_locked(at, name, what);
+	fuse_change_end(at->tree);
+	return made;
+}
+
+/* Somebody else may have removed it already: then there is nothing to be known of it */
+static struct inode *inode_of(const struct fuse_tree_dir *at, struct dentry *entry,
+			      struct dentry *backing)
+{
+	if (d_is_negative(backing))
+		return ERR_PTR(-ESTALE);
+	return fuse_tree_get_inode(at, entry->d_sb, backing);
+}
+
+/* Have @entry be what was made, whose reference is taken over: as ->mkdir() returns it */
+static struct dentry *know(const struct fuse_tree_dir *at, struct dentry *entry,
+			   struct dentry *backing)
+{
+	struct inode *inode = inode_of(at, entry, backing);
+	struct dentry *alias;
+
+	dput(backing);
+	d_drop(entry);
+	if (IS_ERR(inode))
+		return ERR_CAST(inode);
+	alias = d_splice_alias(inode, entry);
+	if (!IS_ERR(alias))
+		fuse_backing_entry_made(alias ?: entry);
+	return alias;
+}
+
+static bool make_entry(struct inode *dir, struct dentry *entry,
+		       const struct making *what, struct dentry **alias)
+{
+	struct fuse_tree_dir at;
+	struct dentry *backing;
+
+	if (!get_place(dir, entry, &at))
+		return false;
+	backing = make(&at, &entry->d_name, what);
+	if (IS_ERR(backing))
+		*alias = backing;
+	else
+		*alias = know(&at, entry, backing);
+	/* it was not there for the client: let it look again */
+	if (*alias == ERR_PTR(-EEXIST))
+		d_drop(entry);
+	fuse_tree_put(at.tree);
+	return true;
+}
+
+/**
+ * fuse_backing_mkdir - make a directory below a tree
+ * @dir: the FUSE directory, locked
+ * @entry: its name in there
+ * @mode: its mode, without umask
+ * @alias: set to what ->mkdir() returns
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_mkdir(struct inode *dir, struct dentry *entry, umode_t mode,
+			struct dentry **alias)
+{
+	const struct making what = { .mode = (mode & ~S_IFMT) | S_IFDIR };
+
+	return make_entry(dir, entry, &what, alias);
+}
+
+static bool make_nondir(struct inode *dir, struct dentry *entry,
+			const struct making *what, int *err)
+{
+	struct dentry *alias;
+
+	if (!make_entry(dir, entry, what, &alias))
+		return false;
+	/* only of a directory there may be an alias */
+	*err = PTR_ERR_OR_ZERO(alias);
+	return true;
+}
+
+/**
+ * fuse_backing_mknod - make a regular file below a tree
+ * @dir: the FUSE directory, locked
+ * @entry: its name in there
+ * @mode: its mode, without umask; others than regular files are the server's
+ * @err: set to the result
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_mknod(struct inode *dir, struct dentry *entry, umode_t mode, int *err)
+{
+	const struct making what = { .mode = mode };
+
+	return S_ISREG(mode) && make_nondir(dir, entry, &what, err);
+}
+
+/**
+ * fuse_backing_symlink - make a symbolic link below a tree
+ * @dir: the FUSE directory, locked
+ * @entry: its name in there
+ * @text: what it says
+ * @err: set to the result
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_symlink(struct inode *dir, struct dentry *entry, const char *text,
+			  int *err)
+{
+	const struct making what = { .mode = S_IFLNK, .text = text };
+
+	return make_nondir(dir, entry, &what, err);
+}
+
+/* Whoever doesn't own a file may be forbidden to link it, by rules of the system's */
+static bool is_linkable(const struct path *old)
+{
+	return inode_owner_or_capable(mnt_idmap(old->mnt), d_inode(old->dentry));
+}
+
+static bool link_at(const struct fuse_tree_dir *at, struct dentry *old,
+		    struct inode *dir, struct dentry *entry, int *err)
+{
+	struct making what = {};
+	bool passed;
+
+	*err = fuse_node_path(d_inode(old), old, &what.old);
+	if (*err)
+		return *err != -ESTALE;
+	passed = is_linkable(&what.old) && make_nondir(dir, entry, &what, err);
+	path_put(&what.old);
+	return passed;
+}
+
+/**
+ * fuse_backing_link - give a file below a tree another name
+ * @old: a name of it, whose inode is locked
+ * @dir: the FUSE directory, locked
+ * @entry: the other name in there
+ * @err: set to the result
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_link(struct dentry *old, struct inode *dir, struct dentry *entry,
+		       int *err)
+{
+	struct fuse_tree_dir at;
+	bool passed;
+
+	if (!get_place(dir, entry, &at))
+		return false;
+	passed = is_ours(old, at.tree) && link_at(&at, old, dir, entry, err);
+	fuse_tree_put(at.tree);
+	return passed;
+}
+
+static int remove_at(const struct fuse_tree_dir *at, struct dentry *entry,
+		     struct dentry *backing)
+{
+	struct mnt_idmap *idmap = mnt_idmap(at->tree->mnt);
+	struct inode *dir = d_inode(at->dentry);
+
+	if (!is_still(entry, backing))
+		return -ESTALE;
+	return d_is_dir(backing) ? fuse_backing_rmdir_at(idmap, dir, backing) :
+				   vfs_unlink(idmap, dir, backing, NULL);
+}
+
+static int remove_locked(const struct fuse_tree_dir *at, struct dentry *entry)
+{
+	struct dentry *backing;
+	int err;
+
+	backing = fuse_backing_start_removing(mnt_idmap(at->tree->mnt), &entry->d_name,
+					      at->dentry);
+	if (IS_ERR(backing))
+		return PTR_ERR(backing);
+	err = remove_at(at, entry, backing);
+	fuse_backing_end_removing(backing, at->dentry);
+	return err;
+}
+
+static int remove_entry(const struct fuse_tree_dir *at, struct dentry *entry)
+{
+	int err = fuse_change_start(at->tree);
+
+	if (err)
+		return err;
+	scoped_with_creds(at->tree->cred)
+		err = remove_locked(at, entry);
+	fuse_change_end(at->tree);
+	return err;
+}
+
+/**
+ * fuse_backing_remove - remove a file or a directory below a tree
+ * @dir: the FUSE directory, locked
+ * @entry: the name in there, whose inode is locked
+ * @err: set to the result
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_remove(struct inode *dir, struct dentry *entry, int *err)
+{
+	struct fuse_tree_dir at;
+	bool passed;
+
+	if (!get_place(dir, entry, &at))
+		return false;
+	passed = is_ours(entry, at.tree);
+	if (passed)
+		*err = remove_entry(&at, entry);
+	fuse_tree_put(at.tree);
+	return passed;
+}
+
+static int move_locked(struct fuse_backing_move *move, const struct dentry *from,
+		       const struct dentry *to)
+{
+	struct renamedata *data = &move->data;
+	int err;
+
+	err = fuse_backing_start_moving(move, &from->d_name, &to->d_name);
+	if (err)
+		return err;
+	err = -ESTALE;
+	if (is_still(from, data->old_dentry) && is_still(to, data->new_dentry))
+		err = vfs_rename(data);
+	fuse_backing_end_moving(move);
+	return err;
+}
+
+static int move_entry(const struct fuse_tree_dir *at, const struct dentry *from,
+		      const struct fuse_tree_dir *to_at, const struct dentry *to,
+		      unsigned int flags)
+{
+	struct fuse_backing_move move;
+	int err = fuse_change_start(at->tree);
+
+	if (err)
+		return err;
+	fuse_backing_init_move(&move, mnt_idmap(at->tree->mnt), at->dentry,
+			       to_at->dentry, flags);
+	scoped_with_creds(at->tree->cred)
+		err = move_locked(&move, from, to);
+	fuse_change_end(at->tree);
+	return err;
+}
+
+static bool move_from(const struct fuse_tree_dir *at, struct dentry *from,
+		      struct inode *dir, struct dentry *to, unsigned int flags, int *err)
+{
+	struct fuse_tree_dir to_at;
+	bool passed;
+
+	if (!get_place(dir, to, &to_at))
+		return false;
+	passed = to_at.tree == at->tree && is_ours(from, at->tree) &&
+		 is_ours(to, at->tree);
+	if (passed)
+		*err = move_entry(at, from, &to_at, to, flags);
+	fuse_tree_put(to_at.tree);
+	return passed;
+}
+
+/**
+ * fuse_backing_rename - move a name below a tree
+ * @olddir: the FUSE directory that it is in, locked
+ * @from: the name in there
+ * @newdir: the FUSE directory that it goes to, locked
+ * @to: the name that it gets in there
+ * @flags: RENAME_*
+ * @err: set to the result
+ *
+ * Between a tree and what is elsewhere, another tree too, it is the server's.
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_rename(struct inode *olddir, struct dentry *from,
+			 struct inode *newdir, struct dentry *to, unsigned int flags,
+			 int *err)
+{
+	struct fuse_tree_dir at;
+	bool passed;
+
+	if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) ||
+	    !get_place(olddir, from, &at))
+		return false;
+	passed = move_from(&at, from, newdir, to, flags, err);
+	fuse_tree_put(at.tree);
+	return passed;
+}
+
+/*
+ * Who makes a file may write to it, whatever its mode is: so it is opened before anybody
+ * else gets to it.
+ */
+static struct fuse_backing *open_made(const struct fuse_tree_dir *at,
+				      struct inode *inode, struct dentry *backing)
+{
+	const struct path path = { .mnt = at->tree->mnt, .dentry = backing };
+	struct fuse_backing *fb;
+
+	scoped_with_creds(at->tree->cred)
+		fb = fuse_backing_install_made(at->tree->fb->table, &path,
+					       &fuse_inode_node(inode)->place);
+	return fb;
+}
+
+static int open_entry(const struct fuse_tree_dir *at, struct dentry *entry,
+		      struct dentry *backing, struct file *file)
+{
+	struct inode *inode = inode_of(at, entry, backing);
+	struct fuse_backing *fb;
+	int err;
+
+	if (IS_ERR(inode))
+		return PTR_ERR(inode);
+	fb = open_made(at, inode, backing);
+	d_instantiate(entry, inode);
+	fuse_backing_entry_made(entry);
+	if (IS_ERR(fb))
+		return PTR_ERR(fb);
+	/* it is empty */
+	file->f_flags &= ~O_TRUNC;
+	err = finish_open(file, entry, NULL);
+	fuse_backing_put(fb);
+	return err;
+}
+
+static int create_at(const struct fuse_tree_dir *at, struct dentry *entry,
+		     struct file *file, umode_t mode)
+{
+	const struct making what = { .mode = mode };
+	struct dentry *backing = make(at, &entry->d_name, &what);
+	int err;
+
+	if (IS_ERR(backing)) {
+		d_drop(entry);
+		err = PTR_ERR(backing);
+		/* somebody else was faster: it may be opened */
+		return err == -EEXIST && !(file->f_flags & O_EXCL) ? -ESTALE : err;
+	}
+	err = open_entry(at, entry, backing, file);
+	dput(backing);
+	return err;
+}
+
+/* Who opens it may want to do either, and both are asked for where it is opened again */
+static bool opens_too(const struct fuse_tree *tree)
+{
+	const u32 modes = FUSE_BACKING_READ | FUSE_BACKING_WRITE;
+
+	return (tree->ops & FUSE_BACKING_OPS_OPEN) && (tree->modes & modes) == modes;
+}
+
+/**
+ * fuse_backing_create - make a file below a tree, and open it
+ * @dir: the FUSE directory, locked
+ * @entry: its name in there, of which nothing is known
+ * @file: the FUSE file
+ * @mode: its mode, without umask
+ * @err: set to the result
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_create(struct inode *dir, struct dentry *entry, struct file *file,
+			 umode_t mode, int *err)
+{
+	struct fuse_tree_dir at;
+	bool passed;
+
+	if (!get_place(dir, entry, &at))
+		return false;
+	passed = opens_too(at.tree);
+	if (passed)
+		*err = create_at(&at, entry, file, mode);
+	fuse_tree_put(at.tree);
+	return passed;
+}
