@@ -30,9 +30,9 @@
 #include "backing_table.h"
 #include "creds.h"
 #include "dir_lister.h"
-#include "env.h"
 #include "reject_trace.h"
 #include "rules.h"
+#include "tree_env.h"
 #include "wait_until.h"
 
 #define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
@@ -65,17 +65,9 @@ FIXTURE_VARIANT_ADD(rules, ext4) {
 	.fs = SCRATCH_EXT4,
 };
 
-static const char *at(const char *name)
-{
-	static char path[PATH_MAX];
-
-	snprintf(path, PATH_MAX, SCRATCH_FUSE "/%s", name);
-	return path;
-}
-
 static bool exists(const char *name)
 {
-	return !access(at(name), F_OK);
+	return !access(tree_at(name), F_OK);
 }
 
 /* one/x, one/two/y, beside a, b and so on */
@@ -86,50 +78,14 @@ static int make_tree(void)
 	return scratch_file("one/x", 1, 1) ?: scratch_file("one/two/y", 1, 1);
 }
 
-static int attach(FIXTURE_DATA(rules) * self, __u64 nodeid, int id, __u32 flags)
-{
-	const struct fuse_backing_tree tree = {
-		.nodeid = nodeid,
-		.backing_id = id,
-		.flags = FUSE_BACKING_READ | flags,
-		.ops = BELOW,
-	};
-
-	return ioctl(self->dev, FUSE_DEV_IOC_BACKING_TREE, &tree) < 0 ? -errno : 0;
-}
-
-static int register_dir(FIXTURE_DATA(rules) * self, const char *path)
-{
-	return fuse_backing_open_with(self->dev, path, O_RDONLY | O_DIRECTORY,
-				      FUSE_BACKING_MAP_DIR);
-}
-
 FIXTURE_SETUP(rules)
 {
-	static const struct fuse_server_opts opts = {
-		.mount_opts = "default_permissions",
-	};
-	int err;
-
-	if (geteuid())
-		SKIP(return, "needs root");
-	err = scratch_setup(&self->env.scratch, variant->fs);
-	if (err == -EOPNOTSUPP)
-		SKIP(return, "needs loop devices, mkfs.ext4");
-	ASSERT_EQ(0, err);
-	ASSERT_EQ(0, env_files());
-	ASSERT_EQ(0, make_tree());
+	self->id = tree_start(_metadata, &self->env, variant->fs, make_tree);
+	if (!self->id)
+		return;
 	self->srv = &self->env.srv;
-	ASSERT_EQ(0, env_serve(&self->env, self->srv, &opts));
-	if (!self->srv->sh->passthrough)
-		SKIP(return, "needs FUSE passthrough");
-	self->srv->sh->deep = true;
 	self->dev = self->srv->fd;
-	self->id = register_dir(self, SCRATCH_BACKING);
-	ASSERT_LT(0, self->id);
-	ASSERT_EQ(0, attach(self, FUSE_ROOT_ID, self->id, 0));
-	/* the root itself is the server's */
-	ASSERT_EQ(0, access(SCRATCH_FUSE, F_OK));
+	tree_attach_root(_metadata, &self->env, self->id, BELOW, FUSE_BACKING_READ);
 	self->before = fuse_server_requests(self->srv);
 }
 
@@ -155,7 +111,7 @@ static __u32 new_requests(FIXTURE_DATA(rules) * self)
 	const struct rule __rules[] = { __VA_ARGS__ };				\
 										\
 	rules_set((self)->dev, FUSE_ROOT_ID, __rules,				\
-		  sizeof(__rules) / sizeof(__rules[0]), otherwise);		\
+		  ARRAY_SIZE(__rules), otherwise);		\
 })
 
 #define unset(self)	rules_set((self)->dev, FUSE_ROOT_ID, NULL, 0, PASS)
@@ -198,8 +154,8 @@ TEST_F(rules, hidden)
 	int fd, dir;
 	char byte;
 
-	fd = open(at("a"), O_RDONLY | O_CLOEXEC);
-	dir = open(at("one"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(tree_at("a"), O_RDONLY | O_CLOEXEC);
+	dir = open(tree_at("one"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	ASSERT_LE(0, dir);
 	ASSERT_EQ(0, set(self, PASS, RULE_HIDE("a"), RULE_HIDE("one")));
@@ -211,7 +167,7 @@ TEST_F(rules, hidden)
 	/* who has it open keeps it */
 	EXPECT_EQ(1, pread(fd, &byte, 1, 0));
 	EXPECT_EQ(0, faccessat(dir, "x", F_OK, 0));
-	EXPECT_EQ(-1, open(at("a"), O_RDONLY | O_CLOEXEC));
+	EXPECT_EQ(-1, open(tree_at("a"), O_RDONLY | O_CLOEXEC));
 	EXPECT_EQ(ENOENT, errno);
 	close(fd);
 	close(dir);
@@ -247,7 +203,7 @@ TEST_F(rules, created)
 	ASSERT_EQ(0, set(self, PASS, RULE_HIDE("new")));
 	EXPECT_FALSE(exists("new"));
 	EXPECT_EQ(0, new_requests(self));
-	EXPECT_EQ(-1, mkdir(at("new"), 0755));
+	EXPECT_EQ(-1, mkdir(tree_at("new"), 0755));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_MKDIR));
 }
 
@@ -332,7 +288,7 @@ TEST_F(rules, listed_in_pieces)
 	ASSERT_EQ(0, dir_list_path(&self->direct, SCRATCH_FUSE));
 	EXPECT_EQ(MANY, count_of(&self->direct, "own%d"));
 	EXPECT_EQ(MANY, count_of(&self->direct, "file%d"));
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		dir = open(SCRATCH_FUSE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		ASSERT_LE(0, dir);
 		dir_list_free(&self->seen);
@@ -424,7 +380,8 @@ TEST_F(rules, gone_while_listed)
 	ASSERT_EQ(0, unset(self));
 	ASSERT_EQ(0, dir_list_read(&self->seen, dir, 512));
 	EXPECT_EQ(1, dir_list_count(&self->seen, "a"));
-	EXPECT_GT(30, count_of(&self->seen, "own%d"));
+	/* but what was read already */
+	EXPECT_GT(MANY, count_of(&self->seen, "own%d"));
 	/* nor is there if they went after it was looked for there */
 	ASSERT_EQ(0, many_rules(self, 0, MANY));
 	ASSERT_LT(0, lseek(dir, self->seen.entry[self->seen.count - 1].next, SEEK_SET));
@@ -479,14 +436,14 @@ TEST_F(rules, of_a_directory_below)
 	__u64 node;
 
 	EXPECT_TRUE(exists("one/two/y"));
-	ASSERT_EQ(0, chmod(at("one/two"), 0700));
+	ASSERT_EQ(0, chmod(tree_at("one/two"), 0700));
 	two = server_shared_find(self->srv->sh, "one/two");
 	ASSERT_NE(NULL, two);
 	node = fuse_server_node(self->srv, two);
 	new_requests(self);
 	ASSERT_EQ(0, rules_set(self->dev, node, &hide, 1, PASS));
 	EXPECT_FALSE(exists("one/two/y"));
-	ASSERT_EQ(0, dir_list_path(&self->seen, at("one/two")));
+	ASSERT_EQ(0, dir_list_path(&self->seen, tree_at("one/two")));
 	EXPECT_EQ(2, self->seen.count);
 	EXPECT_EQ(0, new_requests(self));
 
@@ -505,7 +462,7 @@ TEST_F(rules, of_a_file_below)
 	struct fuse_server_file *file;
 	struct reject_trace trace;
 
-	ASSERT_EQ(0, chmod(at("one/x"), 0600));
+	ASSERT_EQ(0, chmod(tree_at("one/x"), 0600));
 	file = server_shared_find(self->srv->sh, "one/x");
 	ASSERT_NE(NULL, file);
 	ASSERT_EQ(0, reject_trace_start(&trace));
@@ -528,10 +485,11 @@ TEST_F(rules, of_a_directory_to_come)
 	one = fuse_server_add(self->srv, "one");
 	ASSERT_NE(NULL, one);
 	node = fuse_server_node(self->srv, one);
-	id = register_dir(self, scratch_path("one"));
+	id = tree_register(self->dev, scratch_path("one"));
 	ASSERT_LT(0, id);
 	EXPECT_EQ(-ENOENT, rules_set(self->dev, node, &hide, 1, PASS));
-	ASSERT_EQ(0, attach(self, node, id, FUSE_BACKING_ATTACH_PENDING));
+	ASSERT_EQ(0, tree_attach(self->dev, node, id, BELOW,
+				 FUSE_BACKING_READ | FUSE_BACKING_ATTACH_PENDING));
 	ASSERT_EQ(0, rules_set(self->dev, node, &hide, 1, PASS));
 	EXPECT_FALSE(exists("one/x"));
 	EXPECT_TRUE(exists("one/two/y"));
@@ -561,11 +519,11 @@ TEST_F(rules, revoked)
 TEST_F(rules, of_a_directory_below_that_was_detached)
 {
 	const struct rule hide = RULE_HIDE("y");
-	int dir = open(at("one/two"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int dir = open(tree_at("one/two"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	__u64 node;
 
 	ASSERT_LE(0, dir);
-	ASSERT_EQ(0, chmod(at("one/two"), 0700));
+	ASSERT_EQ(0, chmod(tree_at("one/two"), 0700));
 	node = fuse_server_node(self->srv,
 				server_shared_find(self->srv->sh, "one/two"));
 	ASSERT_EQ(0, rules_set(self->dev, node, NULL, 0, PASS));
@@ -579,10 +537,11 @@ TEST_F(rules, detached)
 	ASSERT_EQ(0, set(self, PASS, RULE_HIDE("a")));
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
 	EXPECT_TRUE(exists("a"));
-	EXPECT_EQ(1, new_requests(self));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
 	EXPECT_EQ(-ENOENT, set(self, PASS, RULE_HIDE("a")));
 	/* nor are they there when it is attached again */
-	ASSERT_EQ(0, attach(self, FUSE_ROOT_ID, self->id, 0));
+	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, BELOW,
+				 FUSE_BACKING_READ));
 	ASSERT_EQ(0, dir_list_path(&self->seen, SCRATCH_FUSE));
 	EXPECT_NE(NULL, dir_list_find(&self->seen, "a"));
 }
@@ -608,7 +567,7 @@ TEST_F(rules, bad_input)
 	char text[64] = "";
 	size_t size;
 
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		EXPECT_EQ(-EINVAL, rules_set(self->dev, FUSE_ROOT_ID, &bad[i], 1,
 					     PASS));
 	memset(too_long, 'n', sizeof(too_long) - 1);
@@ -704,7 +663,8 @@ TEST_F(rules, limit)
 	EXPECT_TRUE(exists("a"));
 	/* and when they go with the attachment */
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
-	ASSERT_EQ(0, attach(self, FUSE_ROOT_ID, self->id, 0));
+	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, BELOW,
+				 FUSE_BACKING_READ));
 	large.limit = 2 << 20;
 	large.times = 1;
 	EXPECT_TRUE(wait_until(!creds_call(&user, set_large, &large)));

@@ -576,7 +576,7 @@ TEST_F(tree_list, bad_arguments)
 						   FUSE_BACKING_OP(FUSE_GETATTR)));
 	EXPECT_EQ(-EOPNOTSUPP,
 		  fuse_backing_attach_dir(dev, node, id, 0,
-					  LIST | FUSE_BACKING_OP(FUSE_CREATE)));
+					  LIST | FUSE_BACKING_OP(FUSE_SETLK)));
 	/* names without attributes, files without names, modes without files */
 	EXPECT_EQ(-EINVAL, fuse_backing_attach_dir(dev, node, id, 0, LIST |
 						   FUSE_BACKING_OPS_LOOKUP));

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -21,7 +20,7 @@
 
 #include "backing_ioctl.h"
 #include "cgroup.h"
-#include "env.h"
+#include "tree_env.h"
 #include "wait_until.h"
 
 #define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
@@ -35,22 +34,6 @@ FIXTURE(tree_memory) {
 	struct fuse_server *srv;
 	__u32 before;
 };
-
-static int attach_root(int dev)
-{
-	struct fuse_backing_tree tree = {
-		.nodeid = FUSE_ROOT_ID,
-		.flags = FUSE_BACKING_READ,
-		.ops = BELOW,
-	};
-
-	tree.backing_id = fuse_backing_open_with(dev, SCRATCH_BACKING,
-						 O_RDONLY | O_DIRECTORY,
-						 FUSE_BACKING_MAP_DIR);
-	if (tree.backing_id < 0)
-		return tree.backing_id;
-	return ioctl(dev, FUSE_DEV_IOC_BACKING_TREE, &tree) < 0 ? -errno : 0;
-}
 
 static int make_files(void)
 {
@@ -69,10 +52,7 @@ static int make_files(void)
 
 FIXTURE_SETUP(tree_memory)
 {
-	static const struct fuse_server_opts opts = {
-		.mount_opts = "default_permissions",
-	};
-	int err;
+	int err, id;
 
 	if (geteuid())
 		SKIP(return, "needs root");
@@ -81,14 +61,11 @@ FIXTURE_SETUP(tree_memory)
 		SKIP(return, "needs cgroup 2 with memory and pids");
 	ASSERT_EQ(0, err);
 	ASSERT_EQ(0, cgroup_write("memory.max", LIMIT));
-	ASSERT_EQ(0, scratch_setup(&self->env.scratch, SCRATCH_TMPFS));
-	ASSERT_EQ(0, make_files());
+	id = tree_start(_metadata, &self->env, SCRATCH_TMPFS, make_files);
+	if (!id)
+		return;
 	self->srv = &self->env.srv;
-	ASSERT_EQ(0, env_serve(&self->env, self->srv, &opts));
-	if (!self->srv->sh->passthrough)
-		SKIP(return, "needs FUSE passthrough");
-	ASSERT_EQ(0, attach_root(self->srv->fd));
-	ASSERT_EQ(0, access(SCRATCH_FUSE, F_OK));
+	tree_attach_root(_metadata, &self->env, id, BELOW, FUSE_BACKING_READ);
 	self->before = fuse_server_requests(self->srv);
 }
 
@@ -131,7 +108,6 @@ TEST_F_TIMEOUT(tree_memory, reclaimed, 300)
 	EXPECT_EQ(0, cgroup_event("oom_kill"));
 	/* it was theirs, and there was not enough for all of it */
 	EXPECT_LT(0, cgroup_event("max"));
-	EXPECT_LT(LIMIT / 4, cgroup_read("memory.current"));
 	EXPECT_EQ(self->before, fuse_server_requests(self->srv));
 }
 

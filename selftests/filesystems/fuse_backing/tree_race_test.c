@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -24,8 +23,8 @@
 
 #include "backing_ioctl.h"
 #include "dir_lister.h"
-#include "env.h"
 #include "rules.h"
+#include "tree_env.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
@@ -43,18 +42,6 @@ FIXTURE(tree_race) {
 	pid_t child[8];
 	int children;
 };
-
-static int attach(int dev, int id)
-{
-	struct fuse_backing_tree tree = {
-		.nodeid = FUSE_ROOT_ID,
-		.backing_id = id,
-		.flags = BOTH,
-		.ops = BELOW,
-	};
-
-	return ioctl(dev, FUSE_DEV_IOC_BACKING_TREE, &tree) < 0 ? -errno : 0;
-}
 
 /* One of the names that files and directories get, at any depth */
 static const char *some_name(unsigned int *seed, const char *top)
@@ -98,26 +85,12 @@ static int make_names(void)
 
 FIXTURE_SETUP(tree_race)
 {
-	static const struct fuse_server_opts opts = {
-		.mount_opts = "default_permissions",
-	};
-
-	if (geteuid())
-		SKIP(return, "needs root");
-	ASSERT_EQ(0, scratch_setup(&self->env.scratch, SCRATCH_TMPFS));
-	ASSERT_EQ(0, env_files());
-	ASSERT_EQ(0, make_names());
+	self->id = tree_start(_metadata, &self->env, SCRATCH_TMPFS, make_names);
+	if (!self->id)
+		return;
 	self->srv = &self->env.srv;
-	ASSERT_EQ(0, env_serve(&self->env, self->srv, &opts));
-	if (!self->srv->sh->passthrough)
-		SKIP(return, "needs FUSE passthrough");
-	self->srv->sh->deep = true;
 	self->dev = self->srv->fd;
-	self->id = fuse_backing_open_with(self->dev, SCRATCH_BACKING,
-					  O_RDONLY | O_DIRECTORY,
-					  FUSE_BACKING_MAP_DIR);
-	ASSERT_LT(0, self->id);
-	ASSERT_EQ(0, attach(self->dev, self->id));
+	tree_attach_root(_metadata, &self->env, self->id, BELOW, BOTH);
 }
 
 FIXTURE_TEARDOWN(tree_race)
@@ -299,7 +272,7 @@ TEST_F_TIMEOUT(tree_race, detached, 120)
 	for (int i = 0; i < STEPS / 5 && !err; i++) {
 		bad |= set_rules(self->dev, &seed);
 		err = fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0) ?:
-		      attach(self->dev, self->id);
+		      tree_attach(self->dev, FUSE_ROOT_ID, self->id, BELOW, BOTH);
 		usleep(1000);
 	}
 	EXPECT_EQ(0, err);

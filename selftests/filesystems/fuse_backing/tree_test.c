@@ -32,7 +32,7 @@
 #include "backing_table.h"
 #include "creds.h"
 #include "dir_lister.h"
-#include "env.h"
+#include "tree_env.h"
 #include "wait_until.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
@@ -62,16 +62,6 @@ FIXTURE_VARIANT_ADD(tree, tmpfs) {
 FIXTURE_VARIANT_ADD(tree, ext4) {
 	.fs = SCRATCH_EXT4,
 };
-
-static const char *at(const char *name)
-{
-	static char path[2][PATH_MAX];
-	static int turn;
-
-	turn = !turn;
-	snprintf(path[turn], PATH_MAX, SCRATCH_FUSE "/%s", name);
-	return path[turn];
-}
 
 static int write_text(const char *path)
 {
@@ -107,46 +97,14 @@ static int make_tree(void)
 	return 0;
 }
 
-static int attach(FIXTURE_DATA(tree) * self, __u64 ops, __u32 modes)
-{
-	struct fuse_backing_tree tree = {
-		.nodeid = FUSE_ROOT_ID,
-		.backing_id = self->id,
-		.flags = modes,
-		.ops = ops,
-	};
-
-	return ioctl(self->dev, FUSE_DEV_IOC_BACKING_TREE, &tree) < 0 ? -errno : 0;
-}
-
 FIXTURE_SETUP(tree)
 {
-	static const struct fuse_server_opts opts = {
-		.mount_opts = "default_permissions",
-	};
-	int err;
-
-	if (geteuid())
-		SKIP(return, "needs root");
-	err = scratch_setup(&self->env.scratch, variant->fs);
-	if (err == -EOPNOTSUPP)
-		SKIP(return, "needs loop devices, mkfs.ext4");
-	ASSERT_EQ(0, err);
-	ASSERT_EQ(0, env_files());
-	ASSERT_EQ(0, make_tree());
+	self->id = tree_start(_metadata, &self->env, variant->fs, make_tree);
+	if (!self->id)
+		return;
 	self->srv = &self->env.srv;
-	ASSERT_EQ(0, env_serve(&self->env, self->srv, &opts));
-	if (!self->srv->sh->passthrough)
-		SKIP(return, "needs FUSE passthrough");
-	self->srv->sh->deep = true;
 	self->dev = self->srv->fd;
-	self->id = fuse_backing_open_with(self->dev, SCRATCH_BACKING,
-					  O_RDONLY | O_DIRECTORY,
-					  FUSE_BACKING_MAP_DIR);
-	ASSERT_LT(0, self->id);
-	ASSERT_EQ(0, attach(self, BELOW, BOTH));
-	/* the root itself is the server's */
-	ASSERT_EQ(0, access(SCRATCH_FUSE, F_OK));
+	tree_attach_root(_metadata, &self->env, self->id, BELOW, BOTH);
 	self->before = fuse_server_requests(self->srv);
 }
 
@@ -185,7 +143,7 @@ static bool same_stat(const char *name)
 {
 	struct stat a, b;
 
-	return !lstat(at(name), &a) && !lstat(scratch_path(name), &b) &&
+	return !lstat(tree_at(name), &a) && !lstat(scratch_path(name), &b) &&
 	       a.st_mode == b.st_mode && a.st_ino == b.st_ino &&
 	       a.st_nlink == b.st_nlink && a.st_uid == b.st_uid &&
 	       a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
@@ -201,21 +159,21 @@ TEST_F(tree, asks_nobody)
 	EXPECT_TRUE(same_stat("one/two/three/file"));
 	EXPECT_TRUE(same_stat("one/link"));
 	EXPECT_TRUE(same_stat("a"));
-	EXPECT_EQ(0, reads(at("one/two/three/file")));
-	EXPECT_EQ(0, reads(at("one/link")));
-	EXPECT_EQ(14, readlink(at("one/link"), buf, sizeof(buf)));
+	EXPECT_EQ(0, reads(tree_at("one/two/three/file")));
+	EXPECT_EQ(0, reads(tree_at("one/link")));
+	EXPECT_EQ(14, readlink(tree_at("one/link"), buf, sizeof(buf)));
 	EXPECT_STREQ("two/three/file", buf);
-	EXPECT_EQ(-1, access(at("one/nothing"), F_OK));
+	EXPECT_EQ(-1, access(tree_at("one/nothing"), F_OK));
 	EXPECT_EQ(ENOENT, errno);
 	ASSERT_EQ(0, dir_list_path(&self->direct, scratch_path("one/two")));
-	ASSERT_EQ(0, dir_list_path(&self->seen, at("one/two")));
+	ASSERT_EQ(0, dir_list_path(&self->seen, tree_at("one/two")));
 	EXPECT_TRUE(dir_list_equal(&self->direct, &self->seen));
 	EXPECT_EQ(0, new_requests(self));
 }
 
 TEST_F(tree, written_to)
 {
-	int fd = open(at("one/two/three/file"), O_RDWR | O_CLOEXEC);
+	int fd = open(tree_at("one/two/three/file"), O_RDWR | O_CLOEXEC);
 	char *map;
 
 	ASSERT_LE(0, fd);
@@ -241,7 +199,7 @@ TEST_F(tree, counted)
 	int fd;
 
 	EXPECT_EQ(1, table_count(thread_find(self->srv->dev)));
-	fd = open(at("one/two/three/file"), O_RDONLY | O_CLOEXEC);
+	fd = open(tree_at("one/two/three/file"), O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(2, table_count(thread_find(self->srv->dev)));
 	close(fd);
@@ -264,7 +222,7 @@ TEST_F(tree, counted_once)
 		EXPECT_EQ(2, table_count(thread));
 	}
 	/* another file has its own */
-	other = open(at("one/two/secret"), O_RDONLY | O_CLOEXEC);
+	other = open(tree_at("one/two/secret"), O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, other);
 	EXPECT_EQ(3, table_count(thread));
 	close(other);
@@ -292,27 +250,27 @@ TEST_F(tree, counted_once)
 /* What changes by another way is seen by the next who looks */
 TEST_F(tree, changes_below)
 {
-	EXPECT_EQ(-ENOENT, reads(at("one/new")));
+	EXPECT_EQ(-ENOENT, reads(tree_at("one/new")));
 	ASSERT_EQ(0, write_text(scratch_path("one/new")));
-	EXPECT_EQ(0, reads(at("one/new")));
+	EXPECT_EQ(0, reads(tree_at("one/new")));
 	ASSERT_EQ(0, rename(scratch_path("one/new"), scratch_path("one/other")));
-	EXPECT_EQ(-ENOENT, reads(at("one/new")));
-	EXPECT_EQ(0, reads(at("one/other")));
+	EXPECT_EQ(-ENOENT, reads(tree_at("one/new")));
+	EXPECT_EQ(0, reads(tree_at("one/other")));
 	ASSERT_EQ(0, unlink(scratch_path("one/other")));
-	EXPECT_EQ(-ENOENT, reads(at("one/other")));
+	EXPECT_EQ(-ENOENT, reads(tree_at("one/other")));
 
 	/* another file under the same name, which the kernel knows */
-	EXPECT_EQ(0, reads(at("one/two/three/file")));
+	EXPECT_EQ(0, reads(tree_at("one/two/three/file")));
 	EXPECT_TRUE(same_stat("one/two/three/file"));
 	ASSERT_EQ(0, unlink(scratch_path("one/two/three/file")));
 	ASSERT_EQ(0, symlink("../secret", scratch_path("one/two/three/file")));
 	EXPECT_TRUE(same_stat("one/two/three/file"));
-	EXPECT_EQ(0, reads(at("one/two/three/file")));
+	EXPECT_EQ(0, reads(tree_at("one/two/three/file")));
 
 	/* a directory that goes elsewhere, and one that comes */
 	ASSERT_EQ(0, rename(scratch_path("one/two"), scratch_path("moved")));
-	EXPECT_EQ(-ENOENT, reads(at("one/two/secret")));
-	EXPECT_EQ(0, reads(at("moved/secret")));
+	EXPECT_EQ(-ENOENT, reads(tree_at("one/two/secret")));
+	EXPECT_EQ(0, reads(tree_at("moved/secret")));
 	EXPECT_EQ(0, new_requests(self));
 }
 
@@ -322,10 +280,10 @@ TEST_F(tree, hard_links)
 	int fd;
 
 	ASSERT_EQ(0, link(scratch_path("a"), scratch_path("one/a2")));
-	fd = open(at("a"), O_WRONLY | O_CLOEXEC);
+	fd = open(tree_at("a"), O_WRONLY | O_CLOEXEC);
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, stat(at("a"), &a));
-	ASSERT_EQ(0, stat(at("one/a2"), &b));
+	ASSERT_EQ(0, stat(tree_at("a"), &a));
+	ASSERT_EQ(0, stat(tree_at("one/a2"), &b));
 	EXPECT_EQ(a.st_ino, b.st_ino);
 	EXPECT_EQ(2, b.st_nlink);
 	ASSERT_EQ(1, pwrite(fd, "x", 1, 0));
@@ -334,8 +292,8 @@ TEST_F(tree, hard_links)
 
 	/* one of the names goes */
 	ASSERT_EQ(0, unlink(scratch_path("a")));
-	EXPECT_EQ(-1, stat(at("a"), &a));
-	EXPECT_EQ(0, stat(at("one/a2"), &b));
+	EXPECT_EQ(-1, stat(tree_at("a"), &a));
+	EXPECT_EQ(0, stat(tree_at("one/a2"), &b));
 	EXPECT_EQ(1, b.st_nlink);
 	EXPECT_EQ(0, new_requests(self));
 }
@@ -358,7 +316,7 @@ TEST_F(tree, removed_files_are_gone)
 /* Open files go on, whatever becomes of their names */
 TEST_F(tree, open_and_removed)
 {
-	int fd = open(at("one/two/three/file"), O_RDWR | O_CLOEXEC);
+	int fd = open(tree_at("one/two/three/file"), O_RDWR | O_CLOEXEC);
 	struct stat st;
 
 	ASSERT_LE(0, fd);
@@ -384,17 +342,17 @@ TEST_F(tree, permissions)
 	const struct creds user = { .uid = 1000, .gid = 1000 };
 
 	EXPECT_EQ(0, creds_call(&user, try_as_user,
-				(void *)at("one/two/three/file")));
+				(void *)tree_at("one/two/three/file")));
 	EXPECT_EQ(-EACCES, creds_call(&user, try_as_user,
-				      (void *)at("one/two/secret")));
+				      (void *)tree_at("one/two/secret")));
 	EXPECT_EQ(-EACCES, creds_call(&user, try_as_user,
-				      (void *)at("one/closed/file")));
+				      (void *)tree_at("one/closed/file")));
 	/* and at once when they change below */
 	ASSERT_EQ(0, chmod(scratch_path("one/closed"), 0755));
-	EXPECT_EQ(0, creds_call(&user, try_as_user, (void *)at("one/closed/file")));
+	EXPECT_EQ(0, creds_call(&user, try_as_user, (void *)tree_at("one/closed/file")));
 	ASSERT_EQ(0, chmod(scratch_path("one/closed"), 0700));
 	EXPECT_EQ(-EACCES, creds_call(&user, try_as_user,
-				      (void *)at("one/closed/file")));
+				      (void *)tree_at("one/closed/file")));
 	EXPECT_EQ(0, new_requests(self));
 }
 
@@ -502,7 +460,7 @@ TEST_F(tree, permissions_of_each_open)
 /* What is executed has the bits that its file has, not those that it had */
 TEST_F(tree, suid_taken_away)
 {
-	const char *path = at("one/two/three/file");
+	const char *path = tree_at("one/two/three/file");
 	struct stat st;
 
 	ASSERT_EQ(0, chmod(scratch_path("one/two/three/file"), 04755));
@@ -519,7 +477,7 @@ TEST_F(tree, introduced)
 {
 	struct stat st;
 
-	ASSERT_EQ(0, chmod(at("one/two/three/file"), 0640));
+	ASSERT_EQ(0, chmod(tree_at("one/two/three/file"), 0640));
 	ASSERT_EQ(0, stat(scratch_path("one/two/three/file"), &st));
 	EXPECT_EQ(0640, st.st_mode & 07777);
 	EXPECT_EQ(4, fuse_server_ops(self->srv, FUSE_LOOKUP));
@@ -528,15 +486,15 @@ TEST_F(tree, introduced)
 	new_requests(self);
 
 	/* it is known from then on, and passed through still */
-	ASSERT_EQ(0, chmod(at("one/two/three/file"), 0644));
+	ASSERT_EQ(0, chmod(tree_at("one/two/three/file"), 0644));
 	EXPECT_EQ(1, new_requests(self));
-	EXPECT_EQ(0, reads(at("one/two/three/file")));
+	EXPECT_EQ(0, reads(tree_at("one/two/three/file")));
 	EXPECT_EQ(0, new_requests(self));
 }
 
 TEST_F(tree, introduced_is_forgotten)
 {
-	ASSERT_EQ(0, chmod(at("one/two/three/file"), 0640));
+	ASSERT_EQ(0, chmod(tree_at("one/two/three/file"), 0640));
 	new_requests(self);
 	scratch_drop_caches();
 	EXPECT_TRUE(wait_until(fuse_server_ops(self->srv, FUSE_FORGET) +
@@ -546,7 +504,7 @@ TEST_F(tree, introduced_is_forgotten)
 /* Another file has that name by now, to the server's mind too */
 TEST_F(tree, introduced_too_late)
 {
-	int fd = open(at("one/two/three/file"), O_RDONLY | O_CLOEXEC);
+	int fd = open(tree_at("one/two/three/file"), O_RDONLY | O_CLOEXEC);
 
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, unlink(scratch_path("one/two/three/file")));
@@ -569,11 +527,11 @@ TEST_F(tree, as_opened)
 					  FUSE_BACKING_MAP_DIR |
 					  FUSE_BACKING_MAP_AS_OPENED);
 	ASSERT_LT(0, self->id);
-	EXPECT_EQ(-EACCES, attach(self, BELOW, BOTH));
-	EXPECT_EQ(0, attach(self, FUSE_BACKING_OPS_LIST, 0));
+	EXPECT_EQ(-EACCES, tree_attach(self->dev, FUSE_ROOT_ID, self->id, BELOW, BOTH));
+	EXPECT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, FUSE_BACKING_OPS_LIST, 0));
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
 	self->id = all;
-	EXPECT_EQ(0, attach(self, BELOW, BOTH));
+	EXPECT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, BELOW, BOTH));
 }
 
 /* Modes and operations that the tree doesn't have */
@@ -582,10 +540,10 @@ TEST_F(tree, read_only)
 	int fd;
 
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
-	ASSERT_EQ(0, attach(self, BELOW, FUSE_BACKING_READ));
-	EXPECT_EQ(0, reads(at("one/two/three/file")));
+	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, BELOW, FUSE_BACKING_READ));
+	EXPECT_EQ(0, reads(tree_at("one/two/three/file")));
 	new_requests(self);
-	fd = open(at("one/two/three/file"), O_RDWR | O_CLOEXEC);
+	fd = open(tree_at("one/two/three/file"), O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_OPEN));
 	close(fd);
@@ -593,8 +551,8 @@ TEST_F(tree, read_only)
 
 TEST_F(tree, detached)
 {
-	int fd = open(at("one/two/three/file"), O_RDWR | O_CLOEXEC);
-	int dir = open(at("one/two"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(tree_at("one/two/three/file"), O_RDWR | O_CLOEXEC);
+	int dir = open(tree_at("one/two"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	ASSERT_LE(0, dir);
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
@@ -606,7 +564,7 @@ TEST_F(tree, detached)
 	/* what is below a directory that is open is the server's */
 	EXPECT_EQ(0, faccessat(dir, "secret", F_OK, 0));
 	EXPECT_LE(3, new_requests(self));
-	EXPECT_EQ(0, access(at("one/two/secret"), F_OK));
+	EXPECT_EQ(0, access(tree_at("one/two/secret"), F_OK));
 	EXPECT_EQ(0, faccessat(dir, "secret", F_OK, 0));
 	close(fd);
 	close(dir);
@@ -627,12 +585,12 @@ TEST_F(tree, detached_and_gone)
 /* A directory that the server has named anew meanwhile is another one */
 TEST_F(tree, detached_and_named)
 {
-	int dir = open(at("one/two"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int dir = open(tree_at("one/two"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	ASSERT_LE(0, dir);
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
 	new_requests(self);
-	EXPECT_EQ(0, access(at("one/two/secret"), F_OK));
+	EXPECT_EQ(0, access(tree_at("one/two/secret"), F_OK));
 	EXPECT_LE(3, new_requests(self));
 	EXPECT_EQ(-1, faccessat(dir, "secret", F_OK, 0));
 	EXPECT_EQ(ESTALE, errno);
@@ -641,7 +599,7 @@ TEST_F(tree, detached_and_named)
 
 TEST_F(tree, everything_ends)
 {
-	int fd = open(at("one/two/three/file"), O_RDWR | O_CLOEXEC);
+	int fd = open(tree_at("one/two/three/file"), O_RDWR | O_CLOEXEC);
 
 	ASSERT_LE(0, fd);
 	EXPECT_TRUE(same_stat("one/two/secret"));
@@ -652,13 +610,13 @@ TEST_F(tree, everything_ends)
 
 TEST_F(tree, server_dies)
 {
-	int fd = open(at("one/two/three/file"), O_RDWR | O_CLOEXEC);
+	int fd = open(tree_at("one/two/three/file"), O_RDWR | O_CLOEXEC);
 
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, fuse_server_kill(self->srv));
 	fuse_server_close_dev(self->srv);
 	EXPECT_EQ(1, pwrite(fd, "x", 1, 0));
-	EXPECT_EQ(-1, access(at("one/closed/file"), F_OK));
+	EXPECT_EQ(-1, access(tree_at("one/closed/file"), F_OK));
 	close(fd);
 	EXPECT_EQ(0, fuse_server_umount(self->srv));
 	EXPECT_EQ(0, scratch_umount_backing());
@@ -669,7 +627,7 @@ TEST_F(tree, mount_points)
 {
 	ASSERT_EQ(0, mount("x", scratch_path("one/closed"), "tmpfs", 0, ""));
 	new_requests(self);
-	EXPECT_EQ(-ENOENT, reads(at("one/closed/file")));
+	EXPECT_EQ(-ENOENT, reads(tree_at("one/closed/file")));
 	EXPECT_LT(0, new_requests(self));
 	ASSERT_EQ(0, umount(scratch_path("one/closed")));
 }
@@ -683,12 +641,12 @@ TEST_F(tree, many)
 	for (int i = 0; i < 500; i++) {
 		snprintf(name, sizeof(name), "one/file%d", i);
 		ASSERT_EQ(0, link(scratch_path("b"), scratch_path(name)));
-		ASSERT_EQ(0, stat(at(name), &st));
+		ASSERT_EQ(0, stat(tree_at(name), &st));
 	}
 	scratch_drop_caches();
 	for (int i = 0; i < 500; i++) {
 		snprintf(name, sizeof(name), "one/file%d", i);
-		ASSERT_EQ(0, stat(at(name), &st));
+		ASSERT_EQ(0, stat(tree_at(name), &st));
 	}
 	EXPECT_EQ(0, new_requests(self));
 }
