@@ -270,30 +270,31 @@ TEST_F(below, given_away)
 	close(fd);
 }
 
-/* One of two names goes, the first that was used or the last */
+/* One of two names goes, the one that was used first or the other */
 TEST_F(below, names_that_go)
 {
-	static const char * const names[] = { "dir/file", "dir/link" };
+	static const char * const names[][2] = {
+		{ "dir/gone", "dir/left" }, { "dir/kept", "dir/lost" },
+	};
 	struct stat st;
 
-	for (int gone = 0; gone < 2; gone++) {
-		const char *left = names[!gone];
+	for (int i = 0; i < 2; i++) {
+		const char *gone = names[i][i], *left = names[i][!i];
 
-		if (gone)
-			ASSERT_EQ(0, rename(scratch_path(names[1]),
-					    scratch_path(names[0])));
-		ASSERT_EQ(0, link(scratch_path(names[0]), scratch_path(names[1])));
-		ASSERT_EQ(0, stat(at(names[0]), &st));
-		ASSERT_EQ(0, stat(at(names[1]), &st));
-		ASSERT_EQ(0, unlink(scratch_path(names[gone])));
+		ASSERT_EQ(0, make_file(names[i][0], user.uid, 0666));
+		ASSERT_EQ(0, link(scratch_path(names[i][0]),
+				  scratch_path(names[i][1])));
+		ASSERT_EQ(0, stat(at(names[i][0]), &st));
+		ASSERT_EQ(0, stat(at(names[i][1]), &st));
+		ASSERT_EQ(0, unlink(scratch_path(gone)));
 
 		EXPECT_EQ(0, reads(at(left)))
-			TH_LOG("%s is gone", names[gone]);
+			TH_LOG("%s is gone", gone);
 		EXPECT_EQ(0, access(at(left), W_OK));
 		EXPECT_EQ(-1, getxattr(at(left), "user.none", NULL, 0));
 		EXPECT_NE(ESTALE, errno);
 		EXPECT_EQ(0, chmod(at(left), 0666));
-		EXPECT_EQ(-ENOENT, reads(at(names[gone])));
+		EXPECT_EQ(-ENOENT, reads(at(gone)));
 	}
 }
 
@@ -301,6 +302,7 @@ TEST_F(below, names_that_go)
 TEST_F(below, opened_by_the_server)
 {
 	struct stat st;
+	__u32 before;
 	int fd;
 
 	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
@@ -308,13 +310,14 @@ TEST_F(below, opened_by_the_server)
 	fd = open(at("dir/file"), O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(1, fuse_server_ops(self->srv, FUSE_OPEN));
+	before = fuse_server_ops(self->srv, FUSE_GETATTR);
 	ASSERT_EQ(0, fstat(fd, &st));
-	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_GETATTR));
+	EXPECT_EQ(before, fuse_server_ops(self->srv, FUSE_GETATTR));
 	ASSERT_EQ(0, rename(scratch_path("dir/file"), scratch_path("moved")));
 	/* our server goes by names: there has to be one */
 	ASSERT_EQ(0, make_file("dir/file", user.uid, 0666));
 	EXPECT_EQ(0, fstat(fd, &st));
-	EXPECT_LT(0, fuse_server_ops(self->srv, FUSE_GETATTR));
+	EXPECT_EQ(before + 1, fuse_server_ops(self->srv, FUSE_GETATTR));
 	close(fd);
 }
 
@@ -366,6 +369,8 @@ TEST_F(below, acl_since)
 	char now[128], seen[128];
 	ssize_t len;
 
+	if (variant->server)
+		SKIP(return, "the server may not read what it lets others read");
 	ASSERT_EQ(0, set_acl(scratch_path("dir/roots"), 4));
 	EXPECT_EQ(0, creds_call(&other, try_read, (void *)at("dir/roots")));
 	EXPECT_EQ(-EACCES, creds_call(&user, try_read, (void *)at("dir/roots")));

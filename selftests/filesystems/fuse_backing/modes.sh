@@ -32,7 +32,7 @@ LSFUSEBACKING=$REPO/build/tools/lsfusebacking/lsfusebacking
 
 # Tests of one user, and those of root that are beside them
 EACH=49
-[ "$NAME" = mirrorfs ] || EACH=$((EACH + 21 + 15))
+[ "$NAME" = mirrorfs ] || EACH=$((EACH + 21 + 15 + 7))
 OF_ROOT=2
 
 TREES=inode,listings,attributes
@@ -384,6 +384,72 @@ name_tests()
 	find "$WORK/tree" -mindepth 1 -delete
 }
 
+# Changes
+
+commit()
+{
+	git -c user.name=nobody -c user.email=nobody@localhost "$@" >/dev/null
+}
+
+# work_in DIRECTORY: what people do there, in a shell of its own
+work_in()
+(
+	cd "$1" && cp -r "$REPO/tools/examples" program && cd program &&
+		git init -q && git add . && commit commit -qm one && mkdir sub &&
+		git mv session.c sub/ && echo more >>mirror.c &&
+		commit commit -qam two && git checkout -q HEAD~1 &&
+		git checkout -q master && git status --porcelain && cd .. &&
+		tar -cf archive.tar program && mkdir unpacked &&
+		tar -C unpacked -xf archive.tar && mv unpacked/program moved &&
+		chmod -R go-w moved && touch -d @1000 moved/mirror.c && mkdir d &&
+		ln moved/mirror.c d/link && ln -s ../moved d/symlink &&
+		truncate -s 10 moved/tree.c && sed -i s/int/long/ moved/session.h &&
+		: >archive.tar && rm -r program/sub && rmdir unpacked &&
+		mv -T d moved/d && cp -a moved copy
+)
+
+# All but git's own files and the times that it wrote down
+as_it_is()
+{
+	(cd "$1" && find . -name .git -prune -o -printf '%y %m %n %s %l %p\n' | sort)
+}
+
+works_alike()
+{
+	work_in "$WORK/direct/work" && as_it_is "$WORK/direct/work" >"$WORK/here" &&
+		as_it_is "$WORK/fuse" >"$WORK/there" && [ -s "$WORK/here" ] &&
+		diff "$WORK/here" "$WORK/there" && cmp "$WORK/here" "$WORK/there"
+}
+
+# But what is no change: ioctls, of files that aren't there yet for the server, and ACLs
+works_without_asking()
+{
+	list_all
+	work_in "$WORK/fuse" || return
+	sed -n 's/.*opcode: \([A-Z]*\) .*/\1/p' "$WORK/server.log" | sort | uniq -c
+	! opcodes | grep -E '^(SETATTR|CREATE|MK|SYMLINK|LINK|UNLINK|RMDIR|RENAME|READ|WRITE)'
+}
+
+is_below_too()
+{
+	as_it_is "$WORK/tree" >"$WORK/here" && as_it_is "$WORK/fuse" >"$WORK/there" &&
+		cmp "$WORK/here" "$WORK/there"
+}
+
+change_tests()
+{
+	tag=$who-changes
+	mkdir -p "$WORK/direct/work"
+	check "$tag: server starts" serve "tree,changes,timeout=1000"
+	check "$tag: no change is asked for" works_without_asking
+	check "$tag: it is what it is without FUSE" works_alike
+	check "$tag: and in the directory itself" is_below_too
+	check "$tag: ls" same_output "ls -laiR --time-style=full-iso"
+	check "$tag: rm" rm -r "$WORK/fuse/copy" "$WORK/fuse/moved"
+	check "$tag: umount, the server ends, the table is gone" stop_server
+	find "$WORK/tree" "$WORK/direct/work" -mindepth 1 -delete
+}
+
 # Descriptors of files that are open, in the backing tree, of the server
 holds()
 {
@@ -469,6 +535,7 @@ as()
 	[ "$NAME" = mirrorfs ] || {
 		tree_tests
 		name_tests
+		change_tests
 	}
 }
 

@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Changes below an attached directory are made without the server.
+ *
+ * Proves: what is made, removed, moved and changed through the mount is so in the backing
+ * directory at once, with modes, owners and errors as there, without a request; only for
+ * clients who have all the power of the registration, and for others the server is asked;
+ * what rules leave to the server, what it named, and what is neither file, directory nor
+ * symbolic link are its own; what changed below meanwhile is noticed.
+ *
+ * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "harness.h"
+
+#include "backing_ioctl.h"
+#include "backing_table.h"
+#include "creds.h"
+#include "rules.h"
+#include "tree_env.h"
+
+#define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
+#define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
+		 FUSE_BACKING_OPS_LIST | FUSE_BACKING_OPS_READLINK |	\
+		 FUSE_BACKING_OPS_XATTR | FUSE_BACKING_OPS_OPEN |	\
+		 FUSE_BACKING_OPS_CHANGE)
+
+FIXTURE(tree_change) {
+	struct env env;
+	struct fuse_server *srv;
+	int dev;
+	int id;
+	__u32 before;
+};
+
+FIXTURE_VARIANT(tree_change) {
+	enum scratch_fs fs;
+};
+
+FIXTURE_VARIANT_ADD(tree_change, tmpfs) {
+	.fs = SCRATCH_TMPFS,
+};
+
+FIXTURE_VARIANT_ADD(tree_change, ext4) {
+	.fs = SCRATCH_EXT4,
+};
+
+/* dir/file */
+static int make_tree(void)
+{
+	if (mkdir(scratch_path("dir"), 0755) < 0)
+		return -errno;
+	return scratch_file("dir/file", 100, 1);
+}
+
+FIXTURE_SETUP(tree_change)
+{
+	self->id = tree_start(_metadata, &self->env, variant->fs, make_tree);
+	if (!self->id)
+		return;
+	self->srv = &self->env.srv;
+	self->dev = self->srv->fd;
+	tree_attach_root(_metadata, &self->env, self->id, BELOW, BOTH);
+	self->before = fuse_server_requests(self->srv);
+}
+
+FIXTURE_TEARDOWN(tree_change)
+{
+	EXPECT_EQ(0, self->srv->sh->no_node);
+	EXPECT_EQ(0, self->srv->sh->bad_fh);
+	env_teardown(&self->env);
+}
+
+static __u32 new_requests(FIXTURE_DATA(tree_change) * self)
+{
+	__u32 before = self->before;
+
+	self->before = fuse_server_requests(self->srv);
+	return self->before - before;
+}
+
+static bool same_stat(const char *name)
+{
+	struct stat a, b;
+
+	return !lstat(tree_at(name), &a) && !lstat(scratch_path(name), &b) &&
+	       a.st_mode == b.st_mode && a.st_ino == b.st_ino &&
+	       a.st_nlink == b.st_nlink && a.st_uid == b.st_uid &&
+	       a.st_gid == b.st_gid && a.st_size == b.st_size &&
+	       a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
+	       a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+}
+
+static bool is_there(const char *name)
+{
+	struct stat st;
+
+	return !lstat(scratch_path(name), &st);
+}
+
+TEST_F(tree_change, made)
+{
+	char text[16] = "";
+	int fd;
+
+	ASSERT_EQ(0, mkdir(tree_at("dir/new"), 0750));
+	EXPECT_TRUE(same_stat("dir/new"));
+	EXPECT_TRUE(same_stat("dir"));
+	fd = open(tree_at("dir/new/file"), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(4, write(fd, "text", 4));
+	EXPECT_EQ(0, scratch_compare("dir/new/file", "text", 4, 0));
+	EXPECT_EQ(4, pread(fd, text, sizeof(text), 0));
+	close(fd);
+	EXPECT_TRUE(same_stat("dir/new/file"));
+	EXPECT_EQ(0, new_requests(self));
+	ASSERT_EQ(0, symlink("file", tree_at("dir/new/symlink")));
+	EXPECT_TRUE(same_stat("dir/new/symlink"));
+	EXPECT_EQ(4, readlink(tree_at("dir/new/symlink"), text, sizeof(text)));
+	EXPECT_EQ(0, new_requests(self));
+	ASSERT_EQ(0, link(tree_at("dir/new/file"), tree_at("link")));
+	EXPECT_TRUE(same_stat("dir/new/file"));
+	EXPECT_TRUE(same_stat("link"));
+	EXPECT_EQ(0, new_requests(self));
+	ASSERT_EQ(0, mknod(tree_at("node"), S_IFREG | 0600, 0));
+	EXPECT_TRUE(same_stat("node"));
+	EXPECT_EQ(0, new_requests(self));
+	/* in the root, too, and cut off if it is there */
+	fd = open(tree_at("link"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ASSERT_LE(0, fd);
+	close(fd);
+	EXPECT_EQ(0, scratch_size("dir/new/file"));
+	EXPECT_EQ(0, new_requests(self));
+}
+
+/* By the umask, and in a directory that hands its group on, as directly */
+TEST_F(tree_change, made_with_modes)
+{
+	static const mode_t masks[] = { 0, 022, 077 };
+	char name[32], direct[32];
+	struct stat a, b;
+
+	ASSERT_EQ(0, chown(scratch_path("dir"), 0, 1234));
+	ASSERT_EQ(0, chmod(scratch_path("dir"), 02777));
+	for (int i = 0; i < 3; i++) {
+		umask(masks[i]);
+		snprintf(name, sizeof(name), "dir/fuse%d", i);
+		snprintf(direct, sizeof(direct), "dir/direct%d", i);
+		ASSERT_EQ(0, mkdir(tree_at(name), 01777));
+		ASSERT_EQ(0, mkdir(scratch_path(direct), 01777));
+		ASSERT_EQ(0, stat(scratch_path(name), &a));
+		ASSERT_EQ(0, stat(scratch_path(direct), &b));
+		EXPECT_EQ(b.st_mode, a.st_mode);
+		EXPECT_EQ(b.st_gid, a.st_gid);
+		strcat(name, "/f");
+		strcat(direct, "/f");
+		ASSERT_EQ(0, close(open(tree_at(name), O_CREAT | O_WRONLY, 02777)));
+		ASSERT_EQ(0, close(open(scratch_path(direct), O_CREAT | O_WRONLY,
+					02777)));
+		ASSERT_EQ(0, stat(scratch_path(name), &a));
+		ASSERT_EQ(0, stat(scratch_path(direct), &b));
+		EXPECT_EQ(b.st_mode, a.st_mode);
+		EXPECT_EQ(b.st_gid, a.st_gid);
+	}
+	umask(022);
+	EXPECT_EQ(0, new_requests(self));
+}
+
+TEST_F(tree_change, made_that_is_there)
+{
+	int fd;
+
+	EXPECT_EQ(-1, mkdir(tree_at("dir"), 0755));
+	EXPECT_EQ(EEXIST, errno);
+	/* since the kernel looked */
+	EXPECT_EQ(-1, access(tree_at("dir/late"), F_OK));
+	ASSERT_EQ(0, scratch_file("dir/late", 7, 1));
+	EXPECT_EQ(-1, open(tree_at("dir/late"), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
+	EXPECT_EQ(EEXIST, errno);
+	fd = open(tree_at("dir/late"), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(7, lseek(fd, 0, SEEK_END));
+	close(fd);
+	EXPECT_EQ(-1, symlink("x", tree_at("dir/late")));
+	EXPECT_EQ(EEXIST, errno);
+	EXPECT_EQ(0, new_requests(self));
+}
+
+TEST_F(tree_change, removed)
+{
+	int fd = open(tree_at("dir/file"), O_RDWR | O_CLOEXEC);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-1, rmdir(tree_at("dir")));
+	EXPECT_EQ(ENOTEMPTY, errno);
+	ASSERT_EQ(0, unlink(tree_at("dir/file")));
+	EXPECT_FALSE(is_there("dir/file"));
+	EXPECT_EQ(-1, access(tree_at("dir/file"), F_OK));
+	EXPECT_EQ(ENOENT, errno);
+	EXPECT_EQ(1, pwrite(fd, "x", 1, 0));
+	close(fd);
+	EXPECT_EQ(-1, unlink(tree_at("dir/file")));
+	EXPECT_EQ(ENOENT, errno);
+	EXPECT_EQ(-1, rmdir(tree_at("a")));
+	EXPECT_EQ(ENOTDIR, errno);
+	ASSERT_EQ(0, rmdir(tree_at("dir")));
+	EXPECT_FALSE(is_there("dir"));
+	ASSERT_EQ(0, mkdir(tree_at("dir"), 0700));
+	EXPECT_TRUE(same_stat("dir"));
+	EXPECT_EQ(0, new_requests(self));
+}
+
+/* What has become another since the kernel looked is looked at again */
+TEST_F(tree_change, removed_what_was_replaced)
+{
+	struct stat st;
+
+	ASSERT_EQ(0, stat(tree_at("dir/file"), &st));
+	ASSERT_EQ(0, unlink(scratch_path("dir/file")));
+	ASSERT_EQ(0, mkdir(scratch_path("dir/file"), 0755));
+	EXPECT_EQ(-1, unlink(tree_at("dir/file")));
+	EXPECT_EQ(EISDIR, errno);
+	ASSERT_EQ(0, rmdir(tree_at("dir/file")));
+	EXPECT_FALSE(is_there("dir/file"));
+	EXPECT_EQ(0, new_requests(self));
+}
+
+TEST_F(tree_change, moved)
+{
+	ASSERT_EQ(0, mkdir(tree_at("other"), 0755));
+	ASSERT_EQ(0, rename(tree_at("dir/file"), tree_at("dir/file2")));
+	EXPECT_FALSE(is_there("dir/file"));
+	EXPECT_TRUE(same_stat("dir/file2"));
+	ASSERT_EQ(0, rename(tree_at("dir/file2"), tree_at("other/file")));
+	EXPECT_TRUE(same_stat("other/file"));
+	EXPECT_EQ(-1, access(tree_at("dir/file2"), F_OK));
+	/* onto another, and a directory with what is in it */
+	ASSERT_EQ(0, rename(tree_at("a"), tree_at("other/file")));
+	EXPECT_EQ(-1, access(tree_at("a"), F_OK));
+	ASSERT_EQ(0, rename(tree_at("other"), tree_at("dir/other")));
+	EXPECT_TRUE(same_stat("dir/other/file"));
+	EXPECT_EQ(-1, renameat2(AT_FDCWD, tree_at("b"), AT_FDCWD, tree_at("dir/other/file"),
+				RENAME_NOREPLACE));
+	EXPECT_EQ(EEXIST, errno);
+	ASSERT_EQ(0, renameat2(AT_FDCWD, tree_at("b"), AT_FDCWD, tree_at("dir/other"),
+			       RENAME_EXCHANGE));
+	EXPECT_TRUE(same_stat("b/file"));
+	EXPECT_TRUE(same_stat("dir/other"));
+	ASSERT_EQ(0, mkdir(tree_at("b/deeper"), 0755));
+	EXPECT_EQ(-1, rename(tree_at("b"), tree_at("b/deeper/b")));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, rename(tree_at("b/deeper"), tree_at("b")));
+	EXPECT_EQ(ENOTEMPTY, errno);
+	EXPECT_EQ(0, new_requests(self));
+}
+
+TEST_F(tree_change, attributes)
+{
+	const struct timespec times[2] = { { 1000, 5 }, { 2000, 6 } };
+	struct stat st;
+	char value[8];
+
+	ASSERT_EQ(0, chmod(tree_at("dir/file"), 04711));
+	EXPECT_TRUE(same_stat("dir/file"));
+	ASSERT_EQ(0, chown(tree_at("dir/file"), 1000, 1001));
+	ASSERT_EQ(0, stat(scratch_path("dir/file"), &st));
+	EXPECT_EQ(1000, st.st_uid);
+	EXPECT_EQ(1001, st.st_gid);
+	/* as with any file */
+	EXPECT_EQ(0711, st.st_mode & 07777);
+	EXPECT_TRUE(same_stat("dir/file"));
+	ASSERT_EQ(0, utimensat(AT_FDCWD, tree_at("dir/file"), times, 0));
+	ASSERT_EQ(0, stat(scratch_path("dir/file"), &st));
+	EXPECT_EQ(2000, st.st_mtim.tv_sec);
+	EXPECT_TRUE(same_stat("dir/file"));
+	ASSERT_EQ(0, truncate(tree_at("dir/file"), 12345));
+	EXPECT_EQ(12345, scratch_size("dir/file"));
+	EXPECT_TRUE(same_stat("dir/file"));
+	ASSERT_EQ(0, chmod(tree_at("dir"), 0700));
+	EXPECT_TRUE(same_stat("dir"));
+	ASSERT_EQ(0, setxattr(tree_at("dir/file"), "user.x", "value", 5, 0));
+	EXPECT_EQ(5, getxattr(scratch_path("dir/file"), "user.x", value, sizeof(value)));
+	EXPECT_EQ(-1, setxattr(tree_at("dir/file"), "user.x", "", 0, XATTR_CREATE));
+	EXPECT_EQ(EEXIST, errno);
+	ASSERT_EQ(0, removexattr(tree_at("dir/file"), "user.x"));
+	EXPECT_EQ(-1, getxattr(scratch_path("dir/file"), "user.x", value, 1));
+	EXPECT_EQ(0, new_requests(self));
+}
+
+/* A size that is cut off while somebody has the file mapped, by another name */
+TEST_F(tree_change, truncated_while_open)
+{
+	int fd = open(tree_at("dir/file"), O_RDWR | O_CLOEXEC);
+	char *map;
+
+	ASSERT_LE(0, fd);
+	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(0, truncate(tree_at("dir/file"), 10));
+	EXPECT_EQ(10, lseek(fd, 0, SEEK_END));
+	EXPECT_EQ(0, map[50]);
+	munmap(map, 4096);
+	close(fd);
+	EXPECT_EQ(0, new_requests(self));
+}
+
+/* Who has less power than the registration is the server's */
+
+static int make_dir(void *path)
+{
+	return mkdir(path, 0755) ? -errno : 0;
+}
+
+TEST_F(tree_change, others_ask)
+{
+	const struct creds user = { .uid = 1000, .gid = 1000 };
+	const struct creds weak = { .uid = 0, .gid = 0 };
+	const struct creds strong = { .uid = 0, .gid = 0, .caps = ~0ULL >> 23 };
+
+	ASSERT_EQ(0, chmod(scratch_path("dir"), 0777));
+	creds_call(&user, make_dir, (void *)tree_at("dir/of_user"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_MKDIR));
+	creds_call(&weak, make_dir, (void *)tree_at("dir/of_weak"));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_MKDIR));
+	EXPECT_EQ(0, creds_call(&strong, make_dir, (void *)tree_at("dir/of_strong")));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_MKDIR));
+	EXPECT_TRUE(is_there("dir/of_strong"));
+}
+
+/* A tree of a user's, who is no more than that below it */
+
+static int register_as_user(void *dev)
+{
+	return tree_register(*(int *)dev, SCRATCH_BACKING);
+}
+
+static const char *at2(const char *name)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), SCRATCH_FUSE2 "/%s", name);
+	return path;
+}
+
+static int write_read_only(void *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, "x", 1) != 1)
+		err = -errno;
+	close(fd);
+	/* and from then on not any more */
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		err = -EEXIST;
+	return err;
+}
+
+static int chown_it(void *path)
+{
+	return chown(path, 0, 0) ? -errno : 0;
+}
+
+TEST_F(tree_change, of_a_user)
+{
+	const struct creds user = { .uid = 1000, .gid = 1000 };
+	const struct fuse_server_opts opts = {
+		.mountpoint = SCRATCH_FUSE2,
+		.mount_opts = "default_permissions",
+		.uid = 1000,
+	};
+	struct fuse_server srv;
+	__u32 before;
+	int id;
+
+	ASSERT_EQ(0, mkdir(scratch_path("mine"), 0755));
+	ASSERT_EQ(0, chown(scratch_path("mine"), 1000, 1000));
+	ASSERT_EQ(0, env_serve(&self->env, &srv, &opts));
+	srv.sh->deep = true;
+	id = creds_call(&user, register_as_user, &srv.fd);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, tree_attach(srv.fd, FUSE_ROOT_ID, id, BELOW, BOTH));
+	ASSERT_EQ(0, access(SCRATCH_FUSE2, F_OK));
+	before = fuse_server_requests(&srv);
+
+	EXPECT_EQ(0, creds_call(&user, write_read_only, (void *)at2("mine/file")));
+	EXPECT_EQ(0, scratch_compare("mine/file", "x", 1, 0));
+	EXPECT_EQ(-EACCES, creds_call(&user, make_dir, (void *)at2("dir/new")));
+	EXPECT_EQ(-EPERM, creds_call(&user, chown_it, (void *)at2("mine/file")));
+	EXPECT_EQ(before, fuse_server_requests(&srv));
+	/* root is another, who has more power but isn't the same */
+	mkdir(at2("mine/of_root"), 0755);
+	EXPECT_EQ(1, fuse_server_ops(&srv, FUSE_MKDIR));
+	fuse_server_stop(&srv);
+}
+
+TEST_F(tree_change, ruled)
+{
+	static const struct rule rules[] = {
+		RULE_HIDE("hidden"), RULE_SERVER("own"), RULE_SERVER("a"),
+	};
+
+	ASSERT_EQ(0, rules_set(self->dev, FUSE_ROOT_ID, rules, 3, FUSE_BACKING_PASS));
+	mkdir(tree_at("hidden"), 0755);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_MKDIR));
+	mkdir(tree_at("own"), 0755);
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_MKDIR));
+	unlink(tree_at("a"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_UNLINK));
+	rename(tree_at("b"), tree_at("own"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_RENAME) +
+		     fuse_server_ops(self->srv, FUSE_RENAME2));
+	new_requests(self);
+	ASSERT_EQ(0, mkdir(tree_at("passed"), 0755));
+	EXPECT_EQ(0, new_requests(self));
+}
+
+TEST_F(tree_change, others_are_the_servers)
+{
+	mkfifo(tree_at("fifo"), 0600);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_MKNOD));
+	setxattr(tree_at("dir/file"), "trusted.x", "x", 1, 0);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETXATTR));
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	mkdir(tree_at("new"), 0755);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_MKDIR));
+}
+
+TEST_F(tree_change, read_only)
+{
+	ASSERT_EQ(0, mount("", SCRATCH_BACKING, NULL,
+			   MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	EXPECT_EQ(-1, mkdir(tree_at("new"), 0755));
+	EXPECT_EQ(EROFS, errno);
+	EXPECT_EQ(-1, unlink(tree_at("dir/file")));
+	EXPECT_EQ(EROFS, errno);
+	EXPECT_EQ(-1, chmod(tree_at("dir/file"), 0600));
+	EXPECT_EQ(EROFS, errno);
+	EXPECT_EQ(-1, truncate(tree_at("dir/file"), 1));
+	EXPECT_EQ(EROFS, errno);
+	EXPECT_EQ(-1, open(tree_at("new"), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+	EXPECT_EQ(EROFS, errno);
+	ASSERT_EQ(0, mount("", SCRATCH_BACKING, NULL, MS_REMOUNT | MS_BIND, NULL));
+	EXPECT_EQ(0, mkdir(tree_at("new"), 0755));
+}
+
+/* Sizes are for who may write */
+TEST_F(tree_change, modes)
+{
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, BELOW, FUSE_BACKING_READ));
+	truncate(tree_at("dir/file"), 1);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
+	EXPECT_EQ(0, chmod(tree_at("dir/file"), 0600));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
+}
+
+/* What goes together, and what needs the names */
+TEST_F(tree_change, refused)
+{
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	EXPECT_EQ(-EINVAL, tree_attach(self->dev, FUSE_ROOT_ID, self->id,
+				       FUSE_BACKING_OPS_NAMES, 0));
+	EXPECT_EQ(-EINVAL, tree_attach(self->dev, FUSE_ROOT_ID, self->id,
+				       FUSE_BACKING_OPS_ATTR | FUSE_BACKING_OPS_LOOKUP |
+				       FUSE_BACKING_OP(FUSE_MKDIR), 0));
+	EXPECT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id,
+				 FUSE_BACKING_OPS_ATTR | FUSE_BACKING_OPS_LOOKUP |
+				 FUSE_BACKING_OPS_NAMES, 0));
+	EXPECT_EQ(0, mkdir(tree_at("new"), 0755));
+	EXPECT_TRUE(is_there("new"));
+}
+
+/* Each open of a file that was made shares its slot, which goes with the last */
+TEST_F(tree_change, slots)
+{
+	pid_t thread = thread_find(self->srv->dev);
+	int fd[2];
+
+	fd[0] = open(tree_at("new"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	ASSERT_LE(0, fd[0]);
+	fd[1] = open(tree_at("new"), O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd[1]);
+	EXPECT_EQ(2, table_count(thread));
+	close(fd[0]);
+	close(fd[1]);
+	EXPECT_EQ(1, table_count(thread));
+	ASSERT_EQ(0, unlink(tree_at("new")));
+	EXPECT_EQ(0, new_requests(self));
+}
+
+TEST_HARNESS_MAIN
