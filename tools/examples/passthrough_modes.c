@@ -15,6 +15,7 @@
  *	-o listings	directories are attached, too: to list and to stat them asks
  *			nobody
  *	-o attributes	nor does stat, fsync and the like of files; both with mode=inode
+ *	-o changes	with mode=tree: what this user changes asks nobody either
  *	-o timeout=N	seconds for which names and attributes are cached (1);
  *			more if nobody else changes SOURCE
  *	-f, -d, -s	foreground, with a log of the requests, with one thread
@@ -68,6 +69,7 @@ static struct server {
 	bool tree;
 	int listings;
 	int attributes;
+	int changes;
 	double timeout;
 	pthread_mutex_t lock;
 	bool knows;
@@ -117,7 +119,9 @@ static uint64_t dir_ops_locked(void)
 		return server.dir_ops;
 	features = fusebacking_session_probe(server.fuse);
 	if (features > 0 && features & FUSEBACKING_HAS_DIR)
-		server.dir_ops = server.tree ? OPS_TREE : FUSE_BACKING_OPS_DIR;
+		server.dir_ops = !server.tree ? FUSE_BACKING_OPS_DIR :
+				 server.changes ? OPS_TREE | FUSE_BACKING_OPS_CHANGE :
+						  OPS_TREE;
 	else
 		tell(NULL, "the kernel asks for listings: it has no trees");
 	server.knows = true;
@@ -313,6 +317,7 @@ static const struct fuse_opt options[] = {
 	{ "mode=%s", offsetof(struct server, mode_name), 0 },
 	{ "listings", offsetof(struct server, listings), 1 },
 	{ "attributes", offsetof(struct server, attributes), 1 },
+	{ "changes", offsetof(struct server, changes), 1 },
 	{ "timeout=%lf", offsetof(struct server, timeout), 0 },
 	FUSE_OPT_END
 };
@@ -338,6 +343,7 @@ static void help(void)
 	     "    -o mode=tree           names below the root are passed through, too\n"
 	     "    -o listings            directories are listed by the kernel, too\n"
 	     "    -o attributes          it also has stat and fsync of files\n"
+	     "    -o changes             with mode=tree: and changes by this user\n"
 	     "    -o timeout=N           names and attributes are good for N seconds (1)");
 	fuse_cmdline_help();
 	fuse_lowlevel_help();
@@ -360,6 +366,8 @@ static void parse(struct session *session)
 		server.mode = mode_by_name(server.mode_name);
 	if (server.tree && (server.listings || server.attributes))
 		errx(EXIT_FAILURE, "mode=tree has listings and attributes");
+	if (server.changes && !server.tree)
+		errx(EXIT_FAILURE, "changes go with mode=tree only");
 	if ((server.listings || server.attributes) && server.mode != FUSEBACKING_PER_INODE)
 		errx(EXIT_FAILURE, "listings and attributes go with mode=inode only");
 	/* the kernel, not we, decides who may do what */
