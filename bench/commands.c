@@ -23,6 +23,9 @@
 #define COMPILE	"make -s -C " SOURCE " O=out CFLAGS=-O0 $TARGET"
 #define CLEAN	"rm -r " SOURCE "/out"
 #define CHECKOUT	"git checkout -q next"
+#define IN_EACH_FIFTH	"for dir in [0-9]*[05]; do "
+#define CHANGE_FIVE	"for f in $(ls $dir | head -n 5); do echo changed >$dir/$f; done; "
+#define ADD_AND_REMOVE	"echo >$dir/new; rm $dir/$(ls $dir | sed -n 20p); "
 /* What has the time of its index git reads each time */
 #define BACK	"git checkout -q main && sleep 2 && git status >/dev/null"
 #define COMMITTER	"-c user.name=bench -c user.email=bench"
@@ -59,9 +62,7 @@ static void undo(enum way way, const struct command *command)
 static void make_next(void)
 {
 	run(DIRECT, "git checkout -q -b next");
-	run(DIRECT, "for dir in [0-9]*[05]; do for file in $(ls $dir | head -n 5); do "
-	    "echo changed >$dir/$file; done; echo >$dir/new; "
-	    "rm $dir/$(ls $dir | sed -n 20p); done");
+	run(DIRECT, IN_EACH_FIFTH CHANGE_FIVE ADD_AND_REMOVE "done");
 	run(DIRECT, "git add .");
 	run(DIRECT, "git " COMMITTER " -c gc.auto=0 commit -q -m next");
 	run(DIRECT, BACK);
