@@ -30,6 +30,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -459,17 +460,35 @@ static void tell_processes(void)
 		closedir(dir);
 }
 
-/* Milliseconds until nine tenths of the time are over, or -1. */
-static int until_late(void)
+static long now_ms(void)
 {
 	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Milliseconds until nine tenths of the command's time are over, or -1. */
+static int until_late(long start)
+{
 	long left;
 
 	if (!limit)
 		return -1;
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	left = limit * pace * 900L - now.tv_sec * 1000 - now.tv_nsec / 1000000;
+	left = limit * pace * 900L - (now_ms() - start);
 	return left > 0 ? left : 0;
+}
+
+/*
+ * The host doesn't end us before it has seen this, if we can say it at all; the
+ * console's output must be there by then.
+ */
+static void tell_late(long start)
+{
+	tell_processes();
+	tcdrain(STDERR_FILENO);
+	dprintf(verdict_port, "late %ld\n", (now_ms() - start) / 1000);
+	limit = 0;
 }
 
 /*
@@ -479,6 +498,7 @@ static int until_late(void)
 static int run_command(void)
 {
 	int pipes[2], signals = block_sigchld(), status = 0;
+	long start = now_ms();
 	struct pollfd p[2];
 	pid_t pid;
 
@@ -497,10 +517,8 @@ static int run_command(void)
 	do {
 		struct signalfd_siginfo info;
 
-		if (!poll(p, 2, until_late())) {
-			tell_processes();
-			limit = 0;
-		}
+		if (!poll(p, 2, until_late(start)))
+			tell_late(start);
 		while (read(signals, &info, sizeof(info)) > 0)
 			;
 		if (!copy_output(pipes[0]))

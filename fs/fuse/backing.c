@@ -7,9 +7,13 @@
  * mapping is.  Its number there is the backing id.
  *
  * Locking: the lock of the thread's table protects fuse_backing::closed,
- * fuse_backing_table::lock the credentials there.  None of them is held while another
- * is taken.  Whoever is the last to use a mapping takes it out of the thread's table
- * before it is freed, so a mapping that is found there can be looked at.
+ * fuse_backing_table::lock the credentials there, fuse_backing_place::lock what is found
+ * at a place.  None of them is held while another is taken.  Whoever is the last to use a
+ * mapping takes it out of the thread's table, and away from its place, before it is
+ * freed, so a mapping that is found there can be looked at.
+ *
+ * References: a place has none on its mapping.  One that has none left is still found
+ * there, until it is taken away or another has come, but nobody gets it.
  *
  * Closing: a file on another FUSE may wait for that one's server, without end and
  * beyond the reach of signals, so the thread closes it, and whoever needs it
@@ -52,6 +56,19 @@ static void free_removed(struct fuse_backing *fb)
 	fuse_backing_table_put(table);
 }
 
+/* A mapping without references isn't to be found any more, unless another is there */
+static void leave_place(struct fuse_backing *fb)
+{
+	struct fuse_backing_place *place = fb->place;
+
+	if (!place)
+		return;
+	spin_lock(&place->lock);
+	if (place->fb == fb)
+		place->fb = NULL;
+	spin_unlock(&place->lock);
+}
+
 /*
  * Free a mapping that has no references left.
  *
@@ -64,6 +81,7 @@ static void free_mapping(struct fuse_backing *fb)
 {
 	struct fuse_backing_table *table = fb->table;
 
+	leave_place(fb);
 	/* before somebody else gets the number */
 	fuse_backing_trace(fuse_backing_remove, table->fc, fb->id,
 			   table->files);
@@ -256,6 +274,7 @@ static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
 	fb->as_opened = flags & FUSE_BACKING_MAP_AS_OPENED;
 	fb->table = table;
 	fb->usage = NULL;
+	fb->place = NULL;
 	/* the id's, and the caller's */
 	refcount_set(&fb->count, 2);
 	return fb;
@@ -300,20 +319,66 @@ int fuse_backing_install(struct fuse_backing_table *table, struct file *file,
 	return id == -ESHUTDOWN ? -ENOTCONN : id;
 }
 
+/* To be called with the lock of the place */
+static struct fuse_backing *get_at_locked(struct fuse_backing_place *place)
+{
+	struct fuse_backing *fb = place->fb;
+
+	return fb && refcount_inc_not_zero(&fb->count) ? fb : NULL;
+}
+
+/**
+ * fuse_backing_find_at - find the mapping of a file that has one
+ * @place: where it may be
+ *
+ * Context: any but interrupts.
+ * Return: the mapping with a reference, or %NULL.
+ */
+struct fuse_backing *fuse_backing_find_at(struct fuse_backing_place *place)
+{
+	struct fuse_backing *fb;
+
+	spin_lock(&place->lock);
+	fb = get_at_locked(place);
+	spin_unlock(&place->lock);
+	return fb;
+}
+
+/* Have @fb found, or use what somebody else was faster with */
+static struct fuse_backing *put_at(struct fuse_backing_place *place,
+				   struct fuse_backing *fb)
+{
+	struct fuse_backing *there;
+
+	spin_lock(&place->lock);
+	there = get_at_locked(place);
+	if (!there) {
+		place->fb = fb;
+		fb->place = place;
+	}
+	spin_unlock(&place->lock);
+	if (!there)
+		return fb;
+	fuse_backing_put(fb);
+	return there;
+}
+
 /**
  * fuse_backing_install_path - make a mapping for what is about to be opened
  * @table: a table that the caller holds a reference on
  * @path: of the backing file
+ * @place: where others who open it find the mapping
  *
  * Its id is closed, so nobody can name it: the mapping goes with the reference that is
  * returned, and those of who uses it meanwhile.
  *
  * Context: process context without locks, with the credentials of the registration; may
- *	sleep.
+ *	sleep.  @place must be there until the mapping is freed.
  * Return: the mapping, or an ERR_PTR() as fuse_backing_install().
  */
 struct fuse_backing *fuse_backing_install_path(struct fuse_backing_table *table,
-					       const struct path *path)
+					       const struct path *path,
+					       struct fuse_backing_place *place)
 {
 	struct file *file = dentry_open(path, O_PATH | O_LARGEFILE, current_cred());
 	struct fuse_backing *fb;
@@ -334,7 +399,7 @@ struct fuse_backing *fuse_backing_install_path(struct fuse_backing_table *table,
 	if (id > 0) {
 		fuse_backing_trace(fuse_backing_install, table->fc, id,
 				   table->files);
-		return fb;
+		return put_at(place, fb);
 	}
 	free_removed(fb);
 	fput(file);

@@ -140,6 +140,7 @@ bool fuse_backing_revalidate(struct inode *dir, const struct qstr *name,
 			     struct dentry *entry, unsigned int flags, int *ret);
 bool fuse_backing_keeps(const struct dentry *entry);
 bool fuse_backing_permission(struct inode *inode, int mask, int *err);
+int fuse_backing_refresh_below(struct dentry *dentry);
 bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
 			   struct delayed_call *done, const char **link);
 
@@ -157,6 +158,23 @@ bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
 									\
 	rcu_access_pointer(__fi->backing.tree) ||			\
 		rcu_access_pointer(__fi->backing.node);			\
+})
+
+/**
+ * fuse_backing_refresh - let the VFS see whose an inode is
+ * @dentry: a FUSE dentry of it
+ *
+ * Before it decides whether that may be changed.
+ *
+ * Context: process context; may sleep.
+ * Return: 0, at once for all but those below a tree; or as fuse_backing_refresh_below().
+ */
+#define fuse_backing_refresh(dentry)					\
+({									\
+	struct dentry *__dentry = (dentry);				\
+									\
+	unlikely(fuse_backing_has_names(d_inode(__dentry))) ?		\
+		fuse_backing_refresh_below(__dentry) : 0;		\
 })
 
 /* backing_introduce.c */
@@ -299,6 +317,8 @@ static inline bool fuse_backing_has_names(const struct inode *dir)
 }
 
 #define fuse_backing_introduce(of)	0
+
+#define fuse_backing_refresh(dentry)	0
 
 static inline bool fuse_backing_open_dir(struct inode *inode, struct file *file,
 					 int *err)

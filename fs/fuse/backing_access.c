@@ -598,6 +598,22 @@ int fuse_backing_may_answer(const struct fuse_backing *fb, u64 ops)
 				   FUSE_BACKING_BROKERED);
 }
 
+/*
+ * A mount of it may have other ids then than the backing files, by which permissions are
+ * checked.
+ */
+static bool may_be_idmapped(struct fuse_conn *fc)
+{
+	const struct fuse_mount *fm;
+	bool may;
+
+	down_read(&fc->killsb);
+	fm = list_first_entry_or_null(&fc->mounts, struct fuse_mount, fc_entry);
+	may = fm && fm->sb && !(fm->sb->s_iflags & SB_I_NOIDMAP);
+	up_read(&fc->killsb);
+	return may;
+}
+
 /**
  * fuse_backing_may_pass_names - may names below a directory be passed through
  * @fc: the connection
@@ -606,14 +622,17 @@ int fuse_backing_may_answer(const struct fuse_backing *fb, u64 ops)
  *
  * Then nobody but the kernel checks who sees them, so it must.
  *
- * Context: any.
- * Return: 0 or -EACCES.
+ * Context: process context; may sleep.
+ * Return: 0, -EACCES or -EOPNOTSUPP.
  */
 int fuse_backing_may_pass_names(struct fuse_conn *fc, int id, u32 flags)
 {
-	if (fc->default_permissions && !(flags & FUSE_BACKING_ATTACH_UNCHECKED))
-		return 0;
-	return fuse_backing_reject(fc, id, -EACCES, FUSE_BACKING_UNCHECKED);
+	if (!fc->default_permissions || (flags & FUSE_BACKING_ATTACH_UNCHECKED))
+		return fuse_backing_reject(fc, id, -EACCES, FUSE_BACKING_UNCHECKED);
+	if (may_be_idmapped(fc))
+		return fuse_backing_reject(fc, id, -EOPNOTSUPP,
+					   FUSE_BACKING_OPERATIONS);
+	return 0;
 }
 
 /**

@@ -195,18 +195,6 @@ static void stack_pages(struct inode *inode)
 			     inode->i_sb->s_stack_depth);
 }
 
-/*
- * A directory is listed with its inode's lock held, and the backing one may be on another
- * FUSE filesystem.
- */
-static void stack_dir(struct inode *inode)
-{
-	int depth = inode->i_sb->s_stack_depth;
-
-	if (depth)
-		lockdep_set_subclass(&inode->i_rwsem, depth);
-}
-
 /* Takes over @att if it succeeds */
 static int attach_locked(struct fuse_conn *fc, struct fuse_attachments *all,
 			 struct fuse_inode *fi,
@@ -232,7 +220,7 @@ static int attach_locked(struct fuse_conn *fc, struct fuse_attachments *all,
 	if (att->extents)
 		stack_pages(&fi->inode);
 	else if (fuse_attachment_is_dir(att))
-		stack_dir(&fi->inode);
+		fuse_tree_stack_dir(&fi->inode);
 	att->fi = fi;
 	att->serial = ++all->serial;
 	list_add_tail(&att->link, &all->attached);
@@ -633,7 +621,9 @@ static int attach_file(struct fuse_conn *fc,
 				FUSE_BACKING_OPS_FILE))
 		return fuse_backing_reject(fc, id, -EOPNOTSUPP,
 					   FUSE_BACKING_OPERATIONS);
-	err = fuse_backing_may_attach(fc, id, args->flags);
+	err = args->ops & FUSE_BACKING_OPS_LOOKUP ?
+	      fuse_backing_may_pass_names(fc, id, args->flags) :
+	      fuse_backing_may_attach(fc, id, args->flags);
 	if (err)
 		return err;
 
@@ -708,11 +698,8 @@ int fuse_backing_ioctl_tree(struct fuse_conn *fc,
 	};
 	bool valid = !memchr_inv(tree->reserved, 0, sizeof(tree->reserved)) &&
 		     is_tree_valid(tree);
-	int err;
 
-	err = valid && (tree->ops & FUSE_BACKING_OPS_LOOKUP) ?
-	      fuse_backing_may_pass_names(fc, tree->backing_id, tree->flags) : 0;
-	return err ?: attach_file(fc, &args, valid, true);
+	return attach_file(fc, &args, valid, true);
 }
 
 static int set_extents(struct fuse_conn *fc, struct fuse_attachments *all,
@@ -967,33 +954,23 @@ int fuse_backing_ioctl_detach(struct fuse_conn *fc,
 }
 
 /*
- * Where the rules of a node are that has a tree attached, or that one waits for: as long
- * as the attachments' lock is held.
+ * Where the rules of a directory are, below a tree, that has one attached, or that one
+ * waits for; as long as the lock is held.  %NULL if its names aren't passed through.
  */
 static struct fuse_rules __rcu **
 find_rules_locked(struct fuse_attachments *all, const struct inode *inode,
 		  const struct fuse_backing_rules *args)
 {
-	const struct fuse_attachment *att;
-
-	att = inode ? get_fuse_inode(inode)->backing.attached :
-		      find_pending_locked(all, args->nodeid, args->generation);
-	return att && att->tree ? &att->tree->rules : NULL;
-}
-
-/* Where the rules of a node below a tree are, which is there as long as the inode */
-static int find_rules_below(struct fuse_conn *fc, const struct inode *inode,
-			    struct fuse_rules __rcu ***rules)
-{
 	struct fuse_node *node = inode ? fuse_inode_node(inode) : NULL;
+	const struct fuse_attachment *att = NULL;
 
-	*rules = NULL;
-	if (!node)
-		return 0;
-	if (!node->dir)
-		return fuse_backing_reject(fc, 0, -ENOTDIR, FUSE_BACKING_FILE_TYPE);
-	*rules = &node->rules;
-	return 0;
+	if (node)
+		return READ_ONCE(node->tree->detached) ? NULL : &node->rules;
+	if (inode)
+		att = get_fuse_inode(inode)->backing.attached;
+	/* it may wait still for an inode that was just made */
+	att = att ?: find_pending_locked(all, args->nodeid, args->generation);
+	return att && att->tree ? &att->tree->rules : NULL;
 }
 
 /* Set @rules to what there was, which is the caller's to free; killsb is held */
@@ -1003,13 +980,11 @@ static int replace_rules(struct fuse_conn *fc, struct fuse_attachments *all,
 			 struct fuse_rules **rules)
 {
 	struct fuse_rules __rcu **there;
-	int err;
 
-	err = find_rules_below(fc, inode, &there);
-	if (err)
-		return err;
+	if (inode && fuse_inode_node(inode) && !S_ISDIR(inode->i_mode))
+		return fuse_backing_reject(fc, 0, -ENOTDIR, FUSE_BACKING_FILE_TYPE);
 	spin_lock(&all->lock);
-	there = there ?: find_rules_locked(all, inode, args);
+	there = find_rules_locked(all, inode, args);
 	if (there) {
 		fuse_backing_trace(fuse_backing_rules, fc, args->nodeid,
 				   fuse_rules_count(*rules), args->otherwise);
@@ -1017,23 +992,25 @@ static int replace_rules(struct fuse_conn *fc, struct fuse_attachments *all,
 					     lockdep_is_held(&all->lock));
 	}
 	spin_unlock(&all->lock);
-	return there ? 0 : fuse_backing_reject(fc, 0, -ENOENT,
-					       FUSE_BACKING_NOT_ATTACHED);
+	return there ? 0 : -ENOENT;
 }
 
 static int set_rules(struct fuse_conn *fc, struct fuse_attachments *all,
 		     const struct fuse_backing_rules *args,
 		     struct fuse_rules **rules)
 {
+	int err, tries = 2;
 	struct inode *inode;
-	int err;
 
 	err = down_read_killable(&fc->killsb);
 	if (err)
 		return err;
-	inode = find_inode(fc, args->nodeid, args->generation);
-	err = replace_rules(fc, all, inode, args, rules);
-	iput(inode);
+	/* what waits for an inode may become the inode's meanwhile */
+	do {
+		inode = find_inode(fc, args->nodeid, args->generation);
+		err = replace_rules(fc, all, inode, args, rules);
+		iput(inode);
+	} while (err == -ENOENT && --tries);
 	up_read(&fc->killsb);
 	return err;
 }
@@ -1061,14 +1038,15 @@ int fuse_backing_ioctl_rules(struct fuse_conn *fc,
 	rules = fuse_rules_read(fc, args);
 	if (IS_ERR(rules))
 		return PTR_ERR(rules);
+	err = -ENOENT;
 	table = fuse_backing_table_get(fc);
 	if (table) {
 		err = set_rules(fc, &table->attachments, args, &rules);
 		fuse_backing_table_put(table);
-	} else {
-		err = fuse_backing_reject(fc, 0, -ENOENT, FUSE_BACKING_NOT_ATTACHED);
 	}
 	fuse_rules_free(rules);
+	if (err == -ENOENT)
+		fuse_backing_reject(fc, 0, err, FUSE_BACKING_NOT_ATTACHED);
 	return err;
 }
 
@@ -1165,22 +1143,54 @@ int fuse_attachments_drop_pending(struct fuse_attachments *all,
 	return 0;
 }
 
-/* Take what has been attached for the longest time, unless it came after @latest */
+/*
+ * Take what has been attached for the longest time, unless it came after @latest.  Of a
+ * tree, its inode is set to @dir with a reference, unless that or @fc's superblock is going;
+ * killsb is held.
+ */
 static struct fuse_attachment *
-take_oldest_attached(struct fuse_attachments *all, u64 latest)
+take_oldest_attached(struct fuse_conn *fc, struct fuse_attachments *all, u64 latest,
+		     struct inode **dir)
 {
 	struct fuse_attachment *att;
 
+	*dir = NULL;
 	spin_lock(&all->lock);
 	att = list_first_entry_or_null(&all->attached,
 				       struct fuse_attachment, link);
 	if (att && att->serial > latest)
 		att = NULL;
 	/* an inode that is evicted would have to get past the lock */
+	if (att && att->tree && !list_empty(&fc->mounts))
+		*dir = igrab(&att->fi->inode);
 	if (att)
 		take_attached_locked(att->fi);
 	spin_unlock(&all->lock);
 	return att;
+}
+
+/* Returns 1 if there may be more, 0, or -EINTR */
+static int detach_oldest(struct fuse_attachments *all, u64 latest)
+{
+	struct fuse_backing_table *table =
+		container_of(all, struct fuse_backing_table, attachments);
+	struct fuse_attachment *att;
+	struct inode *dir;
+	int err;
+
+	err = down_read_killable(&table->fc->killsb);
+	if (err)
+		return err;
+	att = take_oldest_attached(table->fc, all, latest, &dir);
+	if (dir) {
+		drop_below(dir, att);
+		iput(dir);
+	}
+	up_read(&table->fc->killsb);
+	if (!att)
+		return 0;
+	drop(all, att, false);
+	return fatal_signal_pending(current) ? -EINTR : 1;
 }
 
 /**
@@ -1194,19 +1204,18 @@ take_oldest_attached(struct fuse_attachments *all, u64 latest)
  */
 int fuse_attachments_detach_all(struct fuse_attachments *all)
 {
-	struct fuse_attachment *att;
 	u64 latest;
 	int err;
 
 	err = fuse_attachments_drop_pending(all, NULL);
+	if (err)
+		return err;
 	/* from here on: those that waited may be attached by now */
 	latest = latest_serial(all);
-	while (!err && (att = take_oldest_attached(all, latest))) {
-		drop(all, att, false);
-		if (fatal_signal_pending(current))
-			err = -EINTR;
+	do {
+		err = detach_oldest(all, latest);
 		cond_resched();
-	}
+	} while (err > 0);
 	return err;
 }
 
@@ -1236,6 +1245,7 @@ static void evict_attached(struct fuse_inode *fi)
 void fuse_inode_backing_evict(struct fuse_inode *fi)
 {
 	evict_attached(fi);
-	fuse_node_evict(fi);
 	fuse_inode_backing_evict_mapped(fi);
+	/* last: the thread is to free mappings of a node before that */
+	fuse_node_evict(fi);
 }

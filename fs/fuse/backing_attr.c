@@ -7,10 +7,14 @@
  * and asking again costs little.  It is put into the FUSE inode, for those who look
  * there, and is as old then as the last request for it.
  *
+ * An inode below a tree isn't told what it has already: most are asked for again and again,
+ * and each time that it is told a counter is written to that all inodes share.
+ *
  * Permissions are checked against what the FUSE inode has, for as long as the server said
  * that this is good.
  *
- * Locking: fuse_inode::lock to get the mapping, and a reference while it is used.
+ * Locking: fuse_inode::lock to get the mapping of what is attached, and a reference while
+ * it is used.  Below a tree the inode keeps its node, and that the tree and its mapping.
  */
 
 #include "fuse_i.h"
@@ -32,10 +36,15 @@
 #include <linux/stat.h>
 #include <linux/xattr.h>
 
-/* What has the answer, and with whose credentials: the mapping's */
+/*
+ * What has the answer, and with whose credentials: the mapping's.  What is attached is
+ * where that is, which keeps it; a name below a tree has references of its own.
+ */
 struct answerer {
 	struct fuse_backing *fb;
 	struct path path;
+	/* with a reference on @fb, and none on @path */
+	bool attached;
 };
 
 /*
@@ -63,7 +72,7 @@ static bool find_attached(struct inode *inode, u64 ops, struct answerer *who)
 		return false;
 	}
 	who->path = who->fb->file->f_path;
-	path_get(&who->path);
+	who->attached = true;
 	return true;
 }
 
@@ -77,7 +86,7 @@ static int find_below(struct inode *inode, struct dentry *dentry,
 		return err;
 	/* the inode keeps its node, and that the tree */
 	who->fb = fuse_inode_node(inode)->tree->fb;
-	refcount_inc(&who->fb->count);
+	who->attached = false;
 	return 0;
 }
 
@@ -91,7 +100,9 @@ static bool get_answerer(struct inode *inode, struct dentry *dentry, u64 ops,
 	*err = 0;
 	if (fuse_node_has(inode, ops)) {
 		*err = find_below(inode, dentry, who);
-		return true;
+		if (!fuse_node_is_servers(inode, *err))
+			return true;
+		*err = 0;
 	}
 	if (find_attached(inode, ops, who))
 		return true;
@@ -101,8 +112,10 @@ static bool get_answerer(struct inode *inode, struct dentry *dentry, u64 ops,
 
 static void put_answerer(const struct answerer *who)
 {
-	path_put(&who->path);
-	fuse_backing_put(who->fb);
+	if (who->attached)
+		fuse_backing_put(who->fb);
+	else
+		path_put(&who->path);
 }
 
 /*
@@ -146,22 +159,31 @@ static struct fuse_attr attributes_of(struct inode *inode, const struct kstat *b
 	};
 }
 
-/* What the inode has of @attr may be newer, or not have been changed */
+/* As the connection has it: what it has no number for is nobody's */
+static kuid_t uid_of(struct user_namespace *ns, kuid_t uid)
+{
+	return ns == &init_user_ns ? uid : make_kuid(ns, from_kuid_munged(ns, uid));
+}
+
+static kgid_t gid_of(struct user_namespace *ns, kgid_t gid)
+{
+	return ns == &init_user_ns ? gid : make_kgid(ns, from_kgid_munged(ns, gid));
+}
+
+/* What the inode has may be newer, or not have been changed */
 static void fill_stat(struct mnt_idmap *idmap, struct inode *inode,
-		      const struct fuse_attr *attr, const struct kstat *below,
-		      struct kstat *stat)
+		      const struct kstat *below, struct kstat *stat)
 {
 	struct user_namespace *ns = get_fuse_conn(inode)->user_ns;
-	kuid_t uid = make_kuid(ns, attr->uid);
-	kgid_t gid = make_kgid(ns, attr->gid);
 
 	stat->dev = inode->i_sb->s_dev;
-	stat->ino = attr->ino;
-	stat->nlink = attr->nlink;
+	/* the server's, which says them one after the other anyway */
+	stat->ino = data_race(get_fuse_inode(inode)->orig_ino);
+	stat->nlink = links_of(inode, below);
 	stat->rdev = inode->i_rdev;
 	stat->mode = (inode->i_mode & S_IFMT) | (below->mode & ~S_IFMT);
-	stat->uid = vfsuid_into_kuid(make_vfsuid(idmap, ns, uid));
-	stat->gid = vfsgid_into_kgid(make_vfsgid(idmap, ns, gid));
+	stat->uid = vfsuid_into_kuid(make_vfsuid(idmap, ns, uid_of(ns, below->uid)));
+	stat->gid = vfsgid_into_kgid(make_vfsgid(idmap, ns, gid_of(ns, below->gid)));
 	stat->size = below->size;
 	stat->blocks = below->blocks;
 	stat->blksize = below->blksize;
@@ -172,14 +194,93 @@ static void fill_stat(struct mnt_idmap *idmap, struct inode *inode,
 	stat->result_mask = below->result_mask & (STATX_BASIC_STATS | STATX_BTIME);
 }
 
+/* Are times and blocks all that may have changed?  Any of it may be changing. */
+static bool is_same_file(const struct inode *inode, const struct kstat *below)
+{
+	struct user_namespace *ns = get_fuse_conn_super(inode->i_sb)->user_ns;
+	umode_t mode = data_race(get_fuse_inode((struct inode *)inode)->orig_i_mode);
+
+	return i_size_read(inode) == below->size &&
+	       (mode & 07777) == (below->mode & 07777) &&
+	       data_race(inode->i_nlink) == links_of(inode, below) &&
+	       uid_eq(data_race(inode->i_uid), uid_of(ns, below->uid)) &&
+	       gid_eq(data_race(inode->i_gid), gid_of(ns, below->gid));
+}
+
+static void take_times(struct inode *inode, const struct kstat *below)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+
+	set_mask_bits(&fi->inval_mask, STATX_BASIC_STATS, 0);
+	fi->attr_version =
+		atomic64_inc_return(&get_fuse_conn(inode)->attr_version);
+	inode->i_blocks = below->blocks;
+	inode_set_atime_to_ts(inode, below->atime);
+	inode_set_mtime_to_ts(inode, below->mtime);
+	inode_set_ctime_to_ts(inode, below->ctime);
+	/* the file may have got suid bits, or capabilities */
+	inode->i_flags &= ~S_NOSEC;
+}
+
+/*
+ * What fuse_change_attributes() does, where there is little of that to do: nothing but
+ * times and blocks is another, which no page of the inode, nor a writeback cache, depends
+ * on.  Returns false otherwise.
+ */
+static bool change_times(struct inode *inode, const struct kstat *below, u64 version)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+
+	if (!is_same_file(inode, below) || READ_ONCE(inode->i_mapping->nrpages) ||
+	    fuse_get_cache_mask(inode))
+		return false;
+	spin_lock(&fi->lock);
+	if (fi->attr_version <= version &&
+	    !test_bit(FUSE_I_SIZE_UNSTABLE, &fi->state))
+		take_times(inode, below);
+	spin_unlock(&fi->lock);
+	return true;
+}
+
+/*
+ * Does an inode below a tree have what it would be told?  If not, somebody may be changing
+ * it, and it is told.  Ids that it has are mapped in the connection's user namespace: they
+ * would be the same after having been translated there and back.
+ */
+static bool is_told(const struct inode *inode, const struct kstat *below)
+{
+	const struct fuse_inode *fi = get_fuse_inode(inode);
+	struct timespec64 atime = data_race(inode_get_atime(inode));
+	struct timespec64 mtime = data_race(inode_get_mtime(inode));
+	struct timespec64 ctime = data_race(inode_get_ctime(inode));
+
+	return fuse_inode_node(inode) &&
+	       !(READ_ONCE(fi->inval_mask) & STATX_BASIC_STATS) &&
+	       data_race(inode->i_mode) == below->mode &&
+	       data_race(inode->i_nlink) == below->nlink &&
+	       uid_eq(data_race(inode->i_uid), below->uid) &&
+	       gid_eq(data_race(inode->i_gid), below->gid) &&
+	       i_size_read(inode) == below->size &&
+	       data_race(inode->i_blocks) == below->blocks &&
+	       timespec64_equal(&atime, &below->atime) &&
+	       timespec64_equal(&mtime, &below->mtime) &&
+	       timespec64_equal(&ctime, &below->ctime);
+}
+
+/* @version: of before they were asked for; whoever changes them meanwhile knows better */
+static void tell(struct inode *inode, const struct kstat *below, u64 version)
+{
+	struct fuse_attr attr = attributes_of(inode, below);
+
+	fuse_change_attributes(inode, &attr, NULL,
+			       READ_ONCE(get_fuse_inode(inode)->i_time), version);
+}
+
 static int get_attributes(struct mnt_idmap *idmap, struct inode *inode,
 			  const struct answerer *who, struct kstat *stat, u32 mask,
 			  unsigned int flags)
 {
-	const struct fuse_inode *fi = get_fuse_inode(inode);
-	/* whoever changes them meanwhile knows better */
 	u64 version = fuse_get_attr_version(get_fuse_conn(inode));
-	struct fuse_attr attr;
 	struct kstat below;
 	int err;
 
@@ -188,10 +289,10 @@ static int get_attributes(struct mnt_idmap *idmap, struct inode *inode,
 				  flags & AT_STATX_SYNC_TYPE);
 	if (err)
 		return err;
-	attr = attributes_of(inode, &below);
-	fuse_change_attributes(inode, &attr, NULL, READ_ONCE(fi->i_time), version);
+	if (!is_told(inode, &below) && !change_times(inode, &below, version))
+		tell(inode, &below, version);
 	if (stat)
-		fill_stat(idmap, inode, &attr, &below, stat);
+		fill_stat(idmap, inode, &below, stat);
 	return 0;
 }
 
@@ -334,6 +435,8 @@ bool fuse_backing_get_acl(struct dentry *dentry, int type, struct posix_acl **ac
 	    !fuse_allow_current_process(get_fuse_conn(inode)))
 		return false;
 	err = find_below(inode, dentry, &who);
+	if (fuse_node_is_servers(inode, err))
+		return false;
 	*acl = ERR_PTR(err);
 	if (err)
 		return true;

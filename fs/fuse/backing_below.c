@@ -3,11 +3,13 @@
  * FUSE backing files: what is done with names and inodes below a tree.
  *
  * A name is valid as long as the backing directory has the same inode under it.  In
- * RCU mode the backing dcache is asked, and nothing is written to, but the tree's
- * count; what is not in there, or needs more than a look, is looked up.
+ * RCU mode the backing dcache is asked, and nothing is written to; what is not in there,
+ * or needs more than a look, is looked up.  Whoever may sleep looks so first, too.
  *
  * Permissions are those of the backing inode for the client, and then those that whoever
- * registered the tree has.
+ * registered the tree has.  A directory that everybody may search is so for both: that is
+ * seen at once, as the VFS sees it.  Some are checked by the VFS, in the FUSE inode: whenever a name
+ * is used, or a directory, or something is about to be changed, that gets mode and owner.
  *
  * Locking: the FUSE directory's lock, where a name is looked up, and inside of it that
  * of the backing directory.
@@ -20,13 +22,11 @@
 #include "backing_tree.h"
 
 #include <linux/cred.h>
-#include <linux/dcache-look.h>
 #include <linux/fs.h>
 #include <linux/fuse_backing.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/slab.h>
-#include <linux/stringhash.h>
 
 /* Leaves @inode as it is if there is no such name */
 static int take_inode(const struct fuse_tree_dir *at, struct super_block *sb,
@@ -57,7 +57,8 @@ static bool lookup_at(const struct fuse_tree_dir *at, struct inode *dir,
 		*err = PTR_ERR(backing);
 		return true;
 	}
-	passed = fuse_tree_is_passed(backing);
+	passed = fuse_tree_is_passed(backing) &&
+		 fuse_tree_is_named(at, backing, &entry->d_name);
 	if (passed)
 		*err = take_inode(at, dir->i_sb, backing, inode);
 	dput(backing);
@@ -94,32 +95,77 @@ bool fuse_backing_lookup_below(struct inode *dir, struct dentry *entry,
 	return *err;
 }
 
-enum look { SAME, OTHER, DONT_KNOW };
+/* Ids that the server's namespace has no number for are all the same to it */
+static bool is_same_uid(struct user_namespace *ns, kuid_t a, kuid_t b)
+{
+	return likely(uid_eq(a, b)) || from_kuid_munged(ns, a) == from_kuid_munged(ns, b);
+}
 
-/* What the backing dcache says; in RCU mode */
+static bool is_same_gid(struct user_namespace *ns, kgid_t a, kgid_t b)
+{
+	return likely(gid_eq(a, b)) || from_kgid_munged(ns, a) == from_kgid_munged(ns, b);
+}
+
+/*
+ * Has the FUSE inode what the VFS goes by without asking?  That is who may execute a file as
+ * whom, and in a directory with a sticky bit, remove it; and who may change it.
+ */
+static bool is_fresh(const struct inode *inode, const struct fuse_tree *tree,
+		     const struct inode *backing)
+{
+	struct user_namespace *ns = tree->fc->user_ns;
+	struct mnt_idmap *idmap = mnt_idmap(tree->mnt);
+	kuid_t uid = vfsuid_into_kuid(i_uid_into_vfsuid(idmap, backing));
+	kgid_t gid = vfsgid_into_kgid(i_gid_into_vfsgid(idmap, backing));
+
+	/* of a moment, as whatever is checked then */
+	return data_race(inode->i_mode) == READ_ONCE(backing->i_mode) &&
+	       is_same_uid(ns, data_race(inode->i_uid), uid) &&
+	       is_same_gid(ns, data_race(inode->i_gid), gid);
+}
+
+static void refresh(struct inode *inode, const struct fuse_tree *tree,
+		    struct inode *backing)
+{
+	struct fuse_attr attr;
+
+	if (likely(is_fresh(inode, tree, backing)))
+		return;
+	fuse_tree_attributes(tree, backing, &attr);
+	/* the root of a tree has the server's */
+	attr.ino = data_race(get_fuse_inode(inode)->orig_ino);
+	fuse_change_attributes(inode, &attr, NULL, 0, fuse_get_attr_version(tree->fc));
+}
+
+enum look { SAME, OTHER, DONT_KNOW, SERVERS, DETACHED };
+
+/*
+ * What the backing dcache says of a name that is @node, or is nothing; in RCU mode.  No
+ * reference is needed: what was read is good if the dentry is the same afterwards.
+ */
 static enum look look_in_dcache(const struct fuse_tree_dir *at,
 				const struct qstr *name, const struct fuse_node *node)
 {
-	struct qstr below = QSTR_INIT(name->name, name->len);
 	const struct dentry *backing;
 	const struct inode *inode;
 	unsigned int flags, seq;
 	bool same;
 
-	below.hash = full_name_hash(at->dentry, below.name, below.len);
-	backing = __d_lookup_rcu(at->dentry, &below, &seq);
+	backing = fuse_tree_look(at, name, &seq);
 	if (!backing)
 		return DONT_KNOW;
 	inode = READ_ONCE(backing->d_inode);
 	flags = READ_ONCE(backing->d_flags);
 	same = node ? inode && fuse_node_is(node, inode) : !inode;
-	if ((flags & (DCACHE_OP_REVALIDATE | DCACHE_MANAGED_DENTRY | DCACHE_OP_HASH |
-		      DCACHE_OP_COMPARE)) ||
-	    read_seqcount_retry(&backing->d_seq, seq))
+	/* what it became is for who may sleep to put into the inode */
+	if (node && same && !is_fresh(&node->fi->inode, at->tree, inode))
+		return DONT_KNOW;
+	if ((flags & FUSE_TREE_LOOK_UP) || read_seqcount_retry(&backing->d_seq, seq))
 		return DONT_KNOW;
 	return same ? SAME : OTHER;
 }
 
+/* The same by looking it up, and what it has become is put into its inode */
 static enum look look_up(const struct fuse_tree_dir *at, const struct qstr *name,
 			 const struct fuse_node *node)
 {
@@ -128,60 +174,71 @@ static enum look look_up(const struct fuse_tree_dir *at, const struct qstr *name
 
 	if (IS_ERR(backing))
 		return OTHER;
-	same = fuse_tree_is_passed(backing) &&
+	same = fuse_tree_is_passed(backing) && fuse_tree_is_named(at, backing, name) &&
 	       (node ? d_is_positive(backing) && fuse_node_is(node, d_inode(backing)) :
 		       d_is_negative(backing));
+	if (same && node)
+		refresh(&node->fi->inode, at->tree, d_inode(backing));
 	dput(backing);
 	return same ? SAME : OTHER;
 }
 
-static int validate(const struct fuse_tree_dir *at, const struct qstr *name,
-		    struct inode *inode, bool rcu)
-{
-	const struct fuse_node *node = NULL;
-	enum look look;
-
-	rcu_read_lock();
-	if (inode)
-		node = rcu_dereference(get_fuse_inode(inode)->backing.node);
-	look = inode && !node ? OTHER : look_in_dcache(at, name, node);
-	rcu_read_unlock();
-	if (look == DONT_KNOW && rcu)
-		return -ECHILD;
-	/* the caller has a reference on the inode: it keeps the node */
-	if (look == DONT_KNOW)
-		look = look_up(at, name, node);
-	return look == SAME;
-}
-
-static bool is_below(struct inode *inode)
+static bool is_below(const struct inode *inode)
 {
 	return !inode || fuse_inode_node(inode);
 }
 
-/*
- * As fuse_backing_revalidate(), by what the rules say.  Where a name becomes the server's,
- * it isn't asked for what it doesn't know; what it said itself is good for as long as it
- * said, and what isn't there by the backing directory isn't good at all.
- */
-static bool revalidate_at(const struct fuse_tree_dir *at, const struct qstr *name,
-			  struct inode *inode, unsigned int flags, int *ret)
+/* Of a name that is passed through */
+static enum look look_at_passed(const struct fuse_tree_dir *at, const struct qstr *name,
+				struct inode *inode)
 {
-	switch (fuse_tree_verdict(at, name)) {
-	case FUSE_BACKING_HIDE:
-		*ret = !inode;
-		return true;
-	case FUSE_BACKING_SERVER:
-		*ret = 0;
-		return inode && !get_node_id(inode);
-	default:
-		*ret = 0;
-		/* one that the server named stays its own; one that is no good is dropped */
-		if (!is_below(inode) || (inode && fuse_is_bad(inode)))
-			return false;
-		*ret = validate(at, name, inode, flags & LOOKUP_RCU);
-		return true;
+	const struct fuse_node *node = NULL;
+
+	/* one that the server named stays its own; one that is no good is dropped */
+	if (!is_below(inode) || (inode && fuse_is_bad(inode)))
+		return SERVERS;
+	if (inode) {
+		node = rcu_dereference(get_fuse_inode(inode)->backing.node);
+		if (!node)
+			return OTHER;
 	}
+	return look_in_dcache(at, name, node);
+}
+
+/*
+ * Is @name, which was @inode or nothing, still that?  In RCU mode.  One that becomes the
+ * server's isn't asked for what that doesn't know; what it said itself is good for as long
+ * as it said.
+ */
+static enum look look_at_name(const struct inode *dir, const struct qstr *name,
+			      struct inode *inode)
+{
+	struct fuse_tree_dir at;
+
+	if (!fuse_tree_look_dir(dir, &at))
+		return DETACHED;
+	switch (fuse_tree_verdict(&at, name)) {
+	case FUSE_BACKING_HIDE:
+		return inode ? OTHER : SAME;
+	case FUSE_BACKING_SERVER:
+		return inode && !get_node_id(inode) ? OTHER : SERVERS;
+	default:
+		return look_at_passed(&at, name, inode);
+	}
+}
+
+/* The same by whoever may sleep, and has a reference on the inode: it keeps the node */
+static enum look look_up_name(struct inode *dir, const struct qstr *name,
+			      const struct inode *inode)
+{
+	struct fuse_tree_dir at;
+	enum look look;
+
+	if (!fuse_tree_get_dir(dir, &at))
+		return DETACHED;
+	look = look_up(&at, name, inode ? fuse_inode_node(inode) : NULL);
+	fuse_tree_put(at.tree);
+	return look;
 }
 
 /**
@@ -199,20 +256,22 @@ bool fuse_backing_revalidate(struct inode *dir, const struct qstr *name,
 			     struct dentry *entry, unsigned int flags, int *ret)
 {
 	struct inode *inode = d_inode_rcu(entry);
-	struct fuse_tree_dir at;
-	bool ours;
+	enum look look;
 
 	if (likely(!fuse_backing_has_names(dir)))
 		return false;
-	if (!fuse_tree_get_dir(dir, &at)) {
-		/* detached: the server may only be asked for what it knows */
-		*ret = 0;
-		return is_below(inode) &&
-		       (!inode || !get_node_id(inode) || !get_node_id(dir));
-	}
-	ours = revalidate_at(&at, name, inode, flags, ret);
-	fuse_tree_put(at.tree);
-	return ours;
+	rcu_read_lock();
+	look = look_at_name(dir, name, inode);
+	rcu_read_unlock();
+	if (look == DONT_KNOW && !(flags & LOOKUP_RCU))
+		look = look_up_name(dir, name, inode);
+	*ret = look == DONT_KNOW ? -ECHILD : look == SAME;
+	if (look == SERVERS)
+		return false;
+	/* detached: the server may only be asked for what it knows */
+	return look != DETACHED ||
+	       (is_below(inode) &&
+		(!inode || !get_node_id(inode) || !get_node_id(dir)));
 }
 
 /**
@@ -231,17 +290,40 @@ bool fuse_backing_keeps(const struct dentry *entry)
 static int check_permission(const struct fuse_tree *tree, struct inode *backing,
 			    int mask)
 {
-	struct mnt_idmap *idmap = mnt_idmap(tree->mnt);
 	int err;
 
-	err = generic_permission(idmap, backing, mask);
+	err = generic_permission(mnt_idmap(tree->mnt), backing, mask);
 	/* whoever changes something asks the server, or is looked at when opening */
-	mask &= MAY_EXEC | MAY_NOT_BLOCK;
 	if (err || !(mask & MAY_EXEC) || !S_ISDIR(backing->i_mode))
 		return err;
-	scoped_with_creds(tree->cred)
-		err = inode_permission(idmap, backing, mask);
-	return err;
+	return fuse_tree_may_search(tree, backing, mask & MAY_NOT_BLOCK);
+}
+
+static int check_dir(const struct fuse_tree *tree, struct inode *backing, int mask)
+{
+	if ((mask & ~MAY_NOT_BLOCK) != MAY_EXEC || !fuse_tree_is_for_all(backing))
+		return check_permission(tree, backing, mask);
+	/* the client may */
+	return IS_ENABLED(CONFIG_SECURITY) ?
+	       fuse_tree_may_search(tree, backing, mask & MAY_NOT_BLOCK) : 0;
+}
+
+/* In RCU mode, where the backing directory may be going */
+static int look_at_dir(const struct inode *inode, int mask, bool *asked)
+{
+	struct fuse_tree_dir at;
+	struct inode *backing;
+
+	*asked = fuse_tree_look_dir(inode, &at);
+	if (!*asked)
+		return 0;
+	backing = d_inode_rcu(at.dentry);
+	if (!backing)
+		return -ECHILD;
+	/* who is about to change something goes by the FUSE inode, too */
+	if ((mask & ~MAY_NOT_BLOCK) != MAY_EXEC && !is_fresh(inode, at.tree, backing))
+		return -ECHILD;
+	return check_dir(at.tree, backing, mask | MAY_NOT_BLOCK);
 }
 
 static int permission_of_dir(struct inode *inode, int mask, bool *asked)
@@ -249,37 +331,51 @@ static int permission_of_dir(struct inode *inode, int mask, bool *asked)
 	struct fuse_tree_dir at;
 	int err;
 
+	rcu_read_lock();
+	err = look_at_dir(inode, mask, asked);
+	rcu_read_unlock();
+	if (err != -ECHILD || (mask & MAY_NOT_BLOCK))
+		return err;
 	*asked = fuse_tree_get_dir(inode, &at);
 	if (!*asked)
 		return 0;
+	refresh(inode, at.tree, d_inode(at.dentry));
 	err = check_permission(at.tree, d_inode(at.dentry), mask);
 	fuse_tree_put(at.tree);
 	return err;
 }
 
-/* Whoever goes by the FUSE inode from here on, as execve(2), finds what was checked */
-static void refresh(struct inode *inode, const struct fuse_tree *tree,
-		    struct inode *backing)
+/*
+ * If the file is open, and stays so until it was looked at, the backing inode is known; in
+ * RCU mode.  Returns -ECHILD if that is not enough.
+ */
+static int permission_of_open(const struct inode *inode, const struct fuse_node *node,
+			      int mask)
 {
-	struct fuse_attr attr;
+	const struct fuse_inode *fi = get_fuse_inode(inode);
+	struct inode *backing = READ_ONCE(fi->backing.inode);
+	int err;
 
-	fuse_tree_attributes(tree, backing, &attr);
-	if (inode->i_mode != attr.mode ||
-	    from_kuid_munged(tree->fc->user_ns, inode->i_uid) != attr.uid ||
-	    from_kgid_munged(tree->fc->user_ns, inode->i_gid) != attr.gid)
-		fuse_change_attributes(inode, &attr, NULL, 0,
-				       fuse_get_attr_version(tree->fc));
+	/* what has extents is its own */
+	if (!backing || backing == inode || !is_fresh(inode, node->tree, backing))
+		return -ECHILD;
+	err = check_permission(node->tree, backing, mask | MAY_NOT_BLOCK);
+	return READ_ONCE(fi->backing.inode) == backing ? err : -ECHILD;
 }
 
 static int permission_by_name(struct inode *inode, const struct fuse_node *node,
-			      int mask)
+			      int mask, bool *asked)
 {
 	struct path path;
 	int err;
 
-	if (mask & MAY_NOT_BLOCK)
-		return -ECHILD;
+	rcu_read_lock();
+	err = permission_of_open(inode, node, mask);
+	rcu_read_unlock();
+	if (err != -ECHILD || (mask & MAY_NOT_BLOCK))
+		return err;
 	err = fuse_node_path(inode, NULL, &path);
+	*asked = !fuse_node_is_servers(inode, err);
 	if (err)
 		return err;
 	refresh(inode, node->tree, d_inode(path.dentry));
@@ -312,8 +408,47 @@ bool fuse_backing_permission(struct inode *inode, int mask, int *err)
 	asked = node && !READ_ONCE(node->tree->detached);
 	rcu_read_unlock();
 	if (asked)
-		*err = permission_by_name(inode, node, mask);
+		*err = permission_by_name(inode, node, mask, &asked);
 	return asked;
+}
+
+static void refresh_dir(struct inode *inode)
+{
+	struct fuse_tree_dir at;
+
+	if (!fuse_tree_get_dir(inode, &at))
+		return;
+	refresh(inode, at.tree, d_inode(at.dentry));
+	fuse_tree_put(at.tree);
+}
+
+/**
+ * fuse_backing_refresh_below - whose an inode is that is about to be changed
+ * @dentry: a FUSE dentry of it
+ *
+ * The VFS goes by the FUSE inode, and by a descriptor nobody has looked at that.
+ *
+ * Context: process context; may sleep.
+ * Return: 0, or as fuse_node_path().
+ */
+int fuse_backing_refresh_below(struct dentry *dentry)
+{
+	struct inode *inode = d_inode(dentry);
+	struct path path;
+	int err;
+
+	if (S_ISDIR(inode->i_mode)) {
+		refresh_dir(inode);
+		return 0;
+	}
+	if (!fuse_node_has(inode, FUSE_BACKING_OPS_ATTR))
+		return 0;
+	err = fuse_node_path(inode, dentry, &path);
+	if (err)
+		return fuse_node_is_servers(inode, err) ? 0 : err;
+	refresh(inode, fuse_inode_node(inode)->tree, d_inode(path.dentry));
+	path_put(&path);
+	return 0;
 }
 
 static void free_link(void *link)
@@ -368,7 +503,7 @@ bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
 	err = fuse_node_path(inode, dentry, &path);
 	*link = ERR_PTR(err);
 	if (err)
-		return true;
+		return !fuse_node_is_servers(inode, err);
 	*link = read_link(node, &path);
 	path_put(&path);
 	if (!IS_ERR(*link))
@@ -393,12 +528,13 @@ bool fuse_node_has(struct inode *inode, u64 ops)
 }
 
 /**
- * fuse_node_map - give a file below a tree a place in the thread's table
+ * fuse_node_map - the mapping of a file below a tree, with a slot in the thread's table
  * @inode: the FUSE inode, of a regular file
  * @dentry: a FUSE dentry of it
  * @modes: FUSE_BACKING_READ and _WRITE, what it is to be opened for
  *
- * For as long as it is open: its id is closed already.
+ * One for all who have it open, and for as long as somebody has: its id is closed
+ * already.  What each of them may do with it is asked of the backing inode later.
  *
  * Context: process context; may sleep.
  * Return: the mapping with a reference; %NULL if the server is to be asked; or an
@@ -407,7 +543,7 @@ bool fuse_node_has(struct inode *inode, u64 ops)
 struct fuse_backing *fuse_node_map(struct inode *inode, struct dentry *dentry,
 				   u32 modes)
 {
-	const struct fuse_node *node = fuse_inode_node(inode);
+	struct fuse_node *node = fuse_inode_node(inode);
 	struct fuse_tree *tree = node->tree;
 	struct fuse_backing *fb;
 	struct path path;
@@ -415,11 +551,17 @@ struct fuse_backing *fuse_node_map(struct inode *inode, struct dentry *dentry,
 
 	if (!fuse_node_has(inode, FUSE_BACKING_OPS_OPEN) || (modes & ~tree->modes))
 		return NULL;
+	fb = fuse_backing_find_at(&node->place);
+	if (fb)
+		return fb;
 	err = fuse_node_path(inode, dentry, &path);
+	if (fuse_node_is_servers(inode, err))
+		return NULL;
 	if (err)
 		return ERR_PTR(err);
 	scoped_with_creds(tree->cred)
-		fb = fuse_backing_install_path(tree->fb->table, &path);
+		fb = fuse_backing_install_path(tree->fb->table, &path,
+					       &node->place);
 	path_put(&path);
 	return fb;
 }

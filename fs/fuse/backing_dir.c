@@ -35,6 +35,7 @@
 
 #include <linux/cred.h>
 #include <linux/dcache.h>
+#include <linux/dcache-look.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/slab.h>
@@ -52,12 +53,13 @@ struct entry {
 /**
  * struct fuse_backing_dir - what an open FUSE directory has, a page
  * @pt: what every open FUSE file on a backing file has
- * @at: where its names are passed through, with a reference on the tree; without a tree
- *	if they aren't
+ * @at: where its names are passed through, without a tree if they aren't; as long as @pt
+ *	has its file: that of an attached directory is @pt's, another is the inode's node's
  * @at_server: the backing directory was taken away, and positions are the server's
  * @too_long: a name was, for all of @entries
  * @too_far: an entry was, and is where rules have theirs
- * @added: @entries are those of rules
+ * @added: @entries, and what comes after them, are those of rules; once there, nothing
+ *	is read from the backing directory, whatever becomes of rules
  * @next: position behind the last of @entries
  * @filled: bytes of @entries that are in use
  * @given: bytes of those that were handed on
@@ -105,10 +107,10 @@ static bool has_rules(const struct fuse_backing_dir *dir)
 	return dir->at.tree && rcu_access_pointer(*dir->at.rules);
 }
 
-/* Is @pos one of what rules add? */
+/* Is @pos one of what rules add, or added? */
 static bool is_added(const struct fuse_backing_dir *dir, loff_t pos)
 {
-	return unlikely(pos >= FUSE_RULES_POS) && has_rules(dir);
+	return unlikely(pos >= FUSE_RULES_POS) && (dir->added || has_rules(dir));
 }
 
 static bool add_entry(struct fuse_backing_dir *dir, const char *name,
@@ -136,7 +138,7 @@ static bool keep_entry(struct dir_context *ctx, const char *name, int len,
 		container_of(ctx, struct fill_context, ctx)->dir;
 
 	dir->too_long = entry_size(len) > ENTRIES_SIZE;
-	dir->too_far = is_added(dir, pos);
+	dir->too_far = unlikely(pos >= FUSE_RULES_POS) && has_rules(dir);
 	return !dir->too_far && add_entry(dir, name, len, pos, ino, type);
 }
 
@@ -157,15 +159,11 @@ static int fill_backing(struct fuse_backing_dir *dir)
 	int err;
 
 	dir->too_long = false;
-	dir->too_far = false;
-	dir->added = false;
 	scoped_with_creds(dir->pt.fb->cred)
 		err = iterate_dir(dir->pt.file, &fill.ctx);
 	/* the end may be behind what rules add: they come next then */
 	dir->next = is_added(dir, fill.ctx.pos) ? FUSE_RULES_POS : fill.ctx.pos;
 	/* to go on would be to end here, as if there was nothing more */
-	if (dir->too_far)
-		return -EOVERFLOW;
 	return dir->too_long && !dir->filled ? -ENAMETOOLONG : err;
 }
 
@@ -175,7 +173,7 @@ static void fill_added(struct fuse_backing_dir *dir)
 	const struct fuse_rules *rules;
 	struct fuse_rule rule;
 
-	dir->added = true;
+	BUILD_BUG_ON(offsetof(struct entry, name) + FUSE_RULE_NAME_MAX + 8 > ENTRIES_SIZE);
 	rcu_read_lock();
 	rules = rcu_dereference(*dir->at.rules);
 	while (rules && fuse_rules_next(rules, dir->next, &rule) &&
@@ -184,38 +182,64 @@ static void fill_added(struct fuse_backing_dir *dir)
 	rcu_read_unlock();
 }
 
+/* The backing directory has entries of its own where rules have theirs */
+static int refuse(const struct fuse_backing_dir *dir)
+{
+	return fuse_backing_reject(dir->pt.ff->fm->fc, dir->pt.fb->id, -EOVERFLOW,
+				   FUSE_BACKING_FILESYSTEM);
+}
+
 /* Have some entries, none at the end; all that there were have been handed on */
 static int fill(struct fuse_backing_dir *dir)
 {
 	int err;
 
 	empty(dir, dir->next);
-	if (!is_added(dir, dir->next)) {
-		err = fill_backing(dir);
-		if (err || dir->filled || !has_rules(dir))
+	/* who lists a directory of which little is left over may want to end that */
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	cond_resched();
+	if (!dir->added) {
+		err = dir->too_far ? 0 : fill_backing(dir);
+		if (err || dir->filled)
 			return err;
+		if (dir->too_far)
+			return refuse(dir);
+		if (!has_rules(dir))
+			return 0;
+		dir->added = true;
 		dir->next = FUSE_RULES_POS;
 	}
 	fill_added(dir);
 	return 0;
 }
 
+/* Go on at another position; returns that, or an errno */
+static loff_t go_to(struct fuse_backing_dir *dir, loff_t pos)
+{
+	bool added = is_added(dir, pos);
+
+	if (!added) {
+		scoped_with_creds(dir->pt.fb->cred)
+			pos = vfs_llseek(dir->pt.file, pos, SEEK_SET);
+		if (pos < 0)
+			return pos;
+	}
+	dir->added = added;
+	dir->too_far = false;
+	empty(dir, pos);
+	return pos;
+}
+
 /* Go on at another position, or begin anew */
 static int seek(struct fuse_backing_dir *dir, loff_t pos)
 {
 	const struct entry *entry = next_entry(dir);
-	loff_t res;
 
 	if (pos && pos == (entry ? entry->pos : dir->next))
 		return 0;
-	if (!is_added(dir, pos)) {
-		scoped_with_creds(dir->pt.fb->cred)
-			res = vfs_llseek(dir->pt.file, pos, SEEK_SET);
-		if (res < 0)
-			return res;
-	}
-	empty(dir, pos);
-	return 0;
+	pos = go_to(dir, pos);
+	return pos < 0 ? pos : 0;
 }
 
 static bool is_dot(const struct entry *entry)
@@ -228,17 +252,77 @@ static bool is_dot_dot(const struct entry *entry)
 	return entry->name[0] == '.' && entry->len == 2 && entry->name[1] == '.';
 }
 
-/* The dentry of what @entry names, with a reference, if the kernel knows it */
-static struct dentry *find_dentry(struct dentry *parent, const struct entry *entry)
+/* Which file it is that is handed on */
+struct identity {
+	u64 ino;
+	unsigned int type;
+};
+
+/* As stat(2) says it, of a moment */
+static struct identity identity_of(const struct inode *inode, struct identity other)
+{
+	return (struct identity) {
+		.ino = data_race(get_fuse_inode(inode)->orig_ino),
+		.type = (other.type & ~S_DT_MASK) | fs_umode_to_dtype(inode->i_mode),
+	};
+}
+
+/*
+ * Returns false if a dentry may have been overlooked that was just moved, or was another
+ * before all of it was read; in RCU mode.
+ */
+static bool look_in_dcache(const struct dentry *parent, const struct qstr *name,
+			   struct identity *is)
+{
+	unsigned int seq, moved = read_seqbegin(&rename_lock);
+	const struct dentry *dentry = __d_lookup_rcu(parent, name, &seq);
+	const struct inode *inode;
+	struct identity known = *is;
+
+	if (!dentry)
+		return !read_seqretry(&rename_lock, moved);
+	inode = d_inode_rcu(dentry);
+	if (inode && !fuse_inode_node(inode))
+		known = identity_of(inode, *is);
+	if (read_seqcount_retry(&dentry->d_seq, seq))
+		return false;
+	*is = known;
+	return true;
+}
+
+/* Takes the reference over */
+static void look_at_dentry(struct dentry *dentry, struct identity *is)
+{
+	*is = identity_of(d_inode(dentry), *is);
+	dput(dentry);
+}
+
+static void look_at_named(struct dentry *dentry, struct identity *is)
+{
+	const struct inode *inode = dentry ? d_inode_rcu(dentry) : NULL;
+
+	if (inode && !fuse_inode_node(inode))
+		*is = identity_of(inode, *is);
+	dput(dentry);
+}
+
+/*
+ * Does the kernel know what is named?  Then that is it, not what the filesystem says.  But
+ * below a tree it may be another by now, which nobody has looked at: there, stat(2) says
+ * what has been read.
+ */
+static void look_up(struct dentry *parent, const struct entry *entry,
+		    struct identity *is)
 {
 	struct qstr name = QSTR_INIT(entry->name, entry->len);
+	bool sure;
 
-	if (is_dot(entry))
-		return dget(parent);
-	if (is_dot_dot(entry))
-		return dget_parent(parent);
 	name.hash = full_name_hash(parent, name.name, name.len);
-	return d_lookup(parent, &name);
+	rcu_read_lock();
+	sure = look_in_dcache(parent, &name, is);
+	rcu_read_unlock();
+	if (!sure)
+		look_at_named(d_lookup(parent, &name), is);
 }
 
 /* Do rules leave it out, or say themselves what it is? */
@@ -250,22 +334,19 @@ static bool is_left_out(const struct fuse_backing_dir *dir, const struct entry *
 	       !is_dot_dot(entry) && !fuse_tree_lists(&dir->at, &name);
 }
 
-/* Number and type as stat(2) says them, not as the backing filesystem does */
 static bool emit(struct file *file, struct dir_context *ctx,
 		 const struct entry *entry)
 {
-	struct dentry *dentry = find_dentry(file->f_path.dentry, entry);
-	struct inode *inode = dentry ? d_inode_rcu(dentry) : NULL;
-	unsigned int type = entry->type;
-	u64 ino = entry->ino;
+	struct identity is = { .ino = entry->ino, .type = entry->type };
+	struct dentry *dentry = file->f_path.dentry;
 
-	if (inode) {
-		/* of a moment, as what stat(2) says */
-		ino = data_race(get_fuse_inode(inode)->orig_ino);
-		type = (type & ~S_DT_MASK) | fs_umode_to_dtype(inode->i_mode);
-	}
-	dput(dentry);
-	return dir_emit(ctx, entry->name, entry->len, ino, type);
+	if (is_dot(entry))
+		look_at_dentry(dget(dentry), &is);
+	else if (is_dot_dot(entry))
+		look_at_dentry(dget_parent(dentry), &is);
+	else
+		look_up(dentry, entry, &is);
+	return dir_emit(ctx, entry->name, entry->len, is.ino, is.type);
 }
 
 /* Returns false if the caller takes no more */
@@ -341,14 +422,10 @@ static loff_t llseek(struct file *file, loff_t offset, int whence)
 		return -EINVAL;
 	if (!fuse_backing_io_start(file))
 		return generic_file_llseek(file, offset, whence);
-	if (!is_added(dir, pos)) {
-		scoped_with_creds(dir->pt.fb->cred)
-			pos = vfs_llseek(dir->pt.file, pos, SEEK_SET);
-	}
+	pos = go_to(dir, pos);
 	fuse_backing_io_end(file);
 	if (pos < 0)
 		return pos;
-	empty(dir, pos);
 	return vfs_setpos(file, pos, file_inode(file)->i_sb->s_maxbytes);
 }
 
@@ -381,17 +458,10 @@ static int sync_dir(struct file *file, loff_t start, loff_t end, int datasync)
 	return err;
 }
 
-static void put_tree(struct fuse_backing_dir *dir)
-{
-	if (dir->at.tree)
-		fuse_tree_put(dir->at.tree);
-}
-
 static int release(struct inode *inode, struct file *file)
 {
 	struct fuse_file *ff = file->private_data;
 
-	put_tree(dir_of(file));
 	if (!fuse_backing_has_no_handle(ff)) {
 		fuse_release_common(file, true);
 		return 0;
@@ -472,32 +542,36 @@ static struct fuse_file *alloc_file(struct inode *inode)
 	dir = container_of(ff->passthrough, struct fuse_backing_dir, pt);
 	dir->at = (struct fuse_tree_dir) {};
 	dir->at_server = false;
+	dir->too_far = false;
 	dir->added = false;
 	empty(dir, 0);
 	return ff;
 }
 
 /*
- * What lists a directory, with a reference, and where that is, with one on the tree if
- * there is a tree; %NULL if the server does.
+ * What lists a directory, with a reference, and where that is; %NULL if the server does.
+ * What keeps the tree is the node of the inode, or else @dir.
  */
-static struct fuse_backing *find_listed(struct inode *inode, struct fuse_tree_dir *at)
+static struct fuse_backing *find_listed(struct inode *inode, struct fuse_backing_dir *dir)
 {
 	struct fuse_node *node = fuse_inode_node(inode);
+	struct fuse_tree_dir *at = &dir->at;
 	struct fuse_backing *fb;
 
 	if (!node) {
-		fb = fuse_inode_get_listed(get_fuse_inode(inode), &at->tree);
+		fb = fuse_inode_get_listed(get_fuse_inode(inode), &dir->pt.tree);
+		at->tree = dir->pt.tree;
 		at->dentry = fb ? fb->file->f_path.dentry : NULL;
 		at->rules = at->tree ? &at->tree->rules : NULL;
 		return fb;
 	}
 	if (!fuse_node_has(inode, FUSE_BACKING_OPS_LIST))
 		return NULL;
-	at->tree = node->tree;
-	at->dentry = node->dir;
-	at->rules = &node->rules;
-	refcount_inc(&at->tree->count);
+	*at = (struct fuse_tree_dir) {
+		.tree = node->tree,
+		.dentry = node->dir,
+		.rules = &node->rules,
+	};
 	refcount_inc(&at->tree->fb->count);
 	return at->tree->fb;
 }
@@ -541,7 +615,7 @@ bool fuse_backing_open_dir(struct inode *inode, struct file *file, int *err)
 		return true;
 	dir = container_of(ff->passthrough, struct fuse_backing_dir, pt);
 	/* the file has its age by now: what is taken away from here on, it loses */
-	fb = find_listed(inode, &dir->at);
+	fb = find_listed(inode, dir);
 	if (!fb) {
 		fuse_file_free(ff);
 		return ask_server(inode, err);
@@ -551,9 +625,7 @@ bool fuse_backing_open_dir(struct inode *inode, struct file *file, int *err)
 	*err = open_backing(inode, file, dir->at.dentry);
 	fuse_backing_trace(fuse_passthrough_open, file, fb->id,
 			   *err ? NULL : ff->passthrough->file, false, *err);
-	if (*err) {
-		put_tree(dir);
+	if (*err)
 		fuse_file_free(ff);
-	}
 	return true;
 }

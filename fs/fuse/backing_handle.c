@@ -35,6 +35,7 @@ static void init_passthrough(struct fuse_passthrough *pt, struct fuse_file *ff)
 	pt->fb = NULL;
 	pt->file = NULL;
 	pt->extents = NULL;
+	pt->tree = NULL;
 	INIT_LIST_HEAD(&pt->link);
 	pt->mapped = NULL;
 	pt->local = 0;

@@ -24,6 +24,7 @@
 #include "backing_mapping.h"
 #include "backing_mmap.h"
 #include "backing_trace.h"
+#include "backing_tree.h"
 #include "backing_usage.h"
 
 #include <linux/wait_bit.h>
@@ -184,6 +185,7 @@ void fuse_backing_io_idle(struct file *file)
 /* What an open FUSE file had */
 struct taken {
 	struct fuse_extents *extents;
+	struct fuse_tree *tree;
 	struct file *file;
 	struct fuse_backing *fb;
 };
@@ -197,6 +199,7 @@ static void take_file_locked(struct fuse_inode *fi, struct fuse_passthrough *pt,
 {
 	*taken = (struct taken) {
 		.extents = pt->extents,
+		.tree = pt->tree,
 		.file = pt->file,
 		.fb = pt->fb,
 	};
@@ -206,6 +209,7 @@ static void take_file_locked(struct fuse_inode *fi, struct fuse_passthrough *pt,
 		fi->backing.storing--;
 	pt->stored_to = false;
 	WRITE_ONCE(pt->extents, NULL);
+	pt->tree = NULL;
 	pt->file = NULL;
 	pt->fb = NULL;
 	list_del_init(&pt->link);
@@ -235,6 +239,8 @@ static void put_taken(struct fuse_inode *fi, const struct taken *taken,
 		fuse_extents_put(taken->extents, false);
 		return;
 	}
+	if (taken->tree)
+		fuse_tree_put(taken->tree);
 	fuse_backing_close_file(taken->fb, taken->file);
 }
 

@@ -183,9 +183,9 @@ int fuse_backing_introduce_node(struct inode *inode)
 
 	if (!fuse_inode_node(inode))
 		return 0;
-	alias = d_find_any_alias(inode);
-	if (!alias)
-		return -ESTALE;
+	alias = fuse_node_alias(inode);
+	if (IS_ERR(alias))
+		return PTR_ERR(alias);
 	while (!err && !get_node_id(inode))
 		err = introduce_nearest(alias);
 	dput(alias);

@@ -18,7 +18,9 @@ struct path;
 int fuse_backing_install(struct fuse_backing_table *table, struct file *file,
 			 bool brokered, u32 flags);
 struct fuse_backing *fuse_backing_install_path(struct fuse_backing_table *table,
-					       const struct path *path);
+					       const struct path *path,
+					       struct fuse_backing_place *place);
+struct fuse_backing *fuse_backing_find_at(struct fuse_backing_place *place);
 struct fuse_backing *fuse_backing_lookup(struct fuse_conn *fc, int backing_id);
 struct fuse_backing *fuse_backing_claim(struct fuse_conn *fc, int backing_id);
 bool fuse_backing_get_to_close(void *data);

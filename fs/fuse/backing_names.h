@@ -27,4 +27,22 @@ static inline struct dentry *fuse_backing_lookup_one(struct mnt_idmap *idmap,
 	return lookup_one_unlocked(idmap, &below, dir);
 }
 
+/**
+ * fuse_backing_next_alias - walk through the dentries of an inode
+ * @inode: the inode
+ * @last: one of them, or %NULL to begin
+ *
+ * Context: inode::i_lock is held.
+ * Return: the one that comes after, or %NULL.
+ */
+static inline struct dentry *fuse_backing_next_alias(struct inode *inode,
+						     struct dentry *last)
+{
+	struct hlist_node *next = inode->i_dentry.first;
+
+	if (last)
+		next = last->d_alias.next;
+	return hlist_entry_safe(next, struct dentry, d_alias);
+}
+
 #endif /* _FS_FUSE_BACKING_NAMES_H */

@@ -26,6 +26,7 @@
 #include "backing_mapping.h"
 #include "backing_open.h"
 #include "backing_reject.h"
+#include "backing_tree.h"
 #include "backing_usage.h"
 
 #include <linux/backing-file.h>
@@ -76,6 +77,8 @@ void fuse_backing_file_end(struct fuse_file *ff)
 		fuse_backing_put(pt->fb);
 	if (pt->extents)
 		fuse_extents_put(pt->extents, false);
+	if (pt->tree)
+		fuse_tree_put(pt->tree);
 	kfree(pt);
 	ff->passthrough = NULL;
 }
@@ -112,6 +115,13 @@ static struct file *reopen(struct file *file, struct fuse_backing *fb)
 		return reopen_file(file, fb);
 }
 
+/* May others have files open on the mapping, too? */
+static bool is_shared(const struct fuse_backing *fb)
+{
+	/* who finds it at its place has a reference by then */
+	return fb->place ? refcount_read(&fb->count) > 1 : !fb->per_open;
+}
+
 static int open_mapping(struct file *file, struct fuse_passthrough *pt)
 {
 	struct fuse_backing *fb = pt->fb;
@@ -120,7 +130,7 @@ static int open_mapping(struct file *file, struct fuse_passthrough *pt)
 
 	err = fuse_backing_is_of_kind(fb, false) ?:
 	      fuse_backing_may_reopen(fb) ?:
-	      fuse_backing_start_use(fb, !fb->per_open);
+	      fuse_backing_start_use(fb, is_shared(fb));
 	if (err)
 		return err;
 	backing = reopen(file, fb);

@@ -7,7 +7,8 @@
  *
  * They are sorted by a hash of the name, which is the same for all rules there ever are.
  * So what a listing adds has a position that stays what it is when others come and go,
- * and who removes what is listed while it is listed misses nothing.
+ * unless they have the same hash; and who removes what is listed while it is listed misses
+ * nothing.
  *
  * Memory: as large as whoever makes them likes, so what is more than a page is charged
  * to RLIMIT_MEMLOCK of its user.
@@ -31,7 +32,7 @@
 /* A rule, with its name in fuse_rules::text */
 struct named {
 	u32 hash;
-	/* at least the hash, and more than that before it */
+	/* at least the hash, and more than that of the one before */
 	u32 pos;
 	const struct fuse_backing_rule *rule;
 };
@@ -46,6 +47,9 @@ struct fuse_rules {
 	struct named named[];
 };
 
+/* How many sets of rules that were charged wait to be freed */
+static atomic_t charged_dead;
+
 /* Positions that follow it must fit behind FUSE_RULES_POS, too */
 static u32 hash_of(const char *name, unsigned int len)
 {
@@ -59,10 +63,16 @@ static size_t record_size(const struct fuse_backing_rule *rule)
 
 static bool is_name(const char *name, unsigned int len)
 {
-	if (!len || len > FUSE_NAME_MAX || memchr(name, '/', len) ||
+	if (!len || len > FUSE_RULE_NAME_MAX || memchr(name, '/', len) ||
 	    memchr(name, 0, len))
 		return false;
 	return name[0] != '.' || (len != 1 && (len != 2 || name[1] != '.'));
+}
+
+/* The numbers of types are those of modes */
+static bool is_type(unsigned int type)
+{
+	return type <= S_DT_MASK && fs_umode_to_ftype(type << 12) != FT_UNKNOWN;
 }
 
 static bool is_verdict(u32 verdict)
@@ -77,9 +87,10 @@ static bool is_rule(const struct fuse_backing_rule *rule, size_t left)
 	if (left < sizeof(*rule) || left < record_size(rule) ||
 	    !is_name(rule->name, rule->namelen) || !is_verdict(rule->verdict))
 		return false;
+	if (!rule->type)
+		return !rule->ino;
 	/* only what is the server's can be what the backing directory doesn't have */
-	return rule->verdict == FUSE_BACKING_SERVER ? rule->type <= S_DT_MASK :
-						      !rule->type && !rule->ino;
+	return rule->verdict == FUSE_BACKING_SERVER && is_type(rule->type);
 }
 
 /* How many rules there are, or -EINVAL */
@@ -98,19 +109,21 @@ static int count(const char *text, size_t size)
 	return nr;
 }
 
-static int compare_names(const struct fuse_backing_rule *a, const char *name,
-			 unsigned int len)
+/* Names that are made to have the same hash cost no more than others to find */
+static int compare_to(const struct named *named, u32 hash, const char *name,
+		      unsigned int len)
 {
-	return (int)a->namelen - (int)len ?: memcmp(a->name, name, len);
+	if (named->hash != hash)
+		return named->hash < hash ? -1 : 1;
+	return (int)named->rule->namelen - (int)len ?:
+	       memcmp(named->rule->name, name, len);
 }
 
 static int compare(const void *a, const void *b)
 {
-	const struct named *l = a, *r = b;
+	const struct named *other = b;
 
-	if (l->hash != r->hash)
-		return l->hash < r->hash ? -1 : 1;
-	return compare_names(l->rule, r->rule->name, r->rule->namelen);
+	return compare_to(a, other->hash, other->rule->name, other->rule->namelen);
 }
 
 static void fill(struct fuse_rules *rules)
@@ -176,7 +189,7 @@ static int charge_rules(struct fuse_conn *fc, size_t size, struct fuse_charge *c
 
 	size += size / sizeof(struct fuse_backing_rule) * sizeof(struct named);
 	err = fuse_charge(size, charge);
-	if (err) {
+	if (err && atomic_read(&charged_dead)) {
 		rcu_barrier();
 		err = fuse_charge(size, charge);
 	}
@@ -219,7 +232,7 @@ static int check_args(struct fuse_conn *fc, const struct fuse_backing_rules *arg
  *
  * The caller must hold no table: its memory may take forever.
  *
- * Context: process context without locks; may sleep, killable.
+ * Context: process context without locks; may sleep.
  * Return: the rules, for fuse_rules_free(); %NULL if all names are passed through; or an
  *	ERR_PTR(): -EINVAL, -E2BIG, -EFAULT, -ENOMEM; -ENOBUFS if RLIMIT_MEMLOCK of the
  *	caller's user is reached.
@@ -251,6 +264,8 @@ static void free_rules(struct rcu_head *rcu)
 {
 	struct fuse_rules *rules = container_of(rcu, struct fuse_rules, rcu);
 
+	if (rules->charge.user)
+		atomic_dec(&charged_dead);
 	fuse_uncharge(&rules->charge);
 	kvfree(rules->text);
 	kvfree(rules);
@@ -264,8 +279,11 @@ static void free_rules(struct rcu_head *rcu)
  */
 void fuse_rules_free(struct fuse_rules *rules)
 {
-	if (rules)
-		call_rcu(&rules->rcu, free_rules);
+	if (!rules)
+		return;
+	if (rules->charge.user)
+		atomic_inc(&charged_dead);
+	call_rcu(&rules->rcu, free_rules);
 }
 
 /**
@@ -307,6 +325,26 @@ static void fill_rule(const struct named *named, struct fuse_rule *rule)
 	};
 }
 
+static const struct named *find_named(const struct fuse_rules *rules, const char *name,
+				      unsigned int len)
+{
+	const u32 hash = hash_of(name, len);
+	unsigned int low = 0, high = rules->nr, mid;
+	int order;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		order = compare_to(&rules->named[mid], hash, name, len);
+		if (!order)
+			return &rules->named[mid];
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
 /**
  * fuse_rules_find - what rules say of a name
  * @rules: the rules
@@ -319,15 +357,12 @@ static void fill_rule(const struct named *named, struct fuse_rule *rule)
 void fuse_rules_find(const struct fuse_rules *rules, const char *name,
 		     unsigned int len, struct fuse_rule *rule)
 {
-	const u32 hash = hash_of(name, len);
-	unsigned int i = first_from(rules, hash);
+	const struct named *named = find_named(rules, name, len);
 
-	/* one that was before may have had to make room for others before it */
-	for (; i < rules->nr && rules->named[i].hash <= hash; i++)
-		if (rules->named[i].hash == hash &&
-		    !compare_names(rules->named[i].rule, name, len))
-			return fill_rule(&rules->named[i], rule);
-	*rule = (struct fuse_rule) { .verdict = rules->otherwise };
+	if (named)
+		fill_rule(named, rule);
+	else
+		*rule = (struct fuse_rule) { .verdict = rules->otherwise };
 }
 
 /**

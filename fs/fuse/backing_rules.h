@@ -18,6 +18,9 @@ struct fuse_rules;
  */
 #define FUSE_RULES_POS	(S64_MAX & ~(loff_t)U32_MAX)
 
+/* One that a listing has room for */
+#define FUSE_RULE_NAME_MAX	1024
+
 /**
  * struct fuse_rule - what rules say of a name
  * @verdict: what becomes of it

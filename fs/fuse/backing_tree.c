@@ -6,17 +6,27 @@
  * time: the backing filesystem's dcache is the only one that knows.  So nothing but
  * directories is pinned there, and a file that is removed from below is gone at once.
  *
+ * Who looks a name up looks into that dcache first, without its locks, and gets a reference
+ * on what is there.  What isn't, or needs more than a look, is looked up as by anybody else.
+ *
  * A name that is found becomes a FUSE inode without node id, outside of the inode hash:
  * a node.  It is known by its backing inode, so that hard links are one inode.  The
  * backing inode isn't pinned, so another may come to its address; that it has the same
- * number and generation there as well would be one that was made anew on disk.
+ * number and generation there as well would be one that was made anew on disk, or one of a
+ * FUSE, whose server says both.  That it is of the same type is all that is certain then.
  *
  * References: a node has one on its tree, the tree has one on the mapping of the
  * directory, which thus outlives all of them.  Whoever puts the last may be memory
  * reclaim: the thread frees.
  *
- * In RCU mode a node, its directory and its tree may be going while somebody looks: all
- * are freed after a grace period, and the tree is not used without a reference.
+ * All open files of a node share one mapping, which goes with the last of them and of
+ * what is mapped, and then leaves its place in the node.  Each of these keeps the FUSE
+ * inode until it has put its reference on the mapping, or left that to the thread; so the
+ * node, which is left to the thread after that, is freed later than the mapping.
+ *
+ * In RCU mode nothing is written to.  A node, its directory, its tree and what that has,
+ * credentials and mount, may be going while somebody looks: all are freed after a grace
+ * period that begins when no inode has the node, or the tree, any more.
  */
 
 #include "fuse_i.h"
@@ -30,10 +40,13 @@
 #include <linux/fs.h>
 #include <linux/fuse_backing.h>
 #include <linux/mount.h>
+#include <linux/posix_acl.h>
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
 
+/* The table isn't charged to anybody: a tree that waits, or is empty, has a small one */
 static const struct rhashtable_params node_params = {
+	.nelem_hint = 2,
 	.head_offset = offsetof(struct fuse_node, link),
 	.key_offset = offsetof(struct fuse_node, key),
 	.key_len = sizeof(struct fuse_node_key),
@@ -95,28 +108,77 @@ void fuse_tree_last_put(struct fuse_tree *tree)
 
 /**
  * fuse_tree_get_dir - where names of a FUSE directory are looked up
- * @dir: the FUSE directory
+ * @dir: the FUSE directory, with a reference
  * @at: filled in; the tree is to be put
  *
- * Context: any, RCU mode too.
+ * Context: any.
  * Return: false if its names are the server's.
  */
 bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at)
 {
-	const struct fuse_inode *fi = get_fuse_inode(dir);
-	struct fuse_node *node;
 	bool found;
 
 	rcu_read_lock();
-	node = rcu_dereference(fi->backing.node);
-	at->tree = node ? node->tree : rcu_dereference(fi->backing.tree);
-	at->dentry = node ? node->dir : at->tree ? at->tree->root : NULL;
-	at->rules = node ? &node->rules : &at->tree->rules;
-	found = at->dentry && !READ_ONCE(at->tree->detached) &&
-		fuse_backing_has_server(at->tree->fc) &&
+	found = fuse_tree_look_dir(dir, at) &&
 		refcount_inc_not_zero(&at->tree->count);
 	rcu_read_unlock();
 	return found;
+}
+
+/**
+ * fuse_tree_may_search - may whoever registered a tree search a backing directory
+ * @tree: the tree
+ * @dir: the backing directory
+ * @mask: 0 or MAY_NOT_BLOCK
+ *
+ * Context: process context; may sleep, unless MAY_NOT_BLOCK is set: RCU mode.
+ * Return: 0, or an errno as inode_permission().
+ */
+int fuse_tree_may_search(const struct fuse_tree *tree, struct inode *dir, int mask)
+{
+	int err;
+
+	if (!IS_ENABLED(CONFIG_SECURITY) && fuse_tree_is_for_all(dir))
+		return 0;
+	scoped_with_creds(tree->cred)
+		err = inode_permission(mnt_idmap(tree->mnt), dir, MAY_EXEC | mask);
+	return err;
+}
+
+/* A dentry of the backing dcache with a reference; %NULL if it has to be looked up */
+static struct dentry *find_in_dcache(const struct fuse_tree_dir *at,
+				     const struct qstr *name)
+{
+	struct dentry *dentry;
+	unsigned int seq;
+	bool found;
+
+	rcu_read_lock();
+	dentry = fuse_tree_look(at, name, &seq);
+	found = dentry && !(READ_ONCE(dentry->d_flags) & FUSE_TREE_LOOK_UP) &&
+		lockref_get_not_dead(&dentry->d_lockref);
+	rcu_read_unlock();
+	if (!found)
+		return NULL;
+	if (!read_seqcount_retry(&dentry->d_seq, seq))
+		return dentry;
+	dput(dentry);
+	return NULL;
+}
+
+static struct dentry *find_if_allowed(const struct fuse_tree_dir *at,
+				      const struct qstr *name)
+{
+	struct dentry *dentry = find_in_dcache(at, name);
+	int err;
+
+	if (!dentry)
+		return NULL;
+	err = fuse_tree_may_search(at->tree, d_inode(at->dentry), 0);
+	if (!err)
+		return dentry;
+	dput(dentry);
+	return ERR_PTR(err);
 }
 
 /**
@@ -169,15 +231,18 @@ bool fuse_tree_lists(const struct fuse_tree_dir *at, const struct qstr *name)
  * @at: the directory
  * @name: its hash is not looked at
  *
- * Context: process context; may sleep.  Takes the lock of the backing directory.
+ * Context: process context; may sleep.  Takes the lock of the backing directory, unless
+ *	its dcache has the name.
  * Return: the backing dentry, maybe negative, or an ERR_PTR() as whoever registered the
  *	tree would get it.
  */
 struct dentry *fuse_tree_lookup(const struct fuse_tree_dir *at,
 				const struct qstr *name)
 {
-	struct dentry *dentry;
+	struct dentry *dentry = find_if_allowed(at, name);
 
+	if (dentry)
+		return dentry;
 	scoped_with_creds(at->tree->cred)
 		dentry = fuse_backing_lookup_one(mnt_idmap(at->tree->mnt), name,
 						 at->dentry);
@@ -201,6 +266,32 @@ bool fuse_tree_is_passed(const struct dentry *dentry)
 		return false;
 	return d_is_negative(dentry) || d_is_reg(dentry) || d_is_dir(dentry) ||
 	       d_is_symlink(dentry);
+}
+
+/**
+ * fuse_tree_is_named - is what was found what rules say something of
+ * @at: the directory
+ * @dentry: the backing dentry, from fuse_tree_lookup()
+ * @name: the name
+ *
+ * A filesystem may find a name by another spelling of it, that rules don't know.
+ *
+ * Context: process context.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_tree_is_named(const struct fuse_tree_dir *at, struct dentry *dentry,
+			const struct qstr *name)
+{
+	struct name_snapshot found;
+	bool same;
+
+	if (likely(!rcu_access_pointer(*at->rules)) || d_is_negative(dentry))
+		return true;
+	take_dentry_name_snapshot(&found, dentry);
+	same = found.name.len == name->len &&
+	       !memcmp(found.name.name, name->name, name->len);
+	release_dentry_name_snapshot(&found);
+	return same;
 }
 
 /**
@@ -249,6 +340,7 @@ static struct fuse_node_key key_of(const struct inode *backing)
 		.inode = backing,
 		.ino = backing->i_ino,
 		.generation = READ_ONCE(backing->i_generation),
+		.type = READ_ONCE(backing->i_mode) & S_IFMT,
 	};
 }
 
@@ -263,7 +355,8 @@ static struct fuse_node_key key_of(const struct inode *backing)
 bool fuse_node_is(const struct fuse_node *node, const struct inode *backing)
 {
 	return node->key.inode == backing && node->key.ino == backing->i_ino &&
-	       node->key.generation == READ_ONCE(backing->i_generation);
+	       node->key.generation == READ_ONCE(backing->i_generation) &&
+	       node->key.type == (READ_ONCE(backing->i_mode) & S_IFMT);
 }
 
 /* The inode of a node with a reference, unless it is going, or is no good any more */
@@ -331,23 +424,28 @@ static struct fuse_node *alloc_node(const struct fuse_tree_dir *at,
 	node->tree = at->tree;
 	node->key = key_of(d_inode(backing));
 	node->fi = get_fuse_inode(inode);
+	spin_lock_init(&node->place.lock);
 	node->dir = d_is_dir(backing) ? dget(backing) : NULL;
 	return node;
 }
 
-/*
- * A directory is listed, and looked up in, with its inode's lock held.  That is one of a
- * directory's from here on: when the inode is hashed somebody may hold it.
+/**
+ * fuse_tree_stack_dir - a directory has a backing directory
+ * @inode: the FUSE inode
+ *
+ * It is listed, and looked up in, with its inode's lock held, and the backing one may be on
+ * another FUSE filesystem: to lockdep the same lock, without this.  Not a subclass of the
+ * same: those say which is the parent when directories are removed and renamed.
+ *
+ * Context: any.
  */
-static void stack_dir(struct inode *inode)
+void fuse_tree_stack_dir(struct inode *inode)
 {
+	static struct lock_class_key keys[FILESYSTEM_MAX_STACK_DEPTH];
 	int depth = inode->i_sb->s_stack_depth;
 
-	if (!S_ISDIR(inode->i_mode))
-		return;
-	lockdep_annotate_inode_mutex_key(inode);
 	if (depth)
-		lockdep_set_subclass(&inode->i_rwsem, depth);
+		lockdep_set_class(&inode->i_rwsem, &keys[depth - 1]);
 }
 
 static struct inode *make_inode(const struct fuse_tree_dir *at,
@@ -366,8 +464,14 @@ static struct inode *make_inode(const struct fuse_tree_dir *at,
 		iput(inode);
 		return ERR_PTR(-ENOMEM);
 	}
-	stack_dir(inode);
+	/* now: when the inode is hashed somebody may hold its lock */
+	lockdep_annotate_inode_mutex_key(inode);
+	if (S_ISDIR(inode->i_mode))
+		fuse_tree_stack_dir(inode);
 	inode->i_generation = node->key.generation;
+	/* whoever changes them below tells nobody */
+	inode->i_acl = ACL_DONT_CACHE;
+	inode->i_default_acl = ACL_DONT_CACHE;
 	fuse_change_attributes(inode, &attr, NULL, 0, 0);
 	rcu_assign_pointer(get_fuse_inode(inode)->backing.node, node);
 	other = insert_node(at->tree, node);
@@ -395,20 +499,86 @@ struct inode *fuse_tree_get_inode(const struct fuse_tree_dir *at,
 	return inode ?: make_inode(at, backing, sb);
 }
 
+/* Not by what is good for a descriptor's modes alone, nor by what the server opened else */
+static bool is_as_below(const struct fuse_node *node,
+			const struct fuse_passthrough *pt)
+{
+	return pt->file && !pt->fb->brokered && !pt->fb->as_opened &&
+	       fuse_node_is(node, file_inode(pt->file));
+}
+
 /* An open file has its backing file, whatever its name stands for by now */
-static bool path_of_open(struct fuse_inode *fi, struct path *path)
+static bool path_of_open(struct fuse_inode *fi, const struct fuse_node *node,
+			 struct path *path)
 {
 	const struct fuse_passthrough *pt;
 
+	/* whoever has it open finds it so */
+	if (!READ_ONCE(fi->backing.files))
+		return false;
 	spin_lock(&fi->lock);
 	pt = list_first_entry_or_null(&fi->backing.open, struct fuse_passthrough,
 				      link);
-	if (pt && pt->file) {
+	if (pt && is_as_below(node, pt)) {
 		*path = pt->file->f_path;
 		path_get(path);
 	}
 	spin_unlock(&fi->lock);
 	return path->dentry;
+}
+
+/*
+ * The backing dentry of what @dentry, of @node, is the name of, if the backing dcache has
+ * it and whoever registered the tree may find it; in RCU mode.  It is to be compared with
+ * @seq after a reference was taken.
+ */
+static struct dentry *look_by_name(const struct fuse_node *node,
+				   const struct dentry *dentry, unsigned int *seq)
+{
+	unsigned int named = raw_seqcount_begin(&dentry->d_seq);
+	struct inode *backing, *dir = d_inode_rcu(READ_ONCE(dentry->d_parent));
+	const struct qstr name = QSTR_INIT(READ_ONCE(dentry->d_name.name),
+					   READ_ONCE(dentry->d_name.len));
+	struct fuse_tree_dir at;
+	struct dentry *found;
+
+	/* else the name may be as long as another */
+	if (!dir || read_seqcount_retry(&dentry->d_seq, named))
+		return NULL;
+	if (!fuse_tree_look_dir(dir, &at) || at.tree != node->tree)
+		return NULL;
+	backing = d_inode_rcu(at.dentry);
+	if (!backing || fuse_tree_may_search(at.tree, backing, MAY_NOT_BLOCK))
+		return NULL;
+	found = fuse_tree_look(&at, &name, seq);
+	if (!found || (READ_ONCE(found->d_flags) & FUSE_TREE_LOOK_UP) ||
+	    read_seqcount_retry(&dentry->d_seq, named))
+		return NULL;
+	backing = d_inode_rcu(found);
+	return backing && fuse_node_is(node, backing) ? found : NULL;
+}
+
+/* Returns false if it has to be looked up */
+static bool path_in_dcache(const struct fuse_node *node, const struct dentry *dentry,
+			   struct path *path)
+{
+	struct dentry *backing;
+	unsigned int seq;
+	bool found;
+
+	rcu_read_lock();
+	backing = look_by_name(node, dentry, &seq);
+	found = backing && lockref_get_not_dead(&backing->d_lockref);
+	rcu_read_unlock();
+	if (!found)
+		return false;
+	if (read_seqcount_retry(&backing->d_seq, seq)) {
+		dput(backing);
+		return false;
+	}
+	path->mnt = mntget(node->tree->mnt);
+	path->dentry = backing;
+	return true;
 }
 
 static int path_at(const struct fuse_tree_dir *at, const struct fuse_node *node,
@@ -427,13 +597,14 @@ static int path_at(const struct fuse_tree_dir *at, const struct fuse_node *node,
 	return 0;
 }
 
-static int path_by_name(const struct fuse_node *node, struct dentry *dentry,
+/* Returns -EXDEV if @dentry isn't below a tree, where the server may have named it */
+static int look_up_path(const struct fuse_node *node, struct dentry *dentry,
 			struct path *path)
 {
 	struct dentry *parent = dget_parent(dentry);
 	struct name_snapshot name;
 	struct fuse_tree_dir at;
-	int err = -ESTALE;
+	int err = -EXDEV;
 
 	take_dentry_name_snapshot(&name, dentry);
 	if (fuse_tree_get_dir(d_inode(parent), &at)) {
@@ -445,14 +616,63 @@ static int path_by_name(const struct fuse_node *node, struct dentry *dentry,
 	return err;
 }
 
+static int path_by_name(const struct fuse_node *node, struct dentry *dentry,
+			struct path *path)
+{
+	return path_in_dcache(node, dentry, path) ?
+	       0 : look_up_path(node, dentry, path);
+}
+
+/* The next dentry of @inode after @last, whose reference is taken over; the first of all */
+static struct dentry *next_alias(struct inode *inode, struct dentry *last)
+{
+	struct dentry *alias;
+
+	spin_lock(&inode->i_lock);
+	/* it has its place there as long as we have it */
+	alias = fuse_backing_next_alias(inode, last);
+	if (alias)
+		dget(alias);
+	spin_unlock(&inode->i_lock);
+	dput(last);
+	return alias;
+}
+
+/*
+ * The dentry of a file by whose name it is there still, with a reference, and where; %NULL
+ * and an errno if there is none.  A name that it isn't found by, and that nobody has
+ * looked at since, isn't tried again.
+ */
+static struct dentry *find_alias(struct inode *inode, const struct fuse_node *node,
+				 struct path *path, int *err)
+{
+	struct dentry *alias = NULL;
+
+	*err = -ESTALE;
+	while ((alias = next_alias(inode, alias))) {
+		*err = path_by_name(node, alias, path);
+		if (!*err)
+			return alias;
+		if (*err == -ESTALE && !d_mountpoint(alias))
+			d_drop(alias);
+		if (fatal_signal_pending(current)) {
+			*err = -EINTR;
+			dput(alias);
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
 /**
  * fuse_node_path - where a node is in the backing filesystem
  * @inode: the FUSE inode of the node
  * @dentry: a FUSE dentry of it; any if %NULL
  * @path: filled in, with references
  *
- * Context: process context; may sleep.
- * Return: 0; -ESTALE if it isn't there any more, or an error of the lookup.
+ * Context: process context; may sleep, killable where several names are looked up.
+ * Return: 0; -ESTALE if it isn't there any more, see fuse_node_is_servers(); or an error
+ *	of the lookup.
  */
 int fuse_node_path(struct inode *inode, struct dentry *dentry, struct path *path)
 {
@@ -468,20 +688,44 @@ int fuse_node_path(struct inode *inode, struct dentry *dentry, struct path *path
 		path->dentry = dget(node->dir);
 		return 0;
 	}
-	if (path_of_open(fi, path))
+	if (path_of_open(fi, node, path))
 		return 0;
-	if (dentry)
-		return path_by_name(node, dentry, path);
-	alias = d_find_any_alias(inode);
-	err = alias ? path_by_name(node, alias, path) : -ESTALE;
-	dput(alias);
-	return err;
+	if (dentry) {
+		err = path_by_name(node, dentry, path);
+	} else {
+		alias = find_alias(inode, node, path, &err);
+		dput(alias);
+	}
+	return err == -EXDEV ? -ESTALE : err;
+}
+
+/**
+ * fuse_node_alias - a FUSE dentry of a node that is its name below the tree
+ * @inode: the FUSE inode of the node
+ *
+ * Context: process context; may sleep, killable.
+ * Return: the dentry with a reference; or an ERR_PTR(), -ESTALE if it has no name.
+ */
+struct dentry *fuse_node_alias(struct inode *inode)
+{
+	const struct fuse_node *node = fuse_inode_node(inode);
+	struct path path = {};
+	struct dentry *alias;
+	int err;
+
+	if (S_ISDIR(inode->i_mode))
+		return d_find_any_alias(inode) ?: ERR_PTR(-ESTALE);
+	alias = find_alias(inode, node, &path, &err);
+	if (alias)
+		path_put(&path);
+	return alias ?: ERR_PTR(err == -EXDEV ? -ESTALE : err);
 }
 
 static void free_node(struct kthread_files_work *work)
 {
 	struct fuse_node *node = container_of(work, struct fuse_node, dead);
 
+	WARN_ON_ONCE(node->place.fb);
 	dput(node->dir);
 	fuse_rules_free(rcu_access_pointer(node->rules));
 	fuse_tree_put(node->tree);

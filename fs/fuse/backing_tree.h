@@ -9,12 +9,18 @@
 #define _FS_FUSE_BACKING_TREE_H
 
 #include <linux/dcache.h>
+#include <linux/dcache-look.h>
+#include <linux/fs.h>
 #include <linux/fuse_backing.h>
 #include <linux/kthread_files.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable-types.h>
+#include <linux/stringhash.h>
 #include <linux/types.h>
+
+#include "backing_server.h"
+#include "backing_types.h"
 
 struct cred;
 struct fuse_attr;
@@ -66,13 +72,14 @@ struct fuse_tree {
  * @inode: its address, which nothing keeps from being another's later
  * @ino: its number
  * @generation: as there may be another of this number
- * @zero: 0
+ * @type: S_IFMT of its mode, as all three are what whoever made a FUSE says they are, and
+ *	of a device nobody expects to find it where a file was
  */
 struct fuse_node_key {
 	const struct inode *inode;
 	u64 ino;
 	u32 generation;
-	u32 zero;
+	u32 type;
 };
 
 /**
@@ -84,6 +91,7 @@ struct fuse_node_key {
  * @dir: the backing directory, with a reference; %NULL if it is none
  * @rules: of names in there, if there are any
  * @state: bits, see backing_introduce.c
+ * @place: where the mapping is found that its open files share
  * @dead: the inode is gone: for the thread to free
  * @rcu: when nobody looks any more
  */
@@ -95,13 +103,14 @@ struct fuse_node {
 	struct dentry *dir;
 	struct fuse_rules __rcu *rules;
 	unsigned long state;
+	struct fuse_backing_place place;
 	struct kthread_files_work dead;
 	struct rcu_head rcu;
 };
 
 /**
  * struct fuse_tree_dir - where a name is looked up
- * @tree: with a reference
+ * @tree: with a reference; in RCU mode without
  * @dentry: the backing directory, which the FUSE directory keeps; in RCU mode it may be
  *	going
  * @rules: of names in there, if there are any; of the tree, or the FUSE directory
@@ -112,22 +121,31 @@ struct fuse_tree_dir {
 	struct fuse_rules __rcu **rules;
 };
 
+/* What is found in the backing dcache with one of these needs more than a look */
+#define FUSE_TREE_LOOK_UP	(DCACHE_OP_REVALIDATE | DCACHE_MANAGED_DENTRY |	\
+				 DCACHE_OP_HASH | DCACHE_OP_COMPARE)
+
 struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb,
 				   const struct fuse_backing_attach *args);
 void fuse_tree_last_put(struct fuse_tree *tree);
+void fuse_tree_stack_dir(struct inode *inode);
 bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at);
+int fuse_tree_may_search(const struct fuse_tree *tree, struct inode *dir, int mask);
 enum fuse_backing_verdict fuse_tree_verdict(const struct fuse_tree_dir *at,
 					    const struct qstr *name);
 bool fuse_tree_lists(const struct fuse_tree_dir *at, const struct qstr *name);
 struct dentry *fuse_tree_lookup(const struct fuse_tree_dir *at,
 				const struct qstr *name);
 bool fuse_tree_is_passed(const struct dentry *dentry);
+bool fuse_tree_is_named(const struct fuse_tree_dir *at, struct dentry *dentry,
+			const struct qstr *name);
 void fuse_tree_attributes(const struct fuse_tree *tree, struct inode *backing,
 			  struct fuse_attr *attr);
 struct inode *fuse_tree_get_inode(const struct fuse_tree_dir *at,
 				  struct super_block *sb, struct dentry *backing);
 bool fuse_node_is(const struct fuse_node *node, const struct inode *backing);
 int fuse_node_path(struct inode *inode, struct dentry *dentry, struct path *path);
+struct dentry *fuse_node_alias(struct inode *inode);
 void fuse_node_evict(struct fuse_inode *fi);
 
 /**
@@ -143,6 +161,93 @@ static inline struct fuse_node *fuse_inode_node(const struct inode *inode)
 		container_of(inode, const struct fuse_inode, inode);
 
 	return rcu_access_pointer(fi->backing.node);
+}
+
+/**
+ * fuse_node_is_servers - is a node the server's that isn't there any more
+ * @inode: the FUSE inode of the node
+ * @err: from fuse_node_path()
+ *
+ * It may have opened it, or have named it elsewhere: then it knows.
+ *
+ * Context: any.
+ * Return: whether the server is to be asked.
+ */
+static inline bool fuse_node_is_servers(const struct inode *inode, int err)
+{
+	const struct fuse_inode *fi =
+		container_of(inode, const struct fuse_inode, inode);
+
+	return err == -ESTALE && READ_ONCE(fi->nodeid);
+}
+
+/**
+ * fuse_tree_look_dir - where names of a FUSE directory are looked up, in RCU mode
+ * @dir: the FUSE directory
+ * @at: filled in, without references
+ *
+ * Nothing is written to: not even a count that all processors would share.
+ *
+ * Context: rcu_read_lock() is held, for as long as @at is used.
+ * Return: false if its names are the server's.
+ */
+static inline bool fuse_tree_look_dir(const struct inode *dir,
+				      struct fuse_tree_dir *at)
+{
+	const struct fuse_inode *fi = get_fuse_inode(dir);
+	struct fuse_node *node = rcu_dereference(fi->backing.node);
+
+	at->tree = node ? node->tree : rcu_dereference(fi->backing.tree);
+	if (!at->tree)
+		return false;
+	at->dentry = node ? node->dir : at->tree->root;
+	at->rules = node ? &node->rules : &at->tree->rules;
+	return at->dentry && !READ_ONCE(at->tree->detached) &&
+	       fuse_backing_has_server(at->tree->fc);
+}
+
+/**
+ * fuse_tree_is_for_all - does the mode of a backing directory let everybody search it
+ * @dir: the backing directory
+ *
+ * What the VFS looks at before all else, on its way: then it doesn't matter who asks, but
+ * to a security module.
+ *
+ * Context: any, RCU mode too.
+ * Return: false if it has to be asked for whom.
+ */
+static inline bool fuse_tree_is_for_all(const struct inode *dir)
+{
+	/* set by the first who asked, if the filesystem has no other rules */
+	if (!(READ_ONCE(dir->i_opflags) & IOP_FASTPERM))
+		return false;
+#ifdef CONFIG_FS_POSIX_ACL
+	if (READ_ONCE(dir->i_acl))
+		return false;
+#endif
+	return (READ_ONCE(dir->i_mode) & 0111) == 0111;
+}
+
+/**
+ * fuse_tree_look - look for a name in the backing dcache
+ * @at: the backing directory
+ * @name: the name; its hash is not looked at, which is of another directory
+ * @seq: set to the dentry's sequence number
+ *
+ * What is found is good for nothing unless that is still the same afterwards, and has
+ * none of %FUSE_TREE_LOOK_UP.
+ *
+ * Context: rcu_read_lock() is held.
+ * Return: the backing dentry, without a reference, or %NULL.
+ */
+static inline struct dentry *fuse_tree_look(const struct fuse_tree_dir *at,
+					    const struct qstr *name,
+					    unsigned int *seq)
+{
+	struct qstr below = QSTR_INIT(name->name, name->len);
+
+	below.hash = full_name_hash(at->dentry, below.name, below.len);
+	return __d_lookup_rcu(at->dentry, &below, seq);
 }
 
 /**

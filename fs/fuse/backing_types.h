@@ -33,6 +33,18 @@ struct fuse_backing_usage;
 struct fuse_conn;
 struct fuse_extents;
 struct fuse_file;
+struct fuse_tree;
+
+/**
+ * struct fuse_backing_place - where the mapping of a file is found while it has one
+ * @lock: protects @fb
+ * @fb: the mapping, without a reference; or %NULL
+ */
+struct fuse_backing_place {
+	/* protects what comes next */
+	spinlock_t lock;
+	struct fuse_backing *fb;
+};
 
 /**
  * struct fuse_backing - a mapping: a backing file under its id
@@ -56,6 +68,7 @@ struct fuse_file;
  * @write_cred: the same without CAP_FSETID, for clients that lack it
  * @table: where the file is; the mapping holds a reference
  * @usage: who uses it, %NULL if it was never used
+ * @place: where it is found, and is to be taken away when it goes; or %NULL
  * @dead: without references: for the thread to free
  */
 struct fuse_backing {
@@ -74,6 +87,7 @@ struct fuse_backing {
 	const struct cred *write_cred;
 	struct fuse_backing_table *table;
 	struct fuse_backing_usage *usage;
+	struct fuse_backing_place *place;
 	struct kthread_files_work dead;
 };
 
@@ -114,6 +128,7 @@ struct fuse_backing_use {
  *	it if it can't be, a reply may have claimed it; %NULL with @extents
  * @file: the backing file; %NULL with @extents
  * @extents: what the file has been given instead, with a reference
+ * @tree: of a directory that has one attached, with a reference
  * @link: in fuse_inode_backing::open
  * @use: as a user of @fb
  * @mapped: the backing file was mmapped, and is what the vma got; set once
@@ -122,14 +137,15 @@ struct fuse_backing_use {
  * @append_only: only appending is allowed to the backing file
  * @stored_to: it was mmapped to be written to, and may be so once more
  *
- * Once the file is open, fuse_inode::lock is held to change @fb, @file and @extents: they
- * are all %NULL after they were taken away.  Who counts as in flight keeps them.
+ * Once the file is open, fuse_inode::lock is held to change @fb, @file, @extents and @tree:
+ * they are all %NULL after they were taken away.  Who counts as in flight keeps them.
  */
 struct fuse_passthrough {
 	struct fuse_file *ff;
 	struct fuse_backing *fb;
 	struct file *file;
 	struct fuse_extents *extents;
+	struct fuse_tree *tree;
 	struct list_head link;
 	struct fuse_backing_use use;
 	struct fuse_backing_mapped *mapped;

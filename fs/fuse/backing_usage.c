@@ -7,7 +7,7 @@
  *
  * Bytes are counted per CPU: files that share a mapping share no cache line
  * that is written for each read.  A mapping of one open file has no such files, and is
- * spared the allocation.  32-bit machines may see a sum that is being added to half old
+ * spared the allocation until there is another.  32-bit machines may see a sum that is being added to half old
  * and half new.
  *
  * Locking: fuse_backing_usage::lock protects the lists and the counts of users.
@@ -30,6 +30,20 @@ static void usage_free(struct fuse_backing_usage *usage)
 	kfree(usage);
 }
 
+/* From now on several files count there what they read and write */
+static int share_usage(struct fuse_backing_usage *usage)
+{
+	struct fuse_backing_bytes __percpu *bytes;
+
+	bytes = alloc_percpu_gfp(struct fuse_backing_bytes, GFP_KERNEL_ACCOUNT);
+	if (!bytes)
+		return -ENOMEM;
+	/* what was counted elsewhere stays there */
+	if (cmpxchg(&usage->bytes, NULL, bytes))
+		free_percpu(bytes);
+	return 0;
+}
+
 static struct fuse_backing_usage *usage_create(bool shared)
 {
 	struct fuse_backing_usage *usage;
@@ -38,13 +52,9 @@ static struct fuse_backing_usage *usage_create(bool shared)
 	if (!usage)
 		return NULL;
 
-	if (shared) {
-		usage->bytes = alloc_percpu_gfp(struct fuse_backing_bytes,
-						GFP_KERNEL_ACCOUNT);
-		if (!usage->bytes) {
-			kfree(usage);
-			return NULL;
-		}
+	if (shared && share_usage(usage)) {
+		kfree(usage);
+		return NULL;
 	}
 	spin_lock_init(&usage->lock);
 	INIT_LIST_HEAD(&usage->pending);
@@ -53,7 +63,7 @@ static struct fuse_backing_usage *usage_create(bool shared)
 }
 
 /**
- * fuse_backing_first_use - a mapping has its first user
+ * fuse_backing_first_use - a mapping has its first user, or the first of several
  * @fb: a mapping that the caller holds a reference on
  * @shared: more than one open file may use it
  *
@@ -62,8 +72,11 @@ static struct fuse_backing_usage *usage_create(bool shared)
  */
 int fuse_backing_first_use(struct fuse_backing *fb, bool shared)
 {
-	struct fuse_backing_usage *usage = usage_create(shared);
+	struct fuse_backing_usage *usage = READ_ONCE(fb->usage);
 
+	if (usage)
+		return share_usage(usage);
+	usage = usage_create(shared);
 	if (!usage)
 		return -ENOMEM;
 	/* somebody else's first user may have been faster */
@@ -167,15 +180,16 @@ void fuse_backing_count_extents(struct fuse_backing *fb, long extents,
 static void sum_bytes(struct fuse_backing_usage *usage,
 		      struct fuse_backing_users *users)
 {
+	struct fuse_backing_bytes __percpu *all = READ_ONCE(usage->bytes);
 	const struct fuse_backing_bytes *bytes;
 	int cpu;
 
 	users->read = atomic64_read(&usage->read);
 	users->written = atomic64_read(&usage->written);
-	if (!usage->bytes)
+	if (!all)
 		return;
 	for_each_possible_cpu(cpu) {
-		bytes = per_cpu_ptr(usage->bytes, cpu);
+		bytes = per_cpu_ptr(all, cpu);
 		users->read += READ_ONCE(bytes->read);
 		users->written += READ_ONCE(bytes->written);
 	}

@@ -30,7 +30,7 @@ struct fuse_backing_bytes {
  * @users: all others
  * @extents: how many extents are in it
  * @extent_bytes: and bytes in those
- * @bytes: read and written; %NULL if the mapping is for one open file
+ * @bytes: read and written; %NULL if the mapping is for one open file, set once
  * @read: bytes that one read
  * @written: bytes that one wrote
  */
@@ -69,7 +69,11 @@ void fuse_backing_get_users(struct fuse_backing *fb,
  */
 static inline int fuse_backing_start_use(struct fuse_backing *fb, bool shared)
 {
-	return READ_ONCE(fb->usage) ? 0 : fuse_backing_first_use(fb, shared);
+	const struct fuse_backing_usage *usage = READ_ONCE(fb->usage);
+
+	if (usage && (!shared || READ_ONCE(usage->bytes)))
+		return 0;
+	return fuse_backing_first_use(fb, shared);
 }
 
 /**
@@ -96,11 +100,12 @@ fuse_backing_any_pending(const struct fuse_backing *fb)
 static inline void fuse_backing_count_read(struct fuse_backing *fb, ssize_t bytes)
 {
 	struct fuse_backing_usage *usage = fb->usage;
+	struct fuse_backing_bytes __percpu *shared = READ_ONCE(usage->bytes);
 
 	if (bytes <= 0)
 		return;
-	if (usage->bytes)
-		this_cpu_add(usage->bytes->read, bytes);
+	if (shared)
+		this_cpu_add(shared->read, bytes);
 	else
 		atomic64_add(bytes, &usage->read);
 }
@@ -115,11 +120,12 @@ static inline void fuse_backing_count_read(struct fuse_backing *fb, ssize_t byte
 static inline void fuse_backing_count_written(struct fuse_backing *fb, ssize_t bytes)
 {
 	struct fuse_backing_usage *usage = fb->usage;
+	struct fuse_backing_bytes __percpu *shared = READ_ONCE(usage->bytes);
 
 	if (bytes <= 0)
 		return;
-	if (usage->bytes)
-		this_cpu_add(usage->bytes->written, bytes);
+	if (shared)
+		this_cpu_add(shared->written, bytes);
 	else
 		atomic64_add(bytes, &usage->written);
 }

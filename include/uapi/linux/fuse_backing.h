@@ -338,10 +338,10 @@ enum fuse_backing_verdict {
 /**
  * struct fuse_backing_rule - what becomes of a name
  * @ino: its number in a listing, if there is a type; else 0
- * @namelen: bytes of the name
+ * @namelen: bytes of the name, at most 1024
  * @verdict: enum fuse_backing_verdict
  * @type: of a name that is the server's: DT_*, as what it is listed, whether the backing
- *	directory has it or not; 0 if it is listed only as that has it
+ *	directory has it or not; 0 if it is listed if and as that has it
  * @name: without a NUL; the next rule begins at the next multiple of 8 bytes
  */
 struct fuse_backing_rule {
@@ -609,6 +609,8 @@ struct fuse_backing_refusal {
  *   EACCES      names are to be passed through, and the mount is without
  *               default_permissions, or the directory was registered with
  *               FUSE_BACKING_MAP_AS_OPENED
+ *   EOPNOTSUPP  names are to be passed through, and FUSE_ALLOW_IDMAP was negotiated:
+ *               mounts may have other ids than the backing files
  *   ENOTDIR     the inode or the backing file is no directory
  *
  * and listing the directory with
@@ -639,9 +641,11 @@ struct fuse_backing_refusal {
  * In a listing, names with a type come after those of the backing directory. It fails with
  *
  *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
- *   EINVAL      the node is 0, reserved is not 0, a verdict is unknown, a name is empty,
- *               has a slash or a NUL, is a dot or two, is too long, or there twice; type
- *               or number of one that isn't the server's; or the last rule isn't whole
+ *   EINVAL      the node is 0, reserved is not 0, a verdict or type is unknown, a name is
+ *               empty, has a slash or a NUL, is a dot or two, has more than 1024 bytes, or
+ *               is there twice; a type of one that isn't the server's, or a number without
+ *               a type; or the last rule, with what makes it a multiple of 8 bytes, isn't
+ *               whole
  *   E2BIG       more than FUSE_BACKING_RULES_SIZE bytes
  *   ENOENT      names in that directory aren't passed through
  *   ENOTDIR     it is below a tree, and no directory

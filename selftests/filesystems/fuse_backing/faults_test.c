@@ -13,6 +13,7 @@
  */
 
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -30,6 +31,7 @@
 #include "fault_places.h"
 #include "light_mount.h"
 #include "mount_check.h"
+#include "rules.h"
 #include "wait_until.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
@@ -281,6 +283,22 @@ static const struct fault_call list_dir = {
 	.prepare = prepare_attached_dir,
 	.call = call_list_dir,
 	.undo = undo_attached_dir,
+};
+
+/* Read and sorted, and then there is nothing that names are passed through of */
+static long call_rules(void *fixture)
+{
+	static const struct rule rules[] = {
+		RULE_HIDE("one"), RULE_ADD("another", DT_REG, 1),
+	};
+	const struct calls *c = fixture;
+
+	return rules_set(c->dev, FUSE_ROOT_ID, rules, 2, FUSE_BACKING_PASS);
+}
+
+static const struct fault_call set_rules = {
+	.call = call_rules,
+	.also = { ENOENT },
 };
 
 /* What a file has the answer to */
@@ -676,6 +694,7 @@ FIXTURE_VARIANT_ADD(faults, close_one) { .call = &close_one };
 FIXTURE_VARIANT_ADD(faults, close_all) { .call = &close_all };
 FIXTURE_VARIANT_ADD(faults, attach_dir) { .call = &attach_dir };
 FIXTURE_VARIANT_ADD(faults, list_dir) { .call = &list_dir };
+FIXTURE_VARIANT_ADD(faults, set_rules) { .call = &set_rules };
 FIXTURE_VARIANT_ADD(faults, answers) { .call = &answers };
 FIXTURE_VARIANT_ADD(faults, attach) { .call = &attach };
 FIXTURE_VARIANT_ADD(faults, attach_pending) { .call = &attach_pending };

@@ -12,8 +12,8 @@
 
 #include "rules.h"
 
-/* Of a name with at most 255 bytes */
-#define RULE_SIZE	(sizeof(struct fuse_backing_rule) + 256)
+/* Of a name that is longer than one may be */
+#define RULE_SIZE	(sizeof(struct fuse_backing_rule) + 1032)
 
 static size_t write_rule(const struct rule *rule, char *text, size_t size)
 {

@@ -21,6 +21,8 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "harness.h"
 
@@ -261,6 +263,8 @@ static bool listed_as(const struct dir_list *list, const char *name, __u64 ino,
 TEST_F(rules, listed)
 {
 	ASSERT_EQ(0, dir_list_path(&self->direct, SCRATCH_BACKING));
+	/* what the kernel knows of it is not that any more */
+	EXPECT_TRUE(exists("b"));
 	ASSERT_EQ(0, set(self, PASS, RULE_HIDE("a"), RULE_ADD("b", DT_DIR, 77),
 			 RULE_ADD("own", DT_LNK, 78), RULE_SERVER("unsaid"),
 			 RULE_SERVER("one")));
@@ -388,6 +392,67 @@ TEST_F(rules, change_while_listed)
 	close(dir);
 }
 
+/* A name as long as can be, beside others: none is missed */
+TEST_F(rules, listed_long_name)
+{
+	static char name[1025];
+	char buf[8192];
+	int dir;
+
+	memset(name, 'n', sizeof(name) - 1);
+	ASSERT_EQ(0, set(self, HIDE, RULE_ADD(name, DT_REG, 7), RULE_ADD("x", DT_REG, 8),
+			 RULE_ADD("y", DT_REG, 9), RULE_ADD("z", DT_REG, 10)));
+	dir = open(SCRATCH_FUSE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ASSERT_LE(0, dir);
+	/* the lister has no room for it */
+	ASSERT_LT(1024, syscall(SYS_getdents64, dir, buf, sizeof(buf)));
+	EXPECT_NE(NULL, memmem(buf, sizeof(buf), name, sizeof(name)));
+	close(dir);
+}
+
+/* Rules that go while somebody is in what they added: there is nothing more */
+TEST_F(rules, gone_while_listed)
+{
+	int dir;
+
+	ASSERT_EQ(0, many_rules(self, 0, MANY));
+	dir = open(SCRATCH_FUSE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ASSERT_LE(0, dir);
+	do {
+		ASSERT_LT(0, dir_list_read_some(&self->seen, dir, 512));
+	} while (count_of(&self->seen, "own%d") < 10);
+	ASSERT_EQ(0, unset(self));
+	ASSERT_EQ(0, dir_list_read(&self->seen, dir, 512));
+	EXPECT_EQ(1, dir_list_count(&self->seen, "a"));
+	EXPECT_GT(30, count_of(&self->seen, "own%d"));
+	/* nor is there if they went after it was looked for there */
+	ASSERT_EQ(0, many_rules(self, 0, MANY));
+	ASSERT_LT(0, lseek(dir, self->seen.entry[self->seen.count - 1].next, SEEK_SET));
+	ASSERT_EQ(0, unset(self));
+	dir_list_free(&self->seen);
+	ASSERT_EQ(0, dir_list_read(&self->seen, dir, 512));
+	EXPECT_EQ(0, self->seen.count);
+	close(dir);
+}
+
+/* Who waits for the end of a directory of which little is left over can be killed */
+TEST_F(rules, listed_and_killed)
+{
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, make_many());
+	ASSERT_EQ(0, set(self, HIDE, RULE_PASS("a")));
+	pid = fork();
+	if (!pid) {
+		for (;;)
+			dir_list_path(&self->seen, SCRATCH_FUSE);
+	}
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+}
+
 /* A directory that was opened before goes by the rules, too, and to its end */
 TEST_F(rules, open_directory)
 {
@@ -476,6 +541,39 @@ TEST_F(rules, of_a_directory_to_come)
 	EXPECT_TRUE(exists("one/x"));
 }
 
+/* Taken away, who has it open keeps nothing of it */
+TEST_F(rules, revoked)
+{
+	int dir = open(SCRATCH_FUSE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	ASSERT_LE(0, dir);
+	ASSERT_EQ(0, set(self, PASS, RULE_HIDE("a")));
+	ASSERT_EQ(0, dir_list_read(&self->seen, dir, 4096));
+	ASSERT_EQ(0, fuse_backing_close(self->dev, self->id));
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0,
+					 FUSE_BACKING_DETACH_REVOKE));
+	EXPECT_TRUE(wait_until(!table_count(thread_find(self->srv->dev))));
+	EXPECT_EQ(0, scratch_umount_backing());
+	close(dir);
+}
+
+/* Of a directory whose tree is detached nothing can be said any more */
+TEST_F(rules, of_a_directory_below_that_was_detached)
+{
+	const struct rule hide = RULE_HIDE("y");
+	int dir = open(at("one/two"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	__u64 node;
+
+	ASSERT_LE(0, dir);
+	ASSERT_EQ(0, chmod(at("one/two"), 0700));
+	node = fuse_server_node(self->srv,
+				server_shared_find(self->srv->sh, "one/two"));
+	ASSERT_EQ(0, rules_set(self->dev, node, NULL, 0, PASS));
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	EXPECT_EQ(-ENOENT, rules_set(self->dev, node, &hide, 1, PASS));
+	close(dir);
+}
+
 TEST_F(rules, detached)
 {
 	ASSERT_EQ(0, set(self, PASS, RULE_HIDE("a")));
@@ -503,8 +601,9 @@ TEST_F(rules, bad_input)
 	static const struct rule bad[] = {
 		RULE_HIDE(""), RULE_HIDE("."), RULE_HIDE(".."), RULE_HIDE("a/b"),
 		{ "a", 3, 0, 0 }, { "a", HIDE, DT_REG, 0 }, { "a", PASS, 0, 1 },
-		RULE_ADD("a", 16, 0),
+		RULE_ADD("a", 16, 1), RULE_ADD("a", 3, 1), RULE_ADD("a", 0, 1),
 	};
+	static char too_long[1026];
 	struct fuse_backing_rules args = { .nodeid = FUSE_ROOT_ID };
 	char text[64] = "";
 	size_t size;
@@ -512,6 +611,8 @@ TEST_F(rules, bad_input)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		EXPECT_EQ(-EINVAL, rules_set(self->dev, FUSE_ROOT_ID, &bad[i], 1,
 					     PASS));
+	memset(too_long, 'n', sizeof(too_long) - 1);
+	EXPECT_EQ(-EINVAL, set(self, PASS, RULE_HIDE(too_long)));
 	EXPECT_EQ(-EINVAL, set(self, PASS, RULE_HIDE("a"), RULE_HIDE("b"),
 			       RULE_SERVER("a")));
 	EXPECT_EQ(-EINVAL, set(self, 3, RULE_HIDE("a")));
@@ -596,7 +697,7 @@ TEST_F(rules, limit)
 	EXPECT_TRUE(exists("a"));
 
 	/* room for two at a time: those that are replaced are free again */
-	large.limit = 8 << 20;
+	large.limit = 4 << 20;
 	large.times = 20;
 	EXPECT_EQ(0, creds_call(&user, set_large, &large));
 	EXPECT_FALSE(exists("r7"));
@@ -604,7 +705,7 @@ TEST_F(rules, limit)
 	/* and when they go with the attachment */
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, attach(self, FUSE_ROOT_ID, self->id, 0));
-	large.limit = 4 << 20;
+	large.limit = 2 << 20;
 	large.times = 1;
 	EXPECT_TRUE(wait_until(!creds_call(&user, set_large, &large)));
 	/* a few are nobody's */

@@ -56,12 +56,13 @@ compiles_silently()
 		tee "$TOP/said" && [ -x "$TOP/server" ] && ! [ -s "$TOP/said" ]
 }
 
+# functions_compile NAME WORD: those of the page on trees, which have that in them
 functions_compile()
 {
-	block attach.c "${PAGE%/*}/fuse-backing-trees.rst" >"$TOP/attach.c" &&
-		grep -q BACKING_TREE "$TOP/attach.c" &&
+	block "$1.c" "${PAGE%/*}/fuse-backing-trees.rst" >"$TOP/$1.c" &&
+		grep -q "$2" "$TOP/$1.c" &&
 		gcc -O2 -Wall -Wextra -Werror -idirafter "$REPO/include/uapi" -c \
-			-o "$TOP/attach.o" "$TOP/attach.c"
+			-o "$TOP/$1.o" "$TOP/$1.c"
 }
 
 # The mode that the kernel can do of this one
@@ -198,7 +199,9 @@ as_root()
 	check "the page has a server, and how to compile it" take_from_page
 	check "it has no more than $LINES lines" is_short
 	check "it compiles as it stands" compiles_silently
-	check "so do functions that attach directories" functions_compile
+	check "so do functions that attach directories" \
+		functions_compile attach BACKING_TREE
+	check "and that say rules" functions_compile rules BACKING_RULES
 	run_as_user "$0" user
 	failed=$((failed + $?))
 	WORK=$TOP/root

@@ -3,14 +3,15 @@
  * Names below an attached directory, while others move them.
  *
  * Proves: whoever looks, opens, lists and changes what is below, while the backing
- * directory is turned over and the tree is detached and attached, sees something that
- * was there, or one of a few errors; the server is never asked about a node that it
- * didn't name; and all of it ends with the mount.
+ * directory is turned over, rules of names are replaced, and the tree is detached and
+ * attached, sees something that was there, or one of a few errors; the server is never
+ * asked about a node that it didn't name; and all of it ends with the mount.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
 
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@
 #include "backing_ioctl.h"
 #include "dir_lister.h"
 #include "env.h"
+#include "rules.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
@@ -218,6 +220,30 @@ static int drop(unsigned int *seed)
 	return rand_r(seed) % 50 ? 0 : scratch_drop_caches();
 }
 
+/* Rules of the root, or of a directory that the server may know by now */
+static int set_rules(int dev, unsigned int *seed)
+{
+	static const char *const names[] = { "d0", "d1", "d2", "f0", "f1", "own" };
+	const __u64 node = rand_r(seed) % 2 ? FUSE_ROOT_ID : 2 + rand_r(seed) % 60;
+	struct rule rules[6];
+	size_t count = 0;
+	int err;
+
+	for (size_t i = 0; i < 6; i++) {
+		if (rand_r(seed) % 2)
+			continue;
+		rules[count] = (struct rule)RULE_PASS(names[i]);
+		rules[count].verdict = rand_r(seed) % 3;
+		if (rules[count].verdict == FUSE_BACKING_SERVER)
+			rules[count].type = rand_r(seed) % 2 ? DT_REG : 0;
+		rules[count].ino = rules[count].type;
+		count++;
+	}
+	err = rules_set(dev, node, rules, count, rand_r(seed) % 3);
+	errno = -err;
+	return report("rules", "", err);
+}
+
 static void start(FIXTURE_DATA(tree_race) * self, int (*step)(unsigned int *seed))
 {
 	unsigned int seed = self->children + 1;
@@ -262,7 +288,8 @@ TEST_F_TIMEOUT(tree_race, moved, 120)
 
 TEST_F_TIMEOUT(tree_race, detached, 120)
 {
-	int err = 0;
+	unsigned int seed = 77;
+	int err = 0, bad = 0;
 
 	start(self, move);
 	start(self, look);
@@ -270,11 +297,34 @@ TEST_F_TIMEOUT(tree_race, detached, 120)
 	start(self, list_some);
 	start(self, change);
 	for (int i = 0; i < STEPS / 5 && !err; i++) {
+		bad |= set_rules(self->dev, &seed);
 		err = fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0) ?:
 		      attach(self->dev, self->id);
 		usleep(1000);
 	}
 	EXPECT_EQ(0, err);
+	EXPECT_EQ(0, bad);
+	EXPECT_EQ(0, finish(self));
+	EXPECT_EQ(0, self->srv->sh->no_node);
+	EXPECT_EQ(0, self->srv->sh->bad_fh);
+	EXPECT_EQ(0, fuse_server_umount(self->srv));
+	EXPECT_EQ(0, scratch_umount_backing());
+}
+
+TEST_F_TIMEOUT(tree_race, ruled, 120)
+{
+	unsigned int seed = 99;
+	int bad = 0;
+
+	start(self, move);
+	start(self, look);
+	start(self, open_some);
+	start(self, list_some);
+	start(self, change);
+	start(self, drop);
+	for (int i = 0; i < STEPS && !bad; i++)
+		bad = set_rules(self->dev, &seed);
+	EXPECT_EQ(0, bad);
 	EXPECT_EQ(0, finish(self));
 	EXPECT_EQ(0, self->srv->sh->no_node);
 	EXPECT_EQ(0, self->srv->sh->bad_fh);

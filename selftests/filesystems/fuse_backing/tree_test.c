@@ -248,6 +248,47 @@ TEST_F(tree, counted)
 	EXPECT_EQ(1, table_count(thread_find(self->srv->dev)));
 }
 
+/* However often, and in whatever way */
+TEST_F(tree, counted_once)
+{
+	const char *path = SCRATCH_FUSE "/one/two/three/file";
+	pid_t thread = thread_find(self->srv->dev);
+	char *map = MAP_FAILED;
+	int fd[8], other, i;
+
+	ASSERT_EQ(0, link(scratch_path("one/two/three/file"), scratch_path("one/name")));
+	for (i = 0; i < 8; i++) {
+		fd[i] = open(i % 2 ? path : SCRATCH_FUSE "/one/name",
+			     (i & 2 ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+		ASSERT_LE(0, fd[i]);
+		EXPECT_EQ(2, table_count(thread));
+	}
+	/* another file has its own */
+	other = open(at("one/two/secret"), O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, other);
+	EXPECT_EQ(3, table_count(thread));
+	close(other);
+	/* each is open for what it was opened for */
+	EXPECT_EQ(-1, pwrite(fd[0], "x", 1, 0));
+	EXPECT_EQ(EBADF, errno);
+	EXPECT_EQ(1, pwrite(fd[2], TEXT, 1, 0));
+	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd[0], 0);
+	ASSERT_NE(MAP_FAILED, map);
+	for (i = 0; i < 8; i++) {
+		EXPECT_EQ(2, table_count(thread));
+		close(fd[i]);
+	}
+	EXPECT_EQ(2, table_count(thread));
+	EXPECT_EQ(TEXT[0], map[0]);
+	EXPECT_EQ(0, reads(path));
+	EXPECT_EQ(2, table_count(thread));
+	EXPECT_EQ(0, munmap(map, 4096));
+	EXPECT_EQ(1, table_count(thread));
+	EXPECT_EQ(0, reads(path));
+	EXPECT_EQ(1, table_count(thread));
+	EXPECT_EQ(0, new_requests(self));
+}
+
 /* What changes by another way is seen by the next who looks */
 TEST_F(tree, changes_below)
 {
@@ -390,6 +431,7 @@ TEST_F(tree, permissions_of_the_registration)
 	struct fuse_server srv;
 	struct dir_list list = {};
 	struct stat st;
+	int fd;
 
 	ASSERT_EQ(0, env_serve(&self->env, &srv, &opts));
 	srv.sh->deep = true;
@@ -406,6 +448,17 @@ TEST_F(tree, permissions_of_the_registration)
 	EXPECT_EQ(0, stat(at2("one/two/secret"), &st));
 	EXPECT_EQ(-EACCES, reads(at2("one/two/secret")));
 
+	/* nor if somebody has it open already */
+	fd = open(at2("one/two/three/file"), O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-1, open(at2("one/two/three/file"), O_WRONLY | O_CLOEXEC));
+	EXPECT_EQ(EACCES, errno);
+	ASSERT_EQ(0, chmod(scratch_path("one/two/three/file"), 0600));
+	EXPECT_EQ(-EACCES, reads(at2("one/two/three/file")));
+	ASSERT_EQ(0, chmod(scratch_path("one/two/three/file"), 0644));
+	EXPECT_EQ(0, reads(at2("one/two/three/file")));
+	close(fd);
+
 	/* what the kernel knows already is no exception */
 	ASSERT_EQ(0, chmod(scratch_path("one/closed"), 0755));
 	EXPECT_EQ(0, reads(at2("one/closed/file")));
@@ -413,6 +466,37 @@ TEST_F(tree, permissions_of_the_registration)
 	EXPECT_EQ(-EACCES, reads(at2("one/closed/file")));
 	dir_list_free(&list);
 	fuse_server_stop(&srv);
+}
+
+/* That somebody has a file open gives nobody else a right */
+
+static int try_write_as_user(void *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+TEST_F(tree, permissions_of_each_open)
+{
+	const struct creds user = { .uid = 1000, .gid = 1000 };
+	const char *path = SCRATCH_FUSE "/one/two/three/file";
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, creds_call(&user, try_as_user, (void *)path));
+	EXPECT_EQ(-EACCES, creds_call(&user, try_write_as_user, (void *)path));
+	ASSERT_EQ(0, chmod(scratch_path("one/two/three/file"), 0600));
+	EXPECT_EQ(-EACCES, creds_call(&user, try_as_user, (void *)path));
+	ASSERT_EQ(0, chmod(scratch_path("one/two/three/file"), 0666));
+	EXPECT_EQ(0, creds_call(&user, try_as_user, (void *)path));
+	EXPECT_EQ(0, creds_call(&user, try_write_as_user, (void *)path));
+	EXPECT_EQ(2, table_count(thread_find(self->srv->dev)));
+	close(fd);
+	EXPECT_EQ(0, new_requests(self));
 }
 
 /* What is executed has the bits that its file has, not those that it had */

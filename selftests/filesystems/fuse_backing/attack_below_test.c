@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Attacks on what the kernel finds by itself below a tree.
+ *
+ * Proves: what the VFS decides by owner and mode it decides by those of the backing
+ * file, also where a client used the name before they changed; a file is found by any of
+ * its names, whichever are gone, and is the server's if none is left; a listing, and an
+ * ACL, are those of now; what a helper opened is no way to more, where the server says
+ * that a file below was opened on it; no names are passed through where an idmapped
+ * mount would have other owners; what nobody has open keeps no filesystem busy when the
+ * server is gone, or all ids are closed; directories below are removed and moved in the
+ * order of locks that they have in any filesystem.
+ *
+ * Privilege: root, for whose server clients of lesser users are let through or not.
+ */
+
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "harness.h"
+
+#include "backing_ioctl.h"
+#include "creds.h"
+#include "dir_lister.h"
+#include "env.h"
+#include "wait_until.h"
+
+#define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
+#define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
+		 FUSE_BACKING_OPS_LIST | FUSE_BACKING_OPS_XATTR |	\
+		 FUSE_BACKING_OPS_OPEN)
+#define ACL	"system.posix_acl_access"
+#define TEXT	"some text"
+
+static const struct creds user = { .uid = 1000, .gid = 1000 };
+static const struct creds other = { .uid = 2000, .gid = 2000 };
+
+FIXTURE(below) {
+	struct env env;
+	struct fuse_server *srv;
+	struct dir_list list;
+	int id;
+};
+
+FIXTURE_VARIANT(below) {
+	__u64 init_flags;
+	uid_t server;
+};
+
+FIXTURE_VARIANT_ADD(below, root) {
+	.server = 0,
+};
+
+FIXTURE_VARIANT_ADD(below, root_acl) {
+	.init_flags = FUSE_POSIX_ACL,
+};
+
+FIXTURE_VARIANT_ADD(below, user) {
+	.server = 1000,
+};
+
+static const char *at(const char *name)
+{
+	static char path[2][PATH_MAX];
+	static int turn;
+
+	turn = !turn;
+	snprintf(path[turn], PATH_MAX, SCRATCH_FUSE "/%s", name);
+	return path[turn];
+}
+
+static int make_file(const char *name, uid_t uid, mode_t mode)
+{
+	const char *path = scratch_path(name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, TEXT, strlen(TEXT)) != (ssize_t)strlen(TEXT) ||
+	    fchown(fd, uid, uid) < 0 || fchmod(fd, mode) < 0)
+		err = -EIO;
+	close(fd);
+	return err;
+}
+
+static int make_dir(const char *name, uid_t uid, mode_t mode)
+{
+	const char *path = scratch_path(name);
+
+	return mkdir(path, 0700) < 0 || chown(path, uid, uid) < 0 ||
+	       chmod(path, mode) < 0 ? -errno : 0;
+}
+
+/*
+ * dir/file is open to all, dir/mine and dir/sub are the user's, dir/theirs another's; what
+ * is closed is root's
+ */
+static int make_names(void)
+{
+	return make_dir("dir", 0, 0777) ?: make_file("dir/file", user.uid, 0666) ?:
+	       make_file("dir/mine", user.uid, 0644) ?:
+	       make_file("dir/theirs", other.uid, 0644) ?:
+	       make_file("dir/roots", 0, 0644) ?:
+	       make_dir("dir/sub", user.uid, 0777) ?: make_dir("closed", 0, 0700) ?:
+	       make_file("closed/file", 0, 0666);
+}
+
+static int register_dir(void *arg)
+{
+	return fuse_backing_open_with(*(int *)arg, SCRATCH_BACKING,
+				      O_RDONLY | O_DIRECTORY, FUSE_BACKING_MAP_DIR);
+}
+
+static int attach(FIXTURE_DATA(below) * self, __u64 ops, __u32 modes)
+{
+	struct fuse_backing_tree tree = {
+		.nodeid = FUSE_ROOT_ID,
+		.backing_id = self->id,
+		.flags = modes,
+		.ops = ops,
+	};
+
+	return ioctl(self->srv->fd, FUSE_DEV_IOC_BACKING_TREE, &tree) < 0 ? -errno :
+									      0;
+}
+
+/* A server, which hasn't attached anything: 0 or -errno */
+static int serve(FIXTURE_DATA(below) * self, uid_t uid, __u64 init_flags)
+{
+	const struct creds who = { .uid = uid, .gid = uid };
+	const struct fuse_server_opts opts = {
+		.mount_opts = "default_permissions",
+		.init_flags = init_flags,
+		.uid = uid,
+	};
+	int err = env_serve(&self->env, self->srv, &opts);
+
+	if (err)
+		return err;
+	self->srv->sh->deep = true;
+	self->id = uid ? creds_call(&who, register_dir, &self->srv->fd) :
+			 register_dir(&self->srv->fd);
+	return self->id < 0 ? self->id : 0;
+}
+
+FIXTURE_SETUP(below)
+{
+	if (geteuid())
+		SKIP(return, "needs root");
+	ASSERT_EQ(0, scratch_setup(&self->env.scratch, SCRATCH_TMPFS));
+	ASSERT_EQ(0, chmod(SCRATCH_BACKING, 0755));
+	ASSERT_EQ(0, make_names());
+	self->srv = &self->env.srv;
+	ASSERT_EQ(0, serve(self, variant->server, variant->init_flags));
+	if (!self->srv->sh->passthrough)
+		SKIP(return, "needs FUSE passthrough");
+	ASSERT_EQ(0, attach(self, BELOW, BOTH));
+}
+
+FIXTURE_TEARDOWN(below)
+{
+	dir_list_free(&self->list);
+	if (self->srv && self->srv->sh) {
+		EXPECT_EQ(0, self->srv->sh->no_node);
+		EXPECT_EQ(0, self->srv->sh->bad_fh)
+			TH_LOG("opcode %u", self->srv->sh->bad_op);
+	}
+	env_teardown(&self->env);
+}
+
+static int reads(const char *path)
+{
+	char buf[sizeof(TEXT)] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, buf, sizeof(buf));
+	close(fd);
+	return n == (ssize_t)strlen(TEXT) && !strcmp(buf, TEXT) ? 0 : -EILSEQ;
+}
+
+/* What a client does: a path, or a name in an open directory, or an open file */
+struct call {
+	int fd;
+	const char *path;
+};
+
+static int do_unlink(void *arg)
+{
+	const struct call *c = arg;
+
+	return unlinkat(c->fd, c->path, 0) < 0 ? -errno : 0;
+}
+
+static int do_chmod(void *arg)
+{
+	const struct call *c = arg;
+	int ret = c->path ? chmod(c->path, 0777) : fchmod(c->fd, 0777);
+
+	return ret < 0 ? -errno : 0;
+}
+
+/* A directory that got its sticky bit after it was used: for whoever owns a file in it */
+TEST_F(below, sticky_since)
+{
+	int dir = open(at("dir"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct call by_path = { AT_FDCWD, at("dir/theirs") };
+	struct call by_name = { dir, "theirs" };
+	struct stat st;
+
+	ASSERT_LE(0, dir);
+	ASSERT_EQ(0, stat(by_path.path, &st));
+	/* control: the server is asked, which has no UNLINK */
+	EXPECT_EQ(-ENOSYS, creds_call(&user, do_unlink, &by_path));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_UNLINK));
+
+	ASSERT_EQ(0, chmod(scratch_path("dir"), 01777));
+	EXPECT_EQ(-EPERM, creds_call(&user, do_unlink, &by_name));
+	EXPECT_EQ(-EPERM, creds_call(&user, do_unlink, &by_path));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_UNLINK));
+	EXPECT_EQ(-ENOSYS, creds_call(&other, do_unlink, &by_path));
+	close(dir);
+}
+
+/* The same where the file changed hands */
+TEST_F(below, sticky_and_given_away)
+{
+	struct call mine = { AT_FDCWD, at("dir/mine") };
+	struct stat st;
+
+	ASSERT_EQ(0, chmod(scratch_path("dir"), 01777));
+	ASSERT_EQ(0, stat(mine.path, &st));
+	EXPECT_EQ(-ENOSYS, creds_call(&user, do_unlink, &mine));
+	ASSERT_EQ(0, chown(scratch_path("dir/mine"), other.uid, other.gid));
+	EXPECT_EQ(-EPERM, creds_call(&user, do_unlink, &mine));
+}
+
+/* Who owned a file may change its mode no more */
+TEST_F(below, given_away)
+{
+	int fd = open(at("dir/mine"), O_RDONLY | O_CLOEXEC);
+	struct call by_fd = { fd, NULL };
+	struct call by_path = { -1, at("dir/mine") };
+	struct stat st;
+	__u32 before;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, stat(by_path.path, &st));
+	EXPECT_EQ(0, creds_call(&user, do_chmod, &by_path));
+	EXPECT_EQ(0, creds_call(&user, do_chmod, &by_fd));
+	before = fuse_server_ops(self->srv, FUSE_SETATTR);
+	EXPECT_LT(0, before);
+
+	ASSERT_EQ(0, chmod(scratch_path("dir/mine"), 0644));
+	ASSERT_EQ(0, chown(scratch_path("dir/mine"), 0, 0));
+	EXPECT_EQ(-EPERM, creds_call(&user, do_chmod, &by_fd));
+	EXPECT_EQ(-EPERM, creds_call(&user, do_chmod, &by_path));
+	EXPECT_EQ(before, fuse_server_ops(self->srv, FUSE_SETATTR));
+	ASSERT_EQ(0, stat(scratch_path("dir/mine"), &st));
+	EXPECT_EQ(0644, st.st_mode & 07777);
+	close(fd);
+}
+
+/* One of two names goes, the first that was used or the last */
+TEST_F(below, names_that_go)
+{
+	static const char * const names[] = { "dir/file", "dir/link" };
+	struct stat st;
+
+	for (int gone = 0; gone < 2; gone++) {
+		const char *left = names[!gone];
+
+		if (gone)
+			ASSERT_EQ(0, rename(scratch_path(names[1]),
+					    scratch_path(names[0])));
+		ASSERT_EQ(0, link(scratch_path(names[0]), scratch_path(names[1])));
+		ASSERT_EQ(0, stat(at(names[0]), &st));
+		ASSERT_EQ(0, stat(at(names[1]), &st));
+		ASSERT_EQ(0, unlink(scratch_path(names[gone])));
+
+		EXPECT_EQ(0, reads(at(left)))
+			TH_LOG("%s is gone", names[gone]);
+		EXPECT_EQ(0, access(at(left), W_OK));
+		EXPECT_EQ(-1, getxattr(at(left), "user.none", NULL, 0));
+		EXPECT_NE(ESTALE, errno);
+		EXPECT_EQ(0, chmod(at(left), 0666));
+		EXPECT_EQ(-ENOENT, reads(at(names[gone])));
+	}
+}
+
+/* What the server opened is the server's to tell of once nobody has it by name */
+TEST_F(below, opened_by_the_server)
+{
+	struct stat st;
+	int fd;
+
+	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, attach(self, BELOW, FUSE_BACKING_READ));
+	fd = open(at("dir/file"), O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(1, fuse_server_ops(self->srv, FUSE_OPEN));
+	ASSERT_EQ(0, fstat(fd, &st));
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_GETATTR));
+	ASSERT_EQ(0, rename(scratch_path("dir/file"), scratch_path("moved")));
+	/* our server goes by names: there has to be one */
+	ASSERT_EQ(0, make_file("dir/file", user.uid, 0666));
+	EXPECT_EQ(0, fstat(fd, &st));
+	EXPECT_LT(0, fuse_server_ops(self->srv, FUSE_GETATTR));
+	close(fd);
+}
+
+/* Type and number of what is there, not of what was when somebody looked */
+TEST_F(below, listed_since)
+{
+	const struct dir_entry *entry;
+	struct stat st;
+
+	ASSERT_EQ(0, stat(at("dir/file"), &st));
+	ASSERT_EQ(0, unlink(scratch_path("dir/file")));
+	ASSERT_EQ(0, make_dir("dir/file", 0, 0755));
+	ASSERT_EQ(0, stat(scratch_path("dir/file"), &st));
+	ASSERT_EQ(0, dir_list_path(&self->list, at("dir")));
+	entry = dir_list_find(&self->list, "file");
+	ASSERT_NE(NULL, entry);
+	EXPECT_EQ(DT_DIR, entry->type);
+	EXPECT_EQ(st.st_ino, entry->ino);
+}
+
+/* user::rw-, user:2000:PERM, group::r--, mask::rwx, other::--- */
+static int set_acl(const char *path, __u16 perm)
+{
+	const struct {
+		__u32 version;
+		struct {
+			__u16 tag;
+			__u16 perm;
+			__u32 id;
+		} entry[5];
+	} acl = {
+		.version = 2,
+		.entry = {
+			{ 0x01, 6, ~0U }, { 0x02, perm, other.uid },
+			{ 0x04, 4, ~0U }, { 0x10, 7, ~0U }, { 0x20, 0, ~0U },
+		},
+	};
+
+	return setxattr(path, ACL, &acl, sizeof(acl), 0) < 0 ? -errno : 0;
+}
+
+static int try_read(void *path)
+{
+	return reads(path);
+}
+
+TEST_F(below, acl_since)
+{
+	char now[128], seen[128];
+	ssize_t len;
+
+	ASSERT_EQ(0, set_acl(scratch_path("dir/roots"), 4));
+	EXPECT_EQ(0, creds_call(&other, try_read, (void *)at("dir/roots")));
+	EXPECT_EQ(-EACCES, creds_call(&user, try_read, (void *)at("dir/roots")));
+	len = getxattr(at("dir/roots"), ACL, seen, sizeof(seen));
+	if (len < 0)
+		EXPECT_EQ(ENODATA, errno);
+
+	ASSERT_EQ(0, set_acl(scratch_path("dir/roots"), 1));
+	EXPECT_EQ(-EACCES, creds_call(&other, try_read, (void *)at("dir/roots")));
+	if (!variant->init_flags)
+		return;
+	ASSERT_LT(0, len);
+	ASSERT_EQ(len, getxattr(scratch_path("dir/roots"), ACL, now, sizeof(now)));
+	ASSERT_EQ(len, getxattr(at("dir/roots"), ACL, seen, sizeof(seen)));
+	EXPECT_EQ(0, memcmp(now, seen, len));
+}
+
+/*
+ * A helper registers a file for reading, which nobody else could open by its path. The
+ * server says that a file below its tree is open on that, and the kernel opens it again.
+ */
+TEST_F(below, by_what_a_helper_opened)
+{
+	struct fuse_server_file *file = fuse_server_add(self->srv, "dir/file");
+	int id, first, second;
+
+	ASSERT_NE(NULL, file);
+	if (!variant->server)
+		SKIP(return, "root's helper is root");
+	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, attach(self, BELOW, FUSE_BACKING_WRITE));
+	/* control: the file itself is opened for writing, without asking */
+	second = open(at("dir/file"), O_WRONLY | O_CLOEXEC);
+	ASSERT_LE(0, second);
+	EXPECT_EQ(1, pwrite(second, "s", 1, 0));
+	close(second);
+	ASSERT_EQ(0, file->opens);
+
+	id = fuse_backing_open_path(self->srv->fd, scratch_path("closed/file"),
+				    O_RDONLY);
+	ASSERT_LT(0, id);
+	file->open_flags = FOPEN_PASSTHROUGH;
+	file->backing_id = id;
+	first = open(at("dir/file"), O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, first);
+	ASSERT_EQ(1, file->opens);
+
+	second = open(at("dir/file"), O_WRONLY | O_CLOEXEC);
+	EXPECT_EQ(-1, second);
+	EXPECT_EQ(EACCES, errno);
+	if (second >= 0)
+		EXPECT_EQ(-1, pwrite(second, "x", 1, 0));
+	EXPECT_EQ(0, scratch_compare("closed/file", TEXT, strlen(TEXT), 0));
+	close(second);
+	close(first);
+}
+
+/* Mounts that show other owners than the files below have */
+TEST_F(below, idmapped)
+{
+	EXPECT_EQ(0, fuse_server_umount(self->srv));
+	fuse_server_stop(self->srv);
+	ASSERT_EQ(0, serve(self, variant->server, FUSE_ALLOW_IDMAP));
+	if (!(self->srv->sh->offered & FUSE_ALLOW_IDMAP))
+		SKIP(return, "needs idmapped mounts of FUSE");
+	EXPECT_EQ(-EOPNOTSUPP, attach(self, BELOW, BOTH));
+	/* who lists it is asked for by the FUSE directory's mode */
+	EXPECT_EQ(0, attach(self, FUSE_BACKING_OPS_LIST, 0));
+}
+
+static int look_around(void)
+{
+	struct stat st;
+
+	return stat(at("dir/sub"), &st) || stat(at("dir/file"), &st) ||
+	       chmod(at("dir/sub"), 0777) ? -errno : 0;
+}
+
+/* The server is gone, its mount is there still: names keep nothing busy */
+TEST_F(below, server_gone)
+{
+	ASSERT_EQ(0, look_around());
+	ASSERT_EQ(-EBUSY, scratch_umount_backing());
+	ASSERT_EQ(0, fuse_server_kill(self->srv));
+	fuse_server_close_dev(self->srv);
+	EXPECT_TRUE(wait_until(!scratch_umount_backing()));
+}
+
+TEST_F(below, all_ids_closed)
+{
+	ASSERT_EQ(0, look_around());
+	ASSERT_LE(0, fuse_backing_close_all(self->srv->fd));
+	EXPECT_TRUE(wait_until(!scratch_umount_backing()));
+}
+
+/* Of locks of directories lockdep knows an order: in the debug kernel, it says so */
+TEST_F(below, directories_change)
+{
+	ASSERT_EQ(0, look_around());
+	EXPECT_EQ(-1, rmdir(at("dir/sub")));
+	EXPECT_EQ(ENOSYS, errno);
+	EXPECT_EQ(-1, rename(at("dir/sub"), at("sub")));
+	EXPECT_EQ(ENOSYS, errno);
+	EXPECT_EQ(-1, rename(at("dir/sub"), at("dir/sub2")));
+	EXPECT_EQ(ENOSYS, errno);
+	EXPECT_EQ(-1, mkdir(at("dir/sub/new"), 0700));
+	EXPECT_EQ(ENOSYS, errno);
+}
+
+TEST_HARNESS_MAIN

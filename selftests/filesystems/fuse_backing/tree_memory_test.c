@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How much memory names below an attached directory take, and whose.
+ *
+ * Proves: who looks at more names than the memory of their cgroup has room for is charged
+ * for inodes and names that the kernel keeps, and they are reclaimed; nobody is killed, no
+ * name fails, and the server hears of none.
+ *
+ * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "harness.h"
+
+#include "backing_ioctl.h"
+#include "cgroup.h"
+#include "env.h"
+#include "wait_until.h"
+
+#define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
+		 FUSE_BACKING_OPS_LIST | FUSE_BACKING_OPS_OPEN)
+/* An inode with its node and its name is a KiB and more: three times what there is */
+#define FILES	40000
+#define LIMIT	(16L << 20)
+
+FIXTURE(tree_memory) {
+	struct env env;
+	struct fuse_server *srv;
+	__u32 before;
+};
+
+static int attach_root(int dev)
+{
+	struct fuse_backing_tree tree = {
+		.nodeid = FUSE_ROOT_ID,
+		.flags = FUSE_BACKING_READ,
+		.ops = BELOW,
+	};
+
+	tree.backing_id = fuse_backing_open_with(dev, SCRATCH_BACKING,
+						 O_RDONLY | O_DIRECTORY,
+						 FUSE_BACKING_MAP_DIR);
+	if (tree.backing_id < 0)
+		return tree.backing_id;
+	return ioctl(dev, FUSE_DEV_IOC_BACKING_TREE, &tree) < 0 ? -errno : 0;
+}
+
+static int make_files(void)
+{
+	char name[64];
+	int fd;
+
+	for (int i = 0; i < FILES; i++) {
+		snprintf(name, sizeof(name), SCRATCH_BACKING "/%d", i);
+		fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		if (fd < 0)
+			return -errno;
+		close(fd);
+	}
+	return 0;
+}
+
+FIXTURE_SETUP(tree_memory)
+{
+	static const struct fuse_server_opts opts = {
+		.mount_opts = "default_permissions",
+	};
+	int err;
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	err = cgroup_make();
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "needs cgroup 2 with memory and pids");
+	ASSERT_EQ(0, err);
+	ASSERT_EQ(0, cgroup_write("memory.max", LIMIT));
+	ASSERT_EQ(0, scratch_setup(&self->env.scratch, SCRATCH_TMPFS));
+	ASSERT_EQ(0, make_files());
+	self->srv = &self->env.srv;
+	ASSERT_EQ(0, env_serve(&self->env, self->srv, &opts));
+	if (!self->srv->sh->passthrough)
+		SKIP(return, "needs FUSE passthrough");
+	ASSERT_EQ(0, attach_root(self->srv->fd));
+	ASSERT_EQ(0, access(SCRATCH_FUSE, F_OK));
+	self->before = fuse_server_requests(self->srv);
+}
+
+FIXTURE_TEARDOWN(tree_memory)
+{
+	env_teardown(&self->env);
+	cgroup_write("memory.max", -1);
+	wait_until(cgroup_remove() != -EBUSY);
+}
+
+static int look_at_all(void)
+{
+	char name[64];
+	struct stat st;
+
+	for (int i = 0; i < FILES; i++) {
+		snprintf(name, sizeof(name), SCRATCH_FUSE "/%d", i);
+		if (stat(name, &st))
+			return errno;
+	}
+	return 0;
+}
+
+/* What @fn returns in the cgroup, or -1 if it was killed */
+static int in_cgroup(int (*fn)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		_exit(cgroup_join() ? 255 : fn());
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+TEST_F_TIMEOUT(tree_memory, reclaimed, 300)
+{
+	EXPECT_EQ(0, in_cgroup(look_at_all));
+	EXPECT_EQ(0, cgroup_event("oom_kill"));
+	/* it was theirs, and there was not enough for all of it */
+	EXPECT_LT(0, cgroup_event("max"));
+	EXPECT_LT(LIMIT / 4, cgroup_read("memory.current"));
+	EXPECT_EQ(self->before, fuse_server_requests(self->srv));
+}
+
+TEST_HARNESS_MAIN
