@@ -77,6 +77,12 @@ static struct fusebacking_rule rule_of(const struct branch_entry *entry)
 			.name = entry->name,
 			.verdict = FUSE_BACKING_HIDE,
 		};
+	/* listed where LOWER has it, or who lists it while it is copied up finds it twice */
+	if (entry->is_in_lower)
+		return (struct fusebacking_rule){
+			.name = entry->name,
+			.verdict = FUSE_BACKING_SERVER,
+		};
 	return (struct fusebacking_rule){
 		.name = entry->name,
 		.verdict = FUSE_BACKING_SERVER,
