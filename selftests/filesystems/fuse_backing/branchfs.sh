@@ -26,10 +26,11 @@ REPO=${REPO:-/repo}
 SERVER=$TOP/bin/fuse-branchfs
 SWITCH=/sys/module/fuse/parameters/unprivileged_passthrough
 # More than rules are said of (RULES_MAX)
-LARGE=700
+LARGE=1500
+LISTED=400
 
 # Tests of one user, and those beside them
-EACH=62
+EACH=63
 OTHERS=6
 
 . "$(dirname "$0")/passthrough_hp.inc.sh"
@@ -78,20 +79,22 @@ make_directories()
 		all_of "$WORK/lower" >"$WORK/lower-before.list"
 }
 
-# Names, types, modes, links and bytes. What git has for itself is other with other inodes
+# Names, types, modes, links and bytes. What git has for itself is other with other inodes,
+# and the large directory is looked at only where something becomes of it
 all_of()
 {
-	(cd "$1" && find . -path ./repository/.git -prune -o \
+	(cd "$1" && find . \( -path ./repository/.git -o -path ./many \) -prune -o \
 		-type d -printf '%y %m %p\n' -o -printf '%y %m %s %l %p\n' | sort &&
-	 find . -path ./repository/.git -prune -o -type f -print0 | sort -z |
-		xargs -0 sha256sum)
+	 find . \( -path ./repository/.git -o -path ./many \) -prune -o \
+		-type f -print0 | sort -z | xargs -0 sha256sum)
 }
 
 agrees()
 {
 	all_of "$WORK/copy" >"$WORK/copy.list"
 	all_of "$WORK/fuse" >"$WORK/fuse.list"
-	same copy fuse && diff -r --no-dereference -x .git -x fifo -x pipe "$WORK/copy" "$WORK/fuse"
+	same copy fuse && diff -r --no-dereference -x .git -x fifo -x pipe -x many \
+		"$WORK/copy" "$WORK/fuse"
 }
 
 # both COMMAND: the shell line does the same to the copy and to the branch
@@ -103,6 +106,28 @@ both()
 	[ $? = "$said" ] && cmp "$WORK/copy.said" "$WORK/fuse.said" && agrees && return
 	cat "$WORK/fuse.said"
 	return 1
+}
+
+# The same in the large directory, if there is one
+both_many()
+{
+	both "[ ! -d many ] || cd many; $1" || return
+	[ ! -d "$WORK/copy/many" ] ||
+		diff -r "$WORK/copy/many" "$WORK/fuse/many"
+}
+
+# Who lists names while they are copied up finds each of them once
+listed_once()
+{
+	(cd "$WORK/fuse/many" && python3 -c 'import os, sys
+seen = []
+for entry in os.scandir():
+    seen.append(entry.name)
+    if len(seen) < int(sys.argv[1]):
+        open(entry.name, "a").close()
+print("\n".join(sorted(seen)))' "$LISTED") >"$WORK/seen" || return
+	(cd "$WORK/copy/many" && ls) | LC_ALL=C sort >"$WORK/there"
+	diff "$WORK/there" "$WORK/seen" && both_many ls
 }
 
 lower_is_untouched()
@@ -267,19 +292,16 @@ git_agrees()
 # While names go, each listing has those that are left
 lists_what_is_left()
 {
-	for i in $(seq 5); do
-		echo "many/$i many/$((i + 100)) many/$((i + 600))"
-	done >"$WORK/names"
-	while read -r names; do
-		both "rm $names" || return
-	done <"$WORK/names"
+	for i in 1 2 3 4 5; do
+		both_many "rm $i $((i + 400)) $((i + 900)); ls" || return
+	done
 }
 
 # More than the kernel is told; whoever has it open goes on
 removes_most()
 {
-	both "cd many && seq 20 $((LARGE - 20)) | xargs rm -f && ls && touch 300 new" &&
-		both "rm many/new && ls many"
+	both_many "seq 20 $((LARGE - 20)) | xargs rm -f; ls; touch 300 new; ls" &&
+		both_many "rm new; ls"
 }
 
 evict()
@@ -349,13 +371,14 @@ tests()
 	check "$who: the mode of a directory" both "chmod 711 one/two side; stat -c %a one/two"
 	check "$who: and what is in there" both "echo >>side/file7; rm one/two/three/file7; touch one/two/n"
 
-	check "$who: a hundred names" both \
-		"cd many; for i in \$(seq 200 299); do echo \$i >\$i; done; ls"
+	check "$who: a hundred names" both_many \
+		"for i in \$(seq 200 299); do echo \$i >\$i; done; ls"
 	check "$who: names that go one by one" lists_what_is_left
+	check "$who: names that are changed while they are listed" listed_once
 	check "$who: the next server shows the same" serves_again
 	check "$who: many names are removed" removes_most
 	check "$who: a large directory is" both "rm -rf many; ls"
-	check "$who: and is there again" both "mkdir many; touch many/1; ls many"
+	check "$who: and is there again" both_many "mkdir many; cd many; touch 1; ls"
 	check "$who: make" both "cd program; make -s log; cat log; make -s log; rm f1.o; make -s log"
 	check "$who: git" git_agrees
 	check "$who: when inodes are forgotten, too" poll evict
