@@ -48,28 +48,6 @@ static void wait_for_lookups(void)
 	usleep((SPINE_TIMEOUT + 0.02) * 1000000);
 }
 
-/*
- * What is attached above can't be taken away from this one: the server is asked for all
- * names, and whoever comes by its own name finds a directory that nothing is attached to.
- */
-static void leave_below(struct node *dir)
-{
-	fusebacking_session_rules(session, node_id(dir), dir->generation, NULL, 0,
-				  FUSE_BACKING_SERVER);
-	dir->outgrown = true;
-}
-
-void spine_serve(struct node *dir)
-{
-	const enum node_kind was = dir->kind;
-
-	dir->kind = NODE_SERVED;
-	if (was == NODE_TREE)
-		detach(dir);
-	else if (was == NODE_BELOW)
-		leave_below(dir);
-}
-
 static struct fusebacking_rule rule_of(const struct branch_entry *entry)
 {
 	if (entry->type == DT_WHT)
@@ -91,28 +69,63 @@ static struct fusebacking_rule rule_of(const struct branch_entry *entry)
 	};
 }
 
-static int say_rules(struct node *dir)
+static int say_all(struct node *dir, const struct branch_list *list,
+		   enum fuse_backing_verdict otherwise)
 {
-	static struct fusebacking_rule rules[RULES_MAX];
+	struct fusebacking_rule *rules = calloc(list->count + 1, sizeof(*rules));
+	int err;
+
+	if (!rules)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < list->count; i++)
+		rules[i] = rule_of(&list->entry[i]);
+	err = fusebacking_session_rules(session, node_id(dir), dir->generation, rules,
+					list->count, otherwise);
+	free(rules);
+	return err;
+}
+
+/* All there are, if that isn't more than @most */
+static int say_rules(struct node *dir, uint32_t most, enum fuse_backing_verdict otherwise)
+{
 	struct branch_list list;
 	int err;
 
 	err = branch_list_upper(&dir->dir, &list);
-	if (!err && list.count > RULES_MAX)
-		err = -E2BIG;
-	for (uint32_t i = 0; !err && i < list.count; i++)
-		rules[i] = rule_of(&list.entry[i]);
 	if (!err)
-		err = fusebacking_session_rules(session, node_id(dir), dir->generation,
-						rules, list.count, FUSE_BACKING_PASS);
+		err = list.count > most ? -E2BIG : say_all(dir, &list, otherwise);
 	branch_list_free(&list);
 	/* the kernel has none there, and asks */
 	return err == -ENOENT ? 0 : err;
 }
 
+/*
+ * What is attached above can't be taken away from this one: we are asked for all names, and
+ * whoever comes by its own name finds a directory that nothing is attached to. Who has it
+ * open is listed what there is now.
+ */
+static void leave_below(struct node *dir)
+{
+	if (say_rules(dir, UINT32_MAX, FUSE_BACKING_SERVER))
+		fusebacking_session_rules(session, node_id(dir), dir->generation, NULL, 0,
+					  FUSE_BACKING_SERVER);
+	dir->outgrown = true;
+}
+
+void spine_serve(struct node *dir)
+{
+	const enum node_kind was = dir->kind;
+
+	dir->kind = NODE_SERVED;
+	if (was == NODE_TREE)
+		detach(dir);
+	else if (was == NODE_BELOW)
+		leave_below(dir);
+}
+
 void spine_changed(struct node *dir)
 {
-	if (dir->kind == NODE_SERVED || !say_rules(dir))
+	if (dir->kind == NODE_SERVED || !say_rules(dir, RULES_MAX, FUSE_BACKING_PASS))
 		return;
 	spine_serve(dir);
 	if (dir->outgrown)
@@ -139,7 +152,7 @@ int spine_attach(struct node *dir, unsigned int flags)
 	if (branch_is_own(&dir->dir))
 		return 0;
 	dir->kind = NODE_TREE;
-	err = attach(dir, flags) ?: say_rules(dir);
+	err = attach(dir, flags) ?: say_rules(dir, RULES_MAX, FUSE_BACKING_PASS);
 	if (err)
 		spine_serve(dir);
 	return err == -E2BIG ? 0 : err;

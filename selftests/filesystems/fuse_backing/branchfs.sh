@@ -54,7 +54,7 @@ make_repository()
 make_lower()
 {
 	mkdir -p "$1/one/two/three" "$1/side/empty" "$1/many" "$1/gone/below" \
-		"$1/spare" "$1/repository" && cd "$1" || return
+		"$1/spare" "$1/special" "$1/repository" && cd "$1" || return
 	for i in 1 2 3 4 5 6 7 8; do
 		echo "$i" >"file$i"
 		echo "one $i" >"one/file$i"
@@ -64,7 +64,7 @@ make_lower()
 		echo "spare $i" >"spare/file$i"
 	done
 	printf '#!/bin/sh\necho ran\n' >script && chmod 755 script
-	ln -s one/file1 link && ln -s /nowhere one/dangling && mkfifo one/fifo
+	ln -s one/file1 link && ln -s /nowhere one/dangling && mkfifo special/fifo
 	chmod 700 side/empty && chmod 640 one/file2
 	head -c 300000 /dev/urandom >large && truncate -s 1M holes &&
 		printf end >>holes
@@ -164,11 +164,12 @@ asked()
 	grep -c 'opcode: ' "$WORK/server.log"
 }
 
-# read_all DIR: of all that is there, but pipes
+# read_all NAMES: names, attributes, links and bytes; not pipes, which are the server's, nor
+# by what asks how large the filesystem is, as find(1) does
 read_all()
 {
-	(cd "$WORK/fuse/$1" && ls -laiR . && find . -type f -print0 | xargs -0 cat &&
-	 find . -type l -printf '%l\n') >/dev/null
+	# shellcheck disable=SC2086 # patterns are meant
+	(cd "$WORK/fuse" && ls -aisR $1 >/dev/null && tar -cf - $1 | wc -c)
 }
 
 asks_nothing()
@@ -179,12 +180,6 @@ asks_nothing()
 	tail -n 20 "$WORK/server.log"
 	echo "$((after - before)) requests"
 	[ "$before" = "$after" ]
-}
-
-# What is named and attached takes none either, but for each name of it
-asks_nothing_again()
-{
-	read_all "$1" && asks_nothing "$1"
 }
 
 # What commands can't say
@@ -314,7 +309,8 @@ tests()
 {
 	check "$who: directories are made" make_directories
 	check "$who: server starts" serve
-	check "$who: all is read, and nothing asked for" asks_nothing .
+	check "$who: all is read, and nothing asked for" \
+		asks_nothing "[a-r]* script side spare"
 	check "$who: it is what LOWER has" agrees
 
 	check "$who: a file is appended to" both "echo more >>file1"
