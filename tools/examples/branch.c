@@ -18,7 +18,7 @@
 #define OWN	PREFIX PREFIX "own"
 
 /* Set in numbers of UPPER's if the other directory is on another device */
-#define OF_UPPER	(1ULL << 62)
+#define OF_UPPER	0x4000000000000000ULL
 
 static uint64_t upper_bit;
 
