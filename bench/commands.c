@@ -22,6 +22,12 @@
 #define STATUS	"said=$(git status --porcelain) && test -z \"$said\""
 #define COMPILE	"make -s -C " SOURCE " O=out CFLAGS=-O0 $TARGET"
 #define CLEAN	"rm -r " SOURCE "/out"
+#define CHECKOUT	"git checkout -q next"
+#define IN_EACH_FIFTH	"for dir in [0-9]*[05]; do "
+#define CHANGE_FIVE	"for f in $(ls $dir | head -n 5); do echo changed >$dir/$f; done; "
+#define ADD_AND_REMOVE	"echo >$dir/new; rm $dir/$(ls $dir | sed -n 20p); "
+/* What has the time of its index git reads each time */
+#define BACK	"git checkout -q main && sleep 2 && git status >/dev/null"
 #define COMMITTER	"-c user.name=bench -c user.email=bench"
 
 /* Lines for a shell in the tree's top directory */
@@ -33,6 +39,7 @@ static const struct command {
 	{ "git status", STATUS },
 	{ "git status, again", STATUS },
 	{ "make", COMPILE, CLEAN },
+	{ "git checkout", CHECKOUT, BACK },
 };
 
 #define COMMANDS	(sizeof(commands) / sizeof(*commands))
@@ -51,6 +58,16 @@ static void undo(enum way way, const struct command *command)
 		run(way, command->undo);
 }
 
+/* A commit that changes, adds and removes files in each fifth directory */
+static void make_next(void)
+{
+	run(DIRECT, "git checkout -q -b next");
+	run(DIRECT, IN_EACH_FIFTH CHANGE_FIVE ADD_AND_REMOVE "done");
+	run(DIRECT, "git add .");
+	run(DIRECT, "git " COMMITTER " -c gc.auto=0 commit -q -m next");
+	run(DIRECT, BACK);
+}
+
 /* The files' bytes are all the same, so there is one object for them all */
 static void make_repository(void)
 {
@@ -63,6 +80,7 @@ static void make_repository(void)
 	run(DIRECT, "git -c init.defaultBranch=main init -q");
 	run(DIRECT, "git add .");
 	run(DIRECT, "git " COMMITTER " -c gc.auto=0 commit -q -m tree");
+	make_next();
 }
 
 /* Each way finds the programs in memory */

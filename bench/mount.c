@@ -19,7 +19,7 @@
 
 const char *const way_names[WAYS] = {
 	"direct", "passthrough", "per open", "per inode", "answered", "server",
-	"tree", "overlayfs",
+	"tree", "overlayfs", "branch",
 };
 
 static const char *const files[] = { "data", "other", "log" };

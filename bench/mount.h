@@ -23,6 +23,7 @@ enum way {
 	/* Of whole trees only */
 	TREE = FILE_WAYS,	/* the mount, whose root is attached with all below */
 	OVERLAY,	/* an overlayfs on the directory, without a server */
+	BRANCH,		/* fuse-branchfs on the directory, as that is */
 	WAYS
 };
 

@@ -357,6 +357,26 @@ def write_below(table, res):
     table.text('')
 
 
+BRANCH = ['direct', 'overlayfs', 'branch']
+
+
+def write_branch(table, res):
+    """Commands in a branch of the tree, and in the kernel's."""
+    table.head('command', 'direct', 'overlayfs', 'branch', 'branch ÷ direct',
+               'branch ÷ overlayfs', 'requests')
+    for fs, operation, size in res.operations('per command'):
+        row = Row(fs, 'branch', operation, size)
+        values = [res.get(OURS, row._replace(way=way), 'per command')
+                  for way in BRANCH]
+        if None in values:
+            continue
+        direct, overlay, branch = values
+        table.row(operation, *(number(value / 1e6) for value in values),
+                  times(branch, direct), times(branch, overlay),
+                  number(res.get(OURS, row, 'requests per command')))
+    table.text('')
+
+
 def write_component(table, res):
     """One more directory in a path."""
     near, far = ([row for row in res.rows if row.operation == name]
@@ -541,6 +561,7 @@ def main():
     part('listings', write_listings)
     part('tree_commands', write_tree_commands)
     part('below', write_below)
+    part('branch', write_branch)
     part('archive', write_archive)
     part('mappings', write_mappings, 'instructions')
     part('waiting', write_waiting)

@@ -24,6 +24,7 @@
 #define WORK		BACKING_DIR "/work"
 #define EXAMPLES	"/tmp/examples"
 #define SERVER_PROGRAM	EXAMPLES "/passthrough_modes"
+#define BRANCH_PROGRAM	EXAMPLES "/fuse-branchfs"
 #define OURS		"/sys/module/fuse/parameters/unprivileged_passthrough"
 #define DESCRIPTORS	200000	/* the server has one for each file */
 
@@ -67,7 +68,7 @@ static void make_files(unsigned int files)
 static void build_server(void)
 {
 	must(!system("make -s -C /repo/tools/examples O=" EXAMPLES
-		     " passthrough_modes"));
+		     " passthrough_modes fuse-branchfs"));
 }
 
 static void allow_descriptors(void)
@@ -110,10 +111,21 @@ bool tree_is_served(enum way way)
 	return way != DIRECT && way != OVERLAY;
 }
 
+/* Beside what both show, with nothing in it yet */
+static void make_upper(void)
+{
+	must(!mkdir(UPPER, 0755) && !mkdir(WORK, 0755));
+}
+
+static void remove_upper(void)
+{
+	must(!system("rm -r " UPPER " " WORK));
+}
+
 static void mount_overlay(void)
 {
 	mkdir(PROGRAM_MOUNT, 0755);
-	must(!mkdir(UPPER, 0755) && !mkdir(WORK, 0755));
+	make_upper();
 	must(!mount("bench", PROGRAM_MOUNT, "overlay", 0,
 		    "lowerdir=" TOP ",upperdir=" UPPER ",workdir=" WORK));
 }
@@ -121,7 +133,17 @@ static void mount_overlay(void)
 static void umount_overlay(void)
 {
 	must(!umount2(PROGRAM_MOUNT, 0));
-	must(!system("rm -r " UPPER " " WORK));
+	remove_upper();
+}
+
+static pid_t start_branch(bool log)
+{
+	static const char *const argv[] = {
+		BRANCH_PROGRAM, TOP, UPPER, PROGRAM_MOUNT, NULL
+	};
+
+	make_upper();
+	return program_start(argv, log);
 }
 
 pid_t tree_start(enum way way, bool log)
@@ -133,6 +155,8 @@ pid_t tree_start(enum way way, bool log)
 
 	if (way == OVERLAY)
 		mount_overlay();
+	if (way == BRANCH)
+		return start_branch(log);
 	return tree_is_served(way) ? program_start(argv, log) : 0;
 }
 
@@ -142,4 +166,6 @@ void tree_stop(enum way way, pid_t pid)
 		umount_overlay();
 	else if (pid)
 		program_stop(pid);
+	if (way == BRANCH)
+		remove_upper();
 }

@@ -105,8 +105,7 @@ func Attach(dev int, node, generation uint64, id int32, flags uint32) error {
 // OpsDir, or OpsDir|OpsBelow with flags of Attach. The id is of a directory, registered with
 // MapDir, and stays the caller's.
 func AttachTree(dev int, node, generation uint64, id int32, flags uint32, ops uint64) error {
-	arg := treeArg{Nodeid: node, Generation: generation, Backing_id: id, Flags: flags,
-		Ops: ops}
+	arg := treeArg{Nodeid: node, Generation: generation, Id: id, Flags: flags, Ops: ops}
 	_, err := call(dev, iocTree, unsafe.Pointer(&arg))
 	return err
 }

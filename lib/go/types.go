@@ -6,7 +6,7 @@
 package fusebacking
 
 // #include "device.h"
-// #include <linux/fuse_backing.h>
+// #include "fuse_backing.h"
 import "C"
 
 const (

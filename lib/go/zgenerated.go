@@ -139,7 +139,7 @@ type refusalArg struct {
 type treeArg struct {
 	Nodeid     uint64
 	Generation uint64
-	Backing_id int32
+	Id         int32
 	Flags      uint32
 	Ops        uint64
 	Reserved   [4]uint64

@@ -18,7 +18,7 @@
 #define OWN	PREFIX PREFIX "own"
 
 /* Set in numbers of UPPER's if the other directory is on another device */
-#define OF_UPPER	(1ULL << 62)
+#define OF_UPPER	0x4000000000000000ULL
 
 static uint64_t upper_bit;
 
@@ -269,6 +269,16 @@ static int add_upper(const struct branch_dir *dir, struct branch_list *list,
 	return err ?: append(list, name, IFTODT(found.st.st_mode), found.st.st_ino);
 }
 
+static void compare_with_lower(const struct branch_dir *dir, struct branch_list *list)
+{
+	struct branch_entry *entry;
+	mode_t type;
+
+	for (entry = list->entry; entry < list->entry + list->count; entry++)
+		entry->is_in_lower = branch_has_lower(dir, entry->name, &type) &&
+				     IFTODT(type) == entry->type;
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct branch_entry *l = a, *r = b;
@@ -299,11 +309,14 @@ int branch_list_upper(const struct branch_dir *dir, struct branch_list *list)
 	if (dir->upper < 0)
 		return 0;
 	err = walk(dir->upper, add_upper, dir, list);
-	if (err)
+	if (err) {
 		branch_list_free(list);
-	else if (list->count)
+		return err;
+	}
+	if (list->count)
 		drop_twins(list);
-	return err;
+	compare_with_lower(dir, list);
+	return 0;
 }
 
 static bool is_listed(const struct branch_list *upper, const char *name)

@@ -55,6 +55,7 @@ int branch_make_own(int upper);
 struct branch_entry {
 	char *name;
 	unsigned int type;
+	bool is_in_lower;	/* of the same type */
 	uint64_t ino;
 };
 

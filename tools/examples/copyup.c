@@ -19,7 +19,7 @@
 
 /* No name that there is in a branch, and none of its own; see branch.h */
 #define UNFINISHED	".wh..wh.copy"
-#define CHUNK		(1 << 20)
+#define CHUNK		(1024 * 1024)
 
 struct path {
 	char text[32];

@@ -11,7 +11,9 @@
  *	copyup.c	copies of what is about to be changed
  *	nodes.c		what the kernel knows
  *	spine.c		what it is told: trees and rules
- *	branchfs.c	what it asks for
+ *	found.c		what a name stands for
+ *	change.c	what is only in LOWER, and is to be changed
+ *	branchnames.c, attributes.c, files.c, lists.c	what it asks for
  */
 
 #define FUSE_USE_VERSION 317
@@ -176,11 +178,20 @@ static int start(void)
 	return res > 0 ? say_branch() : -1;
 }
 
+static void make_policy(void)
+{
+	branchfs.policy = fusebacking_session_policy(server.session,
+						     FUSEBACKING_PER_INODE, 0);
+	if (!branchfs.policy)
+		err(EXIT_FAILURE, "no policy");
+	fusebacking_policy_ops(branchfs.policy, FUSE_BACKING_OPS_FILE);
+	fusebacking_policy_tell(branchfs.policy, tell, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	struct session session = { .args = FUSE_ARGS_INIT(argc, argv) };
-	struct fuse_lowlevel_ops operations = branchfs_operations;
-	struct fusebacking_policy *policy;
+	struct fuse_lowlevel_ops operations = branchfs_operations();
 	int res;
 
 	parse(&session);
@@ -189,13 +200,10 @@ int main(int argc, char **argv)
 	open_branch(server.lower, session.source);
 	operations.init = do_init;
 	server.session = session_new(&session, &operations);
-	policy = fusebacking_session_policy(server.session, FUSEBACKING_PER_INODE, 0);
-	if (!policy)
-		err(EXIT_FAILURE, "no policy");
-	fusebacking_policy_ops(policy, FUSE_BACKING_OPS_FILE);
-	fusebacking_policy_tell(policy, tell, NULL);
-	branchfs_init(policy);
+	make_policy();
+	/* the kernel has applied the client's */
+	umask(0);
 	res = session_run(&session, start);
-	fusebacking_policy_free(policy);
+	fusebacking_policy_free(branchfs.policy);
 	return res;
 }

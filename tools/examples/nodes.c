@@ -6,6 +6,7 @@
 #define FUSE_USE_VERSION 317
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -59,6 +60,14 @@ bool node_is_upper(const struct node *node)
 int node_fd(const struct node *node)
 {
 	return node_is_upper(node) ? node->dir.upper : node->dir.lower;
+}
+
+struct node_path node_path(const struct node *node)
+{
+	struct node_path path;
+
+	snprintf(path.text, sizeof(path.text), "/proc/self/fd/%d", node_fd(node));
+	return path;
 }
 
 static struct node **bucket_of(uint64_t a, uint64_t b, const char *name)

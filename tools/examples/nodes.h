@@ -53,8 +53,15 @@ struct node *node_dir(fuse_ino_t ino);
 
 bool node_is_dir(const struct node *node);
 bool node_is_upper(const struct node *node);
-/* The one descriptor of a file */
+/* The one descriptor of a file; of a directory, UPPER's if there is one */
 int node_fd(const struct node *node);
+
+/* A name for that: calls that take one don't take a descriptor with O_PATH */
+struct node_path {
+	char text[32];
+};
+
+struct node_path node_path(const struct node *node);
 
 struct node *node_find(struct node *parent, const char *name);
 struct node *node_find_upper(dev_t dev, ino_t ino);

@@ -48,14 +48,67 @@ static void wait_for_lookups(void)
 	usleep((SPINE_TIMEOUT + 0.02) * 1000000);
 }
 
+static struct fusebacking_rule rule_of(const struct branch_entry *entry)
+{
+	if (entry->type == DT_WHT)
+		return (struct fusebacking_rule){
+			.name = entry->name,
+			.verdict = FUSE_BACKING_HIDE,
+		};
+	/* listed where LOWER has it, or who lists it while it is copied up finds it twice */
+	if (entry->is_in_lower)
+		return (struct fusebacking_rule){
+			.name = entry->name,
+			.verdict = FUSE_BACKING_SERVER,
+		};
+	return (struct fusebacking_rule){
+		.name = entry->name,
+		.verdict = FUSE_BACKING_SERVER,
+		.type = entry->type,
+		.ino = entry->ino,
+	};
+}
+
+static int say_all(struct node *dir, const struct branch_list *list,
+		   enum fuse_backing_verdict otherwise)
+{
+	struct fusebacking_rule *rules = calloc(list->count + 1, sizeof(*rules));
+	int err;
+
+	if (!rules)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < list->count; i++)
+		rules[i] = rule_of(&list->entry[i]);
+	err = fusebacking_session_rules(session, node_id(dir), dir->generation, rules,
+					list->count, otherwise);
+	free(rules);
+	return err;
+}
+
+/* All there are, if that isn't more than @most */
+static int say_rules(struct node *dir, uint32_t most, enum fuse_backing_verdict otherwise)
+{
+	struct branch_list list;
+	int err;
+
+	err = branch_list_upper(&dir->dir, &list);
+	if (!err)
+		err = list.count > most ? -E2BIG : say_all(dir, &list, otherwise);
+	branch_list_free(&list);
+	/* the kernel has none there, and asks */
+	return err == -ENOENT ? 0 : err;
+}
+
 /*
- * What is attached above can't be taken away from this one: the server is asked for all
- * names, and whoever comes by its own name finds a directory that nothing is attached to.
+ * What is attached above can't be taken away from this one: we are asked for all names, and
+ * whoever comes by its own name finds a directory that nothing is attached to. Who has it
+ * open is listed what there is now.
  */
 static void leave_below(struct node *dir)
 {
-	fusebacking_session_rules(session, node_id(dir), dir->generation, NULL, 0,
-				  FUSE_BACKING_SERVER);
+	if (say_rules(dir, UINT32_MAX, FUSE_BACKING_SERVER))
+		fusebacking_session_rules(session, node_id(dir), dir->generation, NULL, 0,
+					  FUSE_BACKING_SERVER);
 	dir->outgrown = true;
 }
 
@@ -70,43 +123,9 @@ void spine_serve(struct node *dir)
 		leave_below(dir);
 }
 
-static struct fusebacking_rule rule_of(const struct branch_entry *entry)
-{
-	if (entry->type == DT_WHT)
-		return (struct fusebacking_rule){
-			.name = entry->name,
-			.verdict = FUSE_BACKING_HIDE,
-		};
-	return (struct fusebacking_rule){
-		.name = entry->name,
-		.verdict = FUSE_BACKING_SERVER,
-		.type = entry->type,
-		.ino = entry->ino,
-	};
-}
-
-static int say_rules(struct node *dir)
-{
-	static struct fusebacking_rule rules[RULES_MAX];
-	struct branch_list list;
-	int err;
-
-	err = branch_list_upper(&dir->dir, &list);
-	if (!err && list.count > RULES_MAX)
-		err = -E2BIG;
-	for (uint32_t i = 0; !err && i < list.count; i++)
-		rules[i] = rule_of(&list.entry[i]);
-	if (!err)
-		err = fusebacking_session_rules(session, node_id(dir), dir->generation,
-						rules, list.count, FUSE_BACKING_PASS);
-	branch_list_free(&list);
-	/* the kernel has none there, and asks */
-	return err == -ENOENT ? 0 : err;
-}
-
 void spine_changed(struct node *dir)
 {
-	if (dir->kind == NODE_SERVED || !say_rules(dir))
+	if (dir->kind == NODE_SERVED || !say_rules(dir, RULES_MAX, FUSE_BACKING_PASS))
 		return;
 	spine_serve(dir);
 	if (dir->outgrown)
@@ -133,7 +152,7 @@ int spine_attach(struct node *dir, unsigned int flags)
 	if (branch_is_own(&dir->dir))
 		return 0;
 	dir->kind = NODE_TREE;
-	err = attach(dir, flags) ?: say_rules(dir);
+	err = attach(dir, flags) ?: say_rules(dir, RULES_MAX, FUSE_BACKING_PASS);
 	if (err)
 		spine_serve(dir);
 	return err == -E2BIG ? 0 : err;

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is only in LOWER is copied up before it is changed. See change.h.
+ */
+
+#define FUSE_USE_VERSION 317
+
+#include <errno.h>
+
+#include "branch.h"
+#include "change.h"
+#include "copyup.h"
+#include "spine.h"
+
+struct node *change_node(fuse_ino_t ino)
+{
+	struct node *node = node_of(ino);
+
+	return node_is_dir(node) ? node_dir(ino) : node;
+}
+
+/* A file of LOWER is to be changed: always an error, ESTALE if it can be now */
+static int copy_up_node(struct node *node)
+{
+	struct node *parent = node->parent;
+	int err;
+
+	/* done, and somebody has it open still */
+	if (!node->name)
+		return -ESTALE;
+	if (branch_is_reserved(node->name))
+		return -EPERM;
+	err = spine_need_upper(parent);
+	if (!err)
+		err = copy_up(parent->dir.lower, parent->dir.upper, node->name);
+	if (err)
+		return err;
+	node_unname(node);
+	spine_changed(parent);
+	return -ESTALE;
+}
+
+/* Attributes of a directory are LOWER's as long as names in it are passed through */
+static int own_dir(struct node *dir)
+{
+	int err = spine_need_upper(dir);
+
+	if (!err && dir->dir.lower >= 0)
+		err = branch_make_own(dir->dir.upper);
+	return err;
+}
+
+int change_made_own(struct node *dir, int err)
+{
+	const bool is_below = dir->kind == NODE_BELOW;
+
+	spine_serve(dir);
+	return err ?: is_below ? -ESTALE : 0;
+}
+
+int change_need_upper(struct node *node)
+{
+	if (node_is_dir(node))
+		return own_dir(node);
+	return node_is_upper(node) ? 0 : copy_up_node(node);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What is only in LOWER is copied up before it is changed. The node that it was is that
+ * no more then: the answer is ESTALE, and the kernel looks the name up again. With
+ * branchfs.lock.
+ */
+#ifndef CHANGE_H
+#define CHANGE_H
+
+#include <fuse_lowlevel.h>
+
+#include "nodes.h"
+
+/* What a request is to change, which may have been replaced */
+struct node *change_node(fuse_ino_t ino);
+
+/*
+ * It is in UPPER: 0 or -errno, which is to be the answer. A directory has attributes of
+ * its own from then on, so change_made_own() comes after whatever is done with it.
+ */
+int change_need_upper(struct node *node);
+
+/* That went as @err says: 0 or -errno, which is to be the answer */
+int change_made_own(struct node *dir, int err);
+
+#endif /* CHANGE_H */
