@@ -15,6 +15,7 @@
 
 #include "fuse_i.h"
 #include "backing_below.h"
+#include "backing_bpf.h"
 #include "backing_mapping.h"
 #include "backing_reject.h"
 #include "backing_tree.h"
@@ -40,11 +41,22 @@ static int take_inode(const struct fuse_tree_dir *at, struct super_block *sb,
 	return PTR_ERR(*inode);
 }
 
+/* Rules come first: a program is asked about what they pass through */
+static enum fuse_backing_verdict verdict_at(const struct fuse_tree_dir *at,
+					    struct inode *dir, const struct qstr *name)
+{
+	enum fuse_backing_verdict verdict = fuse_tree_verdict(at, name);
+
+	if (verdict != FUSE_BACKING_PASS || !fuse_is_filtered(at->tree->fc))
+		return verdict;
+	return fuse_filter_lookup(dir, name);
+}
+
 /* Returns false if the name is the server's */
 static bool lookup_at(const struct fuse_tree_dir *at, struct inode *dir,
 		      struct dentry *entry, struct inode **inode, int *err)
 {
-	enum fuse_backing_verdict verdict = fuse_tree_verdict(at, &entry->d_name);
+	enum fuse_backing_verdict verdict = verdict_at(at, dir, &entry->d_name);
 	struct dentry *backing;
 	bool passed;
 
@@ -159,12 +171,49 @@ static bool is_below(struct inode *inode)
 	return !inode || fuse_inode_node(inode);
 }
 
+/* A name that is passed through */
+static bool revalidate_passed(const struct fuse_tree_dir *at, const struct qstr *name,
+			      struct inode *inode, unsigned int flags, int *ret)
+{
+	*ret = 0;
+	/* one that the server named stays its own; one that is no good is dropped */
+	if (!is_below(inode) || (inode && fuse_is_bad(inode)))
+		return false;
+	*ret = validate(at, name, inode, flags & LOOKUP_RCU);
+	return true;
+}
+
+/*
+ * By what a program says, of who is asking: what isn't there for one is there for others,
+ * and stays.  So does what something is mounted on, which goes with a name that isn't
+ * valid, and isn't theirs to unmount.
+ */
+static bool revalidate_filtered(const struct fuse_tree_dir *at, struct inode *dir,
+				const struct qstr *name, struct dentry *entry,
+				struct inode *inode, unsigned int flags, int *ret)
+{
+	switch (fuse_filter_lookup(dir, name)) {
+	case FUSE_BACKING_HIDE:
+		*ret = inode ? -ENOENT : 1;
+		return true;
+	case FUSE_BACKING_SERVER:
+		*ret = d_mountpoint(entry);
+		return inode && !get_node_id(inode);
+	default:
+		if (is_below(inode) || !fuse_filter_is_per_caller(at->tree->fc))
+			return revalidate_passed(at, name, inode, flags, ret);
+		*ret = d_mountpoint(entry);
+		return true;
+	}
+}
+
 /*
  * As fuse_backing_revalidate(), by what the rules say.  Where a name becomes the server's,
  * it isn't asked for what it doesn't know; what it said itself is good for as long as it
  * said, and what isn't there by the backing directory isn't good at all.
  */
-static bool revalidate_at(const struct fuse_tree_dir *at, const struct qstr *name,
+static bool revalidate_at(const struct fuse_tree_dir *at, struct inode *dir,
+			  const struct qstr *name, struct dentry *entry,
 			  struct inode *inode, unsigned int flags, int *ret)
 {
 	switch (fuse_tree_verdict(at, name)) {
@@ -175,12 +224,10 @@ static bool revalidate_at(const struct fuse_tree_dir *at, const struct qstr *nam
 		*ret = 0;
 		return inode && !get_node_id(inode);
 	default:
-		*ret = 0;
-		/* one that the server named stays its own; one that is no good is dropped */
-		if (!is_below(inode) || (inode && fuse_is_bad(inode)))
-			return false;
-		*ret = validate(at, name, inode, flags & LOOKUP_RCU);
-		return true;
+		if (fuse_is_filtered(at->tree->fc))
+			return revalidate_filtered(at, dir, name, entry, inode, flags,
+						   ret);
+		return revalidate_passed(at, name, inode, flags, ret);
 	}
 }
 
@@ -210,7 +257,7 @@ bool fuse_backing_revalidate(struct inode *dir, const struct qstr *name,
 		return is_below(inode) &&
 		       (!inode || !get_node_id(inode) || !get_node_id(dir));
 	}
-	ours = revalidate_at(&at, name, inode, flags, ret);
+	ours = revalidate_at(&at, dir, name, entry, inode, flags, ret);
 	fuse_tree_put(at.tree);
 	return ours;
 }

@@ -43,10 +43,11 @@
 
 /*
  * An entry, and what is the kernel's of it.  The name is that of the dentry, which may be
- * changing.  In open, the program may choose: an id, or 0 for the server.
+ * changing, if there is none.  In open, the program may choose: an id, or 0 for the server.
  */
 struct question {
 	struct fuse_backing_bpf_entry entry;
+	const struct qstr *name;
 	struct dentry *dentry;
 	bool may_choose;
 	bool has_chosen;
@@ -77,6 +78,110 @@ static enum fuse_backing_verdict verdict_of(const struct question *question, int
 	return FUSE_BACKING_PASS;
 }
 
+/* About a FUSE inode, which in RCU mode may be going */
+static struct question question_of(const struct inode *inode)
+{
+	const struct fuse_inode *fi =
+		container_of(inode, const struct fuse_inode, inode);
+
+	return (struct question) {
+		.entry.nodeid = READ_ONCE(fi->nodeid),
+		/* as what stat(2) says, of a moment */
+		.entry.ino = data_race(fi->orig_ino),
+	};
+}
+
+static const struct fuse_backing_bpf_ops *ops_of(const struct fuse_conn *fc)
+{
+	return rcu_dereference(fc->backing_filter.ops);
+}
+
+/**
+ * fuse_filter_lookup - what becomes of a name below a tree
+ * @dir: the FUSE directory
+ * @name: the name
+ *
+ * Context: any, RCU mode too.
+ * Return: the verdict.
+ */
+enum fuse_backing_verdict fuse_filter_lookup(struct inode *dir, const struct qstr *name)
+{
+	struct question question = question_of(dir);
+	const struct fuse_backing_bpf_ops *ops;
+	int said = FUSE_BACKING_PASS;
+
+	question.name = name;
+	rcu_read_lock();
+	ops = ops_of(get_fuse_conn(dir));
+	if (ops == &nobody)
+		said = FUSE_BACKING_SERVER;
+	else if (ops && ops->lookup)
+		said = ops->lookup(&question.entry);
+	rcu_read_unlock();
+	return verdict_of(&question, said);
+}
+
+/**
+ * fuse_filter_lists - is an entry of a backing directory one of the FUSE directory
+ * @dir: the FUSE directory
+ * @name: the name of the entry
+ * @type: DT_*, what it is
+ *
+ * Context: process context; doesn't sleep.
+ * Return: false if it is hidden.
+ */
+bool fuse_filter_lists(struct inode *dir, const struct qstr *name, unsigned int type)
+{
+	struct question question = question_of(dir);
+	const struct fuse_backing_bpf_ops *ops;
+	int said = FUSE_BACKING_PASS;
+
+	question.name = name;
+	question.entry.type = type;
+	rcu_read_lock();
+	ops = ops_of(get_fuse_conn(dir));
+	/* a listing that has begun: nobody says any more what is to be seen of it */
+	if (ops == &nobody)
+		said = FUSE_BACKING_HIDE;
+	else if (ops && ops->dirent)
+		said = ops->dirent(&question.entry);
+	else if (ops && ops->lookup)
+		said = ops->lookup(&question.entry);
+	rcu_read_unlock();
+	return said != FUSE_BACKING_HIDE;
+}
+
+/**
+ * fuse_filter_is_per_caller - is a name asked about for each caller
+ * @fc: the connection
+ *
+ * Context: any, RCU mode too.
+ * Return: whether it is: then what the server said of it is for none but the one.
+ */
+bool fuse_filter_is_per_caller(const struct fuse_conn *fc)
+{
+	const struct fuse_backing_bpf_ops *ops;
+	bool is;
+
+	rcu_read_lock();
+	ops = ops_of(fc);
+	is = ops && (ops->flags & FUSE_BACKING_FILTER_PER_CALLER);
+	rcu_read_unlock();
+	return is;
+}
+
+/**
+ * fuse_filter_is_missing - is everything the server's, because a program was detached
+ * @fc: the connection
+ *
+ * Context: any.
+ * Return: whether it is.
+ */
+bool fuse_filter_is_missing(const struct fuse_conn *fc)
+{
+	return rcu_access_pointer(fc->backing_filter.ops) == &nobody;
+}
+
 /**
  * fuse_filter_open - what becomes of an open
  * @file: the FUSE file that is being opened
@@ -87,19 +192,15 @@ static enum fuse_backing_verdict verdict_of(const struct question *question, int
  */
 enum fuse_backing_verdict fuse_filter_open(struct file *file, int *id)
 {
-	struct inode *inode = file_inode(file);
-	struct question question = {
-		.entry.nodeid = get_node_id(inode),
-		.entry.ino = get_fuse_inode(inode)->orig_ino,
-		.entry.open_flags = file->f_flags,
-		.dentry = file->f_path.dentry,
-		.may_choose = true,
-	};
+	struct question question = question_of(file_inode(file));
 	const struct fuse_backing_bpf_ops *ops;
 	int said = FUSE_BACKING_PASS;
 
+	question.entry.open_flags = file->f_flags;
+	question.dentry = file->f_path.dentry;
+	question.may_choose = true;
 	rcu_read_lock();
-	ops = rcu_dereference(get_fuse_conn(inode)->backing_filter.ops);
+	ops = ops_of(get_fuse_conn(file_inode(file)));
 	if (ops == &nobody)
 		said = FUSE_BACKING_SERVER;
 	else if (ops && ops->open)
@@ -123,7 +224,7 @@ void fuse_filter_show(struct fuse_conn *fc, struct seq_file *m)
 	const struct fuse_backing_bpf_ops *ops;
 
 	rcu_read_lock();
-	ops = rcu_dereference(fc->backing_filter.ops);
+	ops = ops_of(fc);
 	if (ops == &nobody)
 		seq_puts(m, "backing_filter:\t0 -\n");
 	else if (ops)
@@ -440,6 +541,8 @@ __bpf_kfunc int bpf_fuse_name(struct fuse_backing_bpf_entry *entry, char *buf, u
 	struct name_snapshot name;
 	int len;
 
+	if (question->name)
+		return copy_name(question->name, buf, buf__sz);
 	take_dentry_name_snapshot(&name, question->dentry);
 	len = copy_name(&name.name, buf, buf__sz);
 	release_dentry_name_snapshot(&name);

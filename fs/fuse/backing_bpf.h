@@ -13,6 +13,7 @@
 
 struct file;
 struct fuse_conn;
+struct inode;
 struct qstr;
 struct seq_file;
 
@@ -67,6 +68,10 @@ struct fuse_backing_bpf_ops {
 
 #ifdef CONFIG_FUSE_BACKING_BPF
 
+enum fuse_backing_verdict fuse_filter_lookup(struct inode *dir, const struct qstr *name);
+bool fuse_filter_lists(struct inode *dir, const struct qstr *name, unsigned int type);
+bool fuse_filter_is_per_caller(const struct fuse_conn *fc);
+bool fuse_filter_is_missing(const struct fuse_conn *fc);
 enum fuse_backing_verdict fuse_filter_open(struct file *file, int *id);
 void fuse_filter_show(struct fuse_conn *fc, struct seq_file *m);
 void fuse_filter_end(struct fuse_conn *fc);
@@ -84,6 +89,28 @@ static inline bool fuse_is_filtered(const struct fuse_conn *fc)
 }
 
 #else
+
+static inline enum fuse_backing_verdict fuse_filter_lookup(struct inode *dir,
+							   const struct qstr *name)
+{
+	return FUSE_BACKING_PASS;
+}
+
+static inline bool fuse_filter_lists(struct inode *dir, const struct qstr *name,
+				     unsigned int type)
+{
+	return true;
+}
+
+static inline bool fuse_filter_is_per_caller(const struct fuse_conn *fc)
+{
+	return false;
+}
+
+static inline bool fuse_filter_is_missing(const struct fuse_conn *fc)
+{
+	return false;
+}
 
 static inline enum fuse_backing_verdict fuse_filter_open(struct file *file, int *id)
 {
