@@ -23,6 +23,7 @@
 #include "backing_kfunc.h"
 #include "backing_reject.h"
 #include "backing_server.h"
+#include "backing_trace.h"
 
 #include <linux/bpf.h>
 #include <linux/bpf_verifier.h>
@@ -96,6 +97,46 @@ static const struct fuse_backing_bpf_ops *ops_of(const struct fuse_conn *fc)
 	return rcu_dereference(fc->backing_filter.ops);
 }
 
+static int ask(const struct fuse_backing_bpf_ops *ops, struct question *question,
+	       enum fuse_filter_asked asked, u32 modes)
+{
+	struct fuse_backing_bpf_entry *entry = &question->entry;
+
+	switch (asked) {
+	case FUSE_FILTER_OPEN:
+		return ops->open ? ops->open(entry, modes) : FUSE_BACKING_PASS;
+	case FUSE_FILTER_DIRENT:
+		if (ops->dirent)
+			return ops->dirent(entry);
+		fallthrough;
+	default:
+		return ops->lookup ? ops->lookup(entry) : FUSE_BACKING_PASS;
+	}
+}
+
+/* Where a sticky program was detached, all is @otherwise */
+static enum fuse_backing_verdict decide(struct fuse_conn *fc, struct question *question,
+					enum fuse_filter_asked asked, u32 modes,
+					enum fuse_backing_verdict otherwise)
+{
+	const struct fuse_backing_bpf_ops *ops;
+	enum fuse_backing_verdict verdict;
+	int said = otherwise;
+
+	rcu_read_lock();
+	ops = ops_of(fc);
+	if (!ops)
+		said = FUSE_BACKING_PASS;
+	else if (ops != &nobody)
+		said = ask(ops, question, asked, modes);
+	rcu_read_unlock();
+
+	verdict = verdict_of(question, said);
+	trace_fuse_backing_filter(fc, question->entry.nodeid, question->entry.ino, asked,
+				  said, verdict, question->id);
+	return verdict;
+}
+
 /**
  * fuse_filter_lookup - what becomes of a name below a tree
  * @dir: the FUSE directory
@@ -107,18 +148,10 @@ static const struct fuse_backing_bpf_ops *ops_of(const struct fuse_conn *fc)
 enum fuse_backing_verdict fuse_filter_lookup(struct inode *dir, const struct qstr *name)
 {
 	struct question question = question_of(dir);
-	const struct fuse_backing_bpf_ops *ops;
-	int said = FUSE_BACKING_PASS;
 
 	question.name = name;
-	rcu_read_lock();
-	ops = ops_of(get_fuse_conn(dir));
-	if (ops == &nobody)
-		said = FUSE_BACKING_SERVER;
-	else if (ops && ops->lookup)
-		said = ops->lookup(&question.entry);
-	rcu_read_unlock();
-	return verdict_of(&question, said);
+	return decide(get_fuse_conn(dir), &question, FUSE_FILTER_LOOKUP, 0,
+		      FUSE_BACKING_SERVER);
 }
 
 /**
@@ -127,28 +160,20 @@ enum fuse_backing_verdict fuse_filter_lookup(struct inode *dir, const struct qst
  * @name: the name of the entry
  * @type: DT_*, what it is
  *
+ * Where a sticky program was detached, none is: nobody says any more what is to be seen
+ * of a listing that has begun.
+ *
  * Context: process context; doesn't sleep.
  * Return: false if it is hidden.
  */
 bool fuse_filter_lists(struct inode *dir, const struct qstr *name, unsigned int type)
 {
 	struct question question = question_of(dir);
-	const struct fuse_backing_bpf_ops *ops;
-	int said = FUSE_BACKING_PASS;
 
 	question.name = name;
 	question.entry.type = type;
-	rcu_read_lock();
-	ops = ops_of(get_fuse_conn(dir));
-	/* a listing that has begun: nobody says any more what is to be seen of it */
-	if (ops == &nobody)
-		said = FUSE_BACKING_HIDE;
-	else if (ops && ops->dirent)
-		said = ops->dirent(&question.entry);
-	else if (ops && ops->lookup)
-		said = ops->lookup(&question.entry);
-	rcu_read_unlock();
-	return said != FUSE_BACKING_HIDE;
+	return decide(get_fuse_conn(dir), &question, FUSE_FILTER_DIRENT, 0,
+		      FUSE_BACKING_HIDE) != FUSE_BACKING_HIDE;
 }
 
 /**
@@ -193,22 +218,15 @@ bool fuse_filter_is_missing(const struct fuse_conn *fc)
 enum fuse_backing_verdict fuse_filter_open(struct file *file, int *id)
 {
 	struct question question = question_of(file_inode(file));
-	const struct fuse_backing_bpf_ops *ops;
-	int said = FUSE_BACKING_PASS;
+	enum fuse_backing_verdict verdict;
 
 	question.entry.open_flags = file->f_flags;
 	question.dentry = file->f_path.dentry;
 	question.may_choose = true;
-	rcu_read_lock();
-	ops = ops_of(get_fuse_conn(file_inode(file)));
-	if (ops == &nobody)
-		said = FUSE_BACKING_SERVER;
-	else if (ops && ops->open)
-		said = ops->open(&question.entry, fuse_backing_modes(file));
-	rcu_read_unlock();
-
+	verdict = decide(get_fuse_conn(file_inode(file)), &question, FUSE_FILTER_OPEN,
+			 fuse_backing_modes(file), FUSE_BACKING_SERVER);
 	*id = question.id;
-	return verdict_of(&question, said);
+	return verdict;
 }
 
 /**
