@@ -8,6 +8,7 @@
 
 #include <linux/atomic.h>
 #include <linux/fs.h>
+#include <linux/fuse_backing.h>
 #include <linux/list.h>
 #include <linux/types.h>
 
@@ -16,6 +17,7 @@ struct dentry;
 struct file;
 struct folio;
 struct fuse_attachment;
+struct fuse_backing_bpf_ops;
 struct fuse_conn;
 struct fuse_entry_out;
 struct fuse_file;
@@ -86,6 +88,29 @@ struct fuse_backing_refusals {
 	atomic64_t slot[8];
 };
 
+/**
+ * struct fuse_backing_filter - the BPF program that a connection has
+ * @ops: what it is asked; %NULL if there is none, as for almost all connections
+ * @serial: by which programs know the connection, no other ever has it; 0 if none did yet
+ *
+ * Both are protected by fuse_mutex.
+ */
+struct fuse_backing_filter {
+#ifdef CONFIG_FUSE_BACKING_BPF
+	const struct fuse_backing_bpf_ops __rcu *ops;
+	u64 serial;
+#endif
+};
+
+/* backing_bpf.c */
+#ifdef CONFIG_FUSE_BACKING_BPF
+void fuse_backing_bpf_init(void);
+#else
+static inline void fuse_backing_bpf_init(void)
+{
+}
+#endif
+
 #ifdef CONFIG_FUSE_PASSTHROUGH
 
 /* backing_conn.c */
@@ -101,6 +126,25 @@ long fuse_backing_ioctl(struct fuse_conn *fc, unsigned int cmd,
 /* backing_open.c */
 void fuse_backing_reply(struct fuse_file *ff, bool isdir);
 void fuse_backing_file_end(struct fuse_file *ff);
+int fuse_backing_ask_filter(struct file *file);
+
+/**
+ * fuse_backing_filter_reply - is the server's reply what the file is opened as
+ * @of: the FUSE file, which the server has opened
+ *
+ * Context: process context; may sleep.
+ * Return: 0, at once for replies that don't ask for it, or as fuse_backing_ask_filter().
+ */
+#define fuse_backing_filter_reply(of)					\
+({									\
+	struct file *__file = (of);					\
+	struct fuse_file *__ff = __file->private_data;			\
+									\
+	IS_ENABLED(CONFIG_FUSE_BACKING_BPF) &&				\
+	unlikely(__ff->open_flags & FOPEN_BACKING_FILTER) ?		\
+		fuse_backing_ask_filter(__file) : 0;			\
+})
+
 int fuse_passthrough_bad_flags(struct fuse_file *ff);
 void fuse_passthrough_open_failed(struct fuse_file *ff, struct fuse_inode *fi,
 				  int err);
@@ -282,6 +326,8 @@ static inline void fuse_backing_destroy(struct fuse_conn *fc)
 static inline void fuse_backing_reply(struct fuse_file *ff, bool isdir)
 {
 }
+
+#define fuse_backing_filter_reply(of)	0
 
 static inline void fuse_backing_inode_made(struct inode *inode)
 {

@@ -7,6 +7,9 @@
 #define _FS_FUSE_BACKING_ACCESS_H
 
 #include "backing_types.h"
+#include <linux/fs.h>
+#include <linux/fuse_backing.h>
+
 #include "backing_reject.h"
 
 struct dentry;
@@ -41,5 +44,21 @@ int fuse_backing_may_write_extent(struct fuse_conn *fc,
 				  const struct fuse_backing *fb);
 int fuse_backing_may_mmap_pages(struct fuse_conn *fc, struct vm_area_struct *vma,
 				bool noexec);
+
+/**
+ * fuse_backing_modes - what a FUSE file is being opened for
+ * @file: the FUSE file
+ *
+ * Context: any.
+ * Return: FUSE_BACKING_READ and _WRITE.
+ */
+static inline u32 fuse_backing_modes(const struct file *file)
+{
+	/* an access mode of 3 is open for nothing, and needs both */
+	int wanted = ACC_MODE(file->f_flags);
+
+	return (wanted & MAY_READ ? FUSE_BACKING_READ : 0) |
+	       (wanted & MAY_WRITE ? FUSE_BACKING_WRITE : 0);
+}
 
 #endif /* _FS_FUSE_BACKING_ACCESS_H */

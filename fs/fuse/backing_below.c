@@ -18,6 +18,7 @@
 
 #include "fuse_i.h"
 #include "backing_below.h"
+#include "backing_bpf.h"
 #include "backing_mapping.h"
 #include "backing_reject.h"
 #include "backing_tree.h"
@@ -41,11 +42,22 @@ static int take_inode(const struct fuse_tree_dir *at, struct super_block *sb,
 	return PTR_ERR(*inode);
 }
 
+/* Rules come first: a program is asked about what they pass through */
+static enum fuse_backing_verdict verdict_at(const struct fuse_tree_dir *at,
+					    struct inode *dir, const struct qstr *name)
+{
+	enum fuse_backing_verdict verdict = fuse_tree_verdict(at, name);
+
+	if (verdict != FUSE_BACKING_PASS || !fuse_is_filtered(at->tree->fc))
+		return verdict;
+	return fuse_filter_lookup(dir, name);
+}
+
 /* Returns false if the name is the server's */
 static bool lookup_at(const struct fuse_tree_dir *at, struct inode *dir,
 		      struct dentry *entry, struct inode **inode, int *err)
 {
-	enum fuse_backing_verdict verdict = fuse_tree_verdict(at, &entry->d_name);
+	enum fuse_backing_verdict verdict = verdict_at(at, dir, &entry->d_name);
 	struct dentry *backing;
 	bool passed;
 
@@ -138,7 +150,7 @@ static void refresh(struct inode *inode, const struct fuse_tree *tree,
 	fuse_change_attributes(inode, &attr, NULL, 0, fuse_get_attr_version(tree->fc));
 }
 
-enum look { SAME, OTHER, DONT_KNOW, SERVERS, DETACHED };
+enum look { SAME, OTHER, HIDDEN, DONT_KNOW, SERVERS, DETACHED };
 
 /*
  * What the backing dcache says of a name that is @node, or is nothing; in RCU mode.  No
@@ -207,12 +219,35 @@ static enum look look_at_passed(const struct fuse_tree_dir *at, const struct qst
 }
 
 /*
+ * By what a program says, of who is asking: what isn't there for one is there for others,
+ * and stays.  So does what something is mounted on, which goes with a name that isn't
+ * valid, and isn't theirs to unmount.
+ */
+static enum look look_at_filtered(const struct fuse_tree_dir *at, struct inode *dir,
+				  const struct qstr *name, const struct dentry *entry,
+				  struct inode *inode)
+{
+	const enum look other = d_mountpoint(entry) ? SAME : OTHER;
+
+	switch (fuse_filter_lookup(dir, name)) {
+	case FUSE_BACKING_HIDE:
+		return inode ? HIDDEN : SAME;
+	case FUSE_BACKING_SERVER:
+		return inode && !get_node_id(inode) ? other : SERVERS;
+	default:
+		if (is_below(inode) || !fuse_filter_is_per_caller(at->tree->fc))
+			return look_at_passed(at, name, inode);
+		return other;
+	}
+}
+
+/*
  * Is @name, which was @inode or nothing, still that?  In RCU mode.  One that becomes the
  * server's isn't asked for what that doesn't know; what it said itself is good for as long
  * as it said.
  */
-static enum look look_at_name(const struct inode *dir, const struct qstr *name,
-			      struct inode *inode)
+static enum look look_at_name(struct inode *dir, const struct qstr *name,
+			      const struct dentry *entry, struct inode *inode)
 {
 	struct fuse_tree_dir at;
 
@@ -224,6 +259,8 @@ static enum look look_at_name(const struct inode *dir, const struct qstr *name,
 	case FUSE_BACKING_SERVER:
 		return inode && !get_node_id(inode) ? OTHER : SERVERS;
 	default:
+		if (fuse_is_filtered(at.tree->fc))
+			return look_at_filtered(&at, dir, name, entry, inode);
 		return look_at_passed(&at, name, inode);
 	}
 }
@@ -262,11 +299,11 @@ bool fuse_backing_revalidate(struct inode *dir, const struct qstr *name,
 	if (likely(!fuse_backing_has_names(dir)))
 		return false;
 	rcu_read_lock();
-	look = look_at_name(dir, name, inode);
+	look = look_at_name(dir, name, entry, inode);
 	rcu_read_unlock();
 	if (look == DONT_KNOW && !(flags & LOOKUP_RCU))
 		look = look_up_name(dir, name, inode);
-	*ret = look == DONT_KNOW ? -ECHILD : look == SAME;
+	*ret = look == DONT_KNOW ? -ECHILD : look == HIDDEN ? -ENOENT : look == SAME;
 	if (look == SERVERS)
 		return false;
 	/* detached: the server may only be asked for what it knows */

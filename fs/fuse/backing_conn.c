@@ -11,6 +11,7 @@
 #include "fuse_i.h"
 #include "backing_access.h"
 #include "backing_attach.h"
+#include "backing_bpf.h"
 #include "backing_conn.h"
 #include "backing_mapping.h"
 #include "backing_reject.h"
@@ -345,6 +346,7 @@ void fuse_backing_destroy(struct fuse_conn *fc)
 	 * yet, and finds no table any more when it does.
 	 */
 	fuse_backing_abort(fc);
+	fuse_filter_end(fc);
 
 	spin_lock(&fc->lock);
 	table = fc->backing_table;

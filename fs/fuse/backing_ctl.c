@@ -9,6 +9,7 @@
 
 #include "dev.h"
 #include "fuse_i.h"
+#include "backing_bpf.h"
 #include "backing_conn.h"
 #include "backing_list.h"
 #include "backing_mapping.h"
@@ -33,7 +34,8 @@
  *
  * Prints the pid of the connection's kernel thread as the reader's pid namespace
  * knows it, 0 if it doesn't or there is none, and how many files the thread's table
- * holds and may hold.
+ * holds and may hold; and the BPF program that decides what is passed through, if there
+ * is one.
  *
  * Context: process context; doesn't sleep.
  */
@@ -45,6 +47,7 @@ void fuse_backing_show_fdinfo(struct seq_file *m, struct fuse_conn *fc)
 			    &status);
 	seq_printf(m, "backing_thread:\t%d\n", status.pid);
 	seq_printf(m, "backing_files:\t%u %u\n", status.count, status.limit);
+	fuse_filter_show(fc, m);
 }
 
 /* One number of the connection; nothing once it is unmounted */

@@ -23,6 +23,7 @@
 #include "backing_access.h"
 #include "backing_attachment.h"
 #include "backing_below.h"
+#include "backing_bpf.h"
 #include "backing_handle.h"
 #include "backing_inode.h"
 #include "backing_io.h"
@@ -325,13 +326,18 @@ static void look_up(struct dentry *parent, const struct entry *entry,
 		look_at_named(d_lookup(parent, &name), is);
 }
 
-/* Do rules leave it out, or say themselves what it is? */
-static bool is_left_out(const struct fuse_backing_dir *dir, const struct entry *entry)
+/* Do rules leave it out, or say themselves what it is?  Or does a program? */
+static bool is_left_out(struct inode *inode, const struct fuse_backing_dir *dir,
+			const struct entry *entry)
 {
 	const struct qstr name = QSTR_INIT(entry->name, entry->len);
 
-	return has_rules(dir) && !dir->added && !is_dot(entry) &&
-	       !is_dot_dot(entry) && !fuse_tree_lists(&dir->at, &name);
+	if (dir->added || is_dot(entry) || is_dot_dot(entry))
+		return false;
+	if (has_rules(dir) && !fuse_tree_lists(&dir->at, &name))
+		return true;
+	return fuse_is_filtered(get_fuse_conn(inode)) &&
+	       !fuse_filter_lists(inode, &name, entry->type & S_DT_MASK);
 }
 
 static bool emit(struct file *file, struct dir_context *ctx,
@@ -357,7 +363,7 @@ static bool give(struct file *file, struct fuse_backing_dir *dir,
 
 	while ((entry = next_entry(dir))) {
 		ctx->pos = entry->pos;
-		if (!is_left_out(dir, entry) && !emit(file, ctx, entry))
+		if (!is_left_out(file_inode(file), dir, entry) && !emit(file, ctx, entry))
 			return false;
 		dir->given += entry_size(entry->len);
 	}
@@ -582,6 +588,7 @@ static bool may_be_listed(struct inode *inode)
 
 	return ((READ_ONCE(fi->backing.ops) & FUSE_BACKING_OPS_LIST) ||
 		rcu_access_pointer(fi->backing.node)) &&
+	       !fuse_filter_is_missing(get_fuse_conn(inode)) &&
 	       fuse_backing_has_server(get_fuse_conn(inode));
 }
 

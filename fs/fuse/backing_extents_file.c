@@ -9,6 +9,7 @@
 
 #include "fuse_i.h"
 #include "backing_access.h"
+#include "backing_bpf.h"
 #include "backing_extents.h"
 #include "backing_extents_file.h"
 #include "backing_extents_io.h"
@@ -60,9 +61,9 @@ int fuse_extents_open(struct file *file)
  * @fi: the FUSE inode
  * @ff: file data of a FUSE file that the server has opened
  *
- * Files of an inode that others have open in passthrough mode must be so, too.
- * Beside files with extents, what the server reads and writes must not be cached:
- * that is seen to.
+ * Files of an inode that others have open in passthrough mode must be so, too: unless
+ * there is a program that decides who gets what.  Then, and beside files with extents,
+ * what the server reads and writes must not be cached: that is seen to.
  *
  * Context: process context; doesn't sleep.
  * Return: whether the open fails.
@@ -73,10 +74,11 @@ bool fuse_extents_exclude(struct fuse_inode *fi, struct fuse_file *ff)
 
 	if (!backing || (ff->open_flags & FOPEN_PASSTHROUGH))
 		return false;
-	if (backing != &fi->inode)
+	if (backing != &fi->inode && !fuse_is_filtered(ff->fm->fc))
 		return true;
 	ff->open_flags |= FOPEN_DIRECT_IO;
-	fuse_extents_note_server(&fi->inode);
+	if (backing == &fi->inode)
+		fuse_extents_note_server(&fi->inode);
 	return false;
 }
 

@@ -11,13 +11,16 @@
 #include "backing_access.h"
 #include "backing_attachment.h"
 #include "backing_below.h"
+#include "backing_bpf.h"
 #include "backing_extents.h"
 #include "backing_extents_file.h"
 #include "backing_freeze.h"
 #include "backing_handle.h"
 #include "backing_inode.h"
 #include "backing_io.h"
+#include "backing_mapping.h"
 #include "backing_privs.h"
+#include "backing_reject.h"
 #include "backing_revoke.h"
 #include "backing_server.h"
 
@@ -52,15 +55,6 @@ static int open_mapping(struct inode *inode, struct file *file,
 	return err;
 }
 
-static u32 modes_of(const struct file *file)
-{
-	/* an access mode of 3 is open for nothing, and needs both */
-	int wanted = ACC_MODE(file->f_flags);
-
-	return (wanted & MAY_READ ? FUSE_BACKING_READ : 0) |
-	       (wanted & MAY_WRITE ? FUSE_BACKING_WRITE : 0);
-}
-
 /* Is this an open that only the server can do? */
 static bool is_for_server(struct inode *inode, const struct file *file)
 {
@@ -86,19 +80,29 @@ static bool ask_server(struct inode *inode, int *err)
 }
 
 /*
- * Get what is attached, or what is below a tree, for a file that is being opened.
- * Returns false if nothing is that is good for it; @err is set to 0 or an errno.
+ * Get what a program has chosen.  What it chose by mistake, or before the server closed
+ * it, leaves the file to the server.
  */
-static bool use_passed(struct inode *inode, struct file *file,
-		       struct fuse_passthrough *pt, int *err)
+static bool use_chosen(struct inode *inode, int id, struct fuse_passthrough *pt)
+{
+	struct fuse_conn *fc = get_fuse_conn(inode);
+
+	pt->fb = fuse_backing_lookup(fc, id);
+	if (!pt->fb)
+		fuse_backing_reject(fc, id, -ENOENT, FUSE_BACKING_UNKNOWN_ID);
+	return pt->fb;
+}
+
+/* Get what is attached, or what is below a tree */
+static bool use_own(struct inode *inode, struct file *file,
+		    struct fuse_passthrough *pt, int *err)
 {
 	struct fuse_inode *fi = get_fuse_inode(inode);
 	struct fuse_backing *fb;
 
-	*err = 0;
 	if (!rcu_access_pointer(fi->backing.node))
-		return fuse_inode_use_attached(fi, modes_of(file), pt);
-	fb = fuse_node_map(inode, file->f_path.dentry, modes_of(file));
+		return fuse_inode_use_attached(fi, fuse_backing_modes(file), pt);
+	fb = fuse_node_map(inode, file->f_path.dentry, fuse_backing_modes(file));
 	/* a table that is full leaves the file to the server */
 	if (!fb || fb == ERR_PTR(-EMFILE))
 		return false;
@@ -107,6 +111,29 @@ static bool use_passed(struct inode *inode, struct file *file,
 	else
 		pt->fb = fb;
 	return true;
+}
+
+/*
+ * Get what a file that is being opened is to be opened on.
+ * Returns false if nothing is good for it; @err is set to 0 or an errno.
+ */
+static bool use_passed(struct inode *inode, struct file *file,
+		       struct fuse_passthrough *pt, int *err)
+{
+	int id;
+
+	*err = 0;
+	if (!fuse_is_filtered(get_fuse_conn(inode)))
+		return use_own(inode, file, pt, err);
+	switch (fuse_filter_open(file, &id)) {
+	case FUSE_BACKING_PASS:
+		return id ? use_chosen(inode, id, pt) : use_own(inode, file, pt, err);
+	case FUSE_BACKING_HIDE:
+		*err = -ENOENT;
+		return true;
+	default:
+		return false;
+	}
 }
 
 /**

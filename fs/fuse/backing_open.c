@@ -19,6 +19,7 @@
 
 #include "fuse_i.h"
 #include "backing_access.h"
+#include "backing_bpf.h"
 #include "backing_extents.h"
 #include "backing_handle.h"
 #include "backing_inode.h"
@@ -82,6 +83,51 @@ void fuse_backing_file_end(struct fuse_file *ff)
 	kfree(pt);
 	ff->passthrough = NULL;
 }
+
+#ifdef CONFIG_FUSE_BACKING_BPF
+
+/* What the reply may have claimed is not for this file, then */
+static void use_instead(struct fuse_file *ff, int id)
+{
+	struct fuse_open_out *reply = &ff->args->open_outarg;
+
+	if (reply->backing_id == id)
+		return;
+	fuse_backing_file_end(ff);
+	reply->backing_id = id;
+}
+
+/**
+ * fuse_backing_ask_filter - the server leaves it to a program what a file is opened on
+ * @file: the FUSE file, with FOPEN_BACKING_FILTER in the reply
+ *
+ * Context: process context; may sleep.
+ * Return: 0, and the reply is what the program made of it; -ENOENT if there is no such
+ *	file; -EINVAL if the reply's flags don't go together.
+ */
+int fuse_backing_ask_filter(struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+	int id;
+
+	if (!(ff->open_flags & FOPEN_PASSTHROUGH))
+		return fuse_passthrough_bad_flags(ff);
+	ff->open_flags &= ~FOPEN_BACKING_FILTER;
+	switch (fuse_filter_open(file, &id)) {
+	case FUSE_BACKING_PASS:
+		if (id)
+			use_instead(ff, id);
+		return 0;
+	case FUSE_BACKING_HIDE:
+		return -ENOENT;
+	default:
+		ff->open_flags &= ~FOPEN_PASSTHROUGH;
+		use_instead(ff, 0);
+		return 0;
+	}
+}
+
+#endif /* CONFIG_FUSE_BACKING_BPF */
 
 /* Returns the backing file; to be called with the mapping's credentials */
 static struct file *reopen_file(struct file *file, struct fuse_backing *fb)

@@ -84,4 +84,22 @@ static inline void fuse_backing_entry_made(struct dentry *entry)
 	fuse_dentry_set_epoch(entry, atomic_read(&fc->epoch));
 }
 
+/**
+ * fuse_backing_conn_of - the connection of an open file
+ * @file: any
+ *
+ * Context: process context.
+ * Return: the connection, which is there as long as the file; %NULL if the file isn't
+ *	/dev/fuse, or nothing was mounted with it.
+ */
+static inline struct fuse_conn *fuse_backing_conn_of(struct file *file)
+{
+	struct fuse_dev *fud;
+
+	if (file->f_op != &fuse_dev_operations)
+		return NULL;
+	fud = __fuse_get_dev(file);
+	return fud ? fud->chan->conn : NULL;
+}
+
 #endif /* _FS_FUSE_BACKING_SERVER_H */

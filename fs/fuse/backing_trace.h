@@ -36,6 +36,9 @@ TRACE_DEFINE_ENUM(FUSE_BACKING_CLOSED_WITH_ALL);
 TRACE_DEFINE_ENUM(FUSE_BACKING_PASS);
 TRACE_DEFINE_ENUM(FUSE_BACKING_HIDE);
 TRACE_DEFINE_ENUM(FUSE_BACKING_SERVER);
+TRACE_DEFINE_ENUM(FUSE_FILTER_LOOKUP);
+TRACE_DEFINE_ENUM(FUSE_FILTER_DIRENT);
+TRACE_DEFINE_ENUM(FUSE_FILTER_OPEN);
 
 #define show_fuse_backing_closed_by(by)					\
 	__print_symbolic(by,						\
@@ -190,6 +193,53 @@ TRACE_EVENT(fuse_backing_rules,
 				   { FUSE_BACKING_PASS, "pass" },
 				   { FUSE_BACKING_HIDE, "hide" },
 				   { FUSE_BACKING_SERVER, "server" }))
+);
+
+/*
+ * fuse_backing_filter - a BPF program was asked
+ *
+ * nodeid: of the directory, or of the inode that is opened; 0 if the server knows none
+ * ino: number of the same
+ * asked: which function
+ * said: what it returned; the verdict if nobody was there to be asked
+ * verdict: what was made of it
+ * id: that it chose, else 0
+ */
+TRACE_EVENT(fuse_backing_filter,
+	TP_PROTO(const struct fuse_conn *fc, unsigned long long nodeid,
+		 unsigned long long ino, enum fuse_filter_asked asked, int said,
+		 enum fuse_backing_verdict verdict, int id),
+	TP_ARGS(fc, nodeid, ino, asked, said, verdict, id),
+	TP_STRUCT__entry(
+		__field(unsigned int, connection)
+		__field(unsigned long long, nodeid)
+		__field(unsigned long long, ino)
+		__field(unsigned int, asked)
+		__field(int, said)
+		__field(unsigned int, verdict)
+		__field(int, id)
+	),
+	TP_fast_assign(
+		__entry->connection = fc->dev;
+		__entry->nodeid = nodeid;
+		__entry->ino = ino;
+		__entry->asked = asked;
+		__entry->said = said;
+		__entry->verdict = verdict;
+		__entry->id = id;
+	),
+	TP_printk("connection=%u nodeid=%llu ino=%llu asked=%s said=%d verdict=%s id=%d",
+		  __entry->connection, __entry->nodeid, __entry->ino,
+		  __print_symbolic(__entry->asked,
+				   { FUSE_FILTER_LOOKUP, "lookup" },
+				   { FUSE_FILTER_DIRENT, "dirent" },
+				   { FUSE_FILTER_OPEN, "open" }),
+		  __entry->said,
+		  __print_symbolic(__entry->verdict,
+				   { FUSE_BACKING_PASS, "pass" },
+				   { FUSE_BACKING_HIDE, "hide" },
+				   { FUSE_BACKING_SERVER, "server" }),
+		  __entry->id)
 );
 
 /* files: how many there are in the table, with this one */

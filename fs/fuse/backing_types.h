@@ -169,6 +169,18 @@ enum fuse_backing_closed_by {
 };
 
 /**
+ * enum fuse_filter_asked - what a BPF program is asked
+ * @FUSE_FILTER_LOOKUP: about a name
+ * @FUSE_FILTER_DIRENT: about a name in a listing
+ * @FUSE_FILTER_OPEN: about an open
+ */
+enum fuse_filter_asked {
+	FUSE_FILTER_LOOKUP,
+	FUSE_FILTER_DIRENT,
+	FUSE_FILTER_OPEN,
+};
+
+/**
  * struct fuse_backing_users - the users of a mapping in numbers
  * @count: how many of each kind
  * @read: bytes read through the mapping, those of mmap excepted

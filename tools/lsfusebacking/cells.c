@@ -238,6 +238,8 @@ static char *connection_text(const struct connection *conn, enum column column)
 			number(value) : NULL;
 	case COL_COMMAND:
 		return command(conn);
+	case COL_FILTER:
+		return copy(conn->filter);
 	case COL_USER:
 		return conn->uid_known ? copy(user_name(conn->uid)) : NULL;
 	default:

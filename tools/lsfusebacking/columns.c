@@ -42,6 +42,8 @@ const struct column_info infos[NR_COLUMNS] = {
 		"backing files of the mount" },
 	[COL_LIMIT] = { "LIMIT", 5, RIGHT, NUMBER, FACT_LIMIT, false,
 		"open files limit of the thread, one more than FILES may be" },
+	[COL_FILTER] = { "FILTER", 6, TRUNC, TEXT, NO_FACT, false,
+		"BPF program that decides what is passed through, and its map's id" },
 	[COL_ID] = { "ID", 2, RIGHT, NUMBER, FACT_ID, false,
 		"backing id, the file's descriptor in the thread" },
 	[COL_MODE] = { "MODE", 5, 0, TEXT, NO_FACT, false,

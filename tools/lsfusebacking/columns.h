@@ -23,6 +23,7 @@ enum column {
 	COL_UID,
 	COL_FILES,
 	COL_LIMIT,
+	COL_FILTER,
 	COL_ID,
 	COL_MODE,
 	COL_ACCESS,

@@ -148,4 +148,5 @@ void connection_free(struct connection *conn)
 		mapping_free(&conn->maps[i]);
 	free(conn->maps);
 	free(conn->servers);
+	free(conn->filter);
 }

@@ -90,6 +90,7 @@ struct connection {
 	size_t nr_servers;
 	uid_t uid;
 	bool uid_known;
+	char *filter;			/* NULL: none, or unknown */
 	struct facts facts;
 	struct mapping *maps;		/* by id */
 	size_t nr_maps;

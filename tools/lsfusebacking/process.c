@@ -63,6 +63,8 @@ static bool parse_fdinfo(FILE *file, struct sighting *one)
 	unsigned long long files, limit, thread;
 	bool connected = false;
 	char *line = NULL;
+	char name[16];
+	unsigned int id;
 	size_t room = 0;
 
 	while (getline(&line, &room, file) > 0) {
@@ -76,6 +78,9 @@ static bool parse_fdinfo(FILE *file, struct sighting *one)
 			one->files = files;
 			one->limit = limit;
 		}
+		if (sscanf(line, "backing_filter: %u %15s", &id, name) == 2)
+			snprintf(one->filter, sizeof(one->filter), "%s/%u",
+				 name, id);
 	}
 	free(line);
 	return connected;

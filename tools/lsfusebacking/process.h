@@ -18,6 +18,7 @@ struct sighting {
 	/* What a server's fdinfo says, if the kernel says it */
 	bool aware;
 	uint64_t thread, files, limit;
+	char filter[32];
 };
 
 struct sightings {

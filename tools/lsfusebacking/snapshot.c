@@ -141,6 +141,8 @@ static void take_server(struct snapshot *snap, struct connection *conn,
 		return;
 	}
 	snap->evidence = true;
+	if (one->filter[0] && !conn->filter)
+		conn->filter = xstrdup(one->filter);
 	if (conn->control == CONTROL_READ)
 		return;
 	conn->thread = one->thread;

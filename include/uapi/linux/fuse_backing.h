@@ -398,6 +398,27 @@ struct fuse_backing_rules {
 	__u64 reserved[2];
 };
 
+/*
+ * fuse_backing_bpf_ops.flags, of a BPF program that decides what is passed through:
+ * names are to be asked about for each caller, each time they are used.
+ */
+#define FUSE_BACKING_FILTER_PER_CALLER	(1U << 0)
+/*
+ * The same: when the program is detached, everything is the server's. Without, all is
+ * passed through then, and what it hid is there for all to see.
+ */
+#define FUSE_BACKING_FILTER_STICKY	(1U << 1)
+
+/*
+ * fuse_open_out.open_flags, with FOPEN_PASSTHROUGH: the BPF program of the connection, if
+ * there is one, is asked which backing file this is opened on. What it doesn't decide
+ * about is as the reply says, whose id may be 0 if the program always decides. Where it
+ * leaves the file to the server, the file is open as without FOPEN_PASSTHROUGH. A kernel
+ * without CONFIG_FUSE_BACKING_BPF refuses the reply (EINVAL); one that has it knows the
+ * type bpf_struct_ops_fuse_backing_bpf_ops in its BTF.
+ */
+#define FOPEN_BACKING_FILTER		(1U << 24)
+
 /* fuse_backing_extent.flags: nothing is there, and reads as zeros */
 #define FUSE_BACKING_EXTENT_HOLE	(1U << 0)
 /* fuse_backing_extent.flags: it may be written to */

@@ -81,4 +81,22 @@ static inline void fuse_backing_entry_made(struct dentry *entry)
 {
 }
 
+/**
+ * fuse_backing_conn_of - the connection of an open file
+ * @file: any
+ *
+ * Context: process context.
+ * Return: the connection, which is there as long as the file; %NULL if the file isn't
+ *	/dev/fuse, or nothing was mounted with it.
+ */
+static inline struct fuse_conn *fuse_backing_conn_of(struct file *file)
+{
+	struct fuse_dev *fud;
+
+	if (file->f_op != &fuse_dev_operations)
+		return NULL;
+	fud = READ_ONCE(file->private_data);
+	return fud ? fud->fc : NULL;
+}
+
 #endif /* _FS_FUSE_BACKING_SERVER_H */

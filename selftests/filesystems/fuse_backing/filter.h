@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * BPF programs that decide what is passed through, see filter.bpf.c.
+ */
+#ifndef FILTER_H
+#define FILTER_H
+
+#include <linux/types.h>
+
+#include "filter_bpf.h"
+
+struct bpf_link;
+struct bpf_map;
+struct bpf_object;
+
+struct filter {
+	struct bpf_object *object;
+	struct bpf_map *map;
+	struct bpf_link *link;
+	struct filter_state *state;
+};
+
+/* Whose it is to be, and how; those that are 0 are as in filter.bpf.c */
+struct filter_opts {
+	__u32 fuse_fd;
+	__u32 connection;
+	__u32 flags;
+};
+
+/*
+ * All of these return 0 or -errno. What is loaded lets everything pass, and is nobody's
+ * before its map is filled: when it is attached for the first time, or by filter_fill().
+ * Whatever becomes of it, it is closed in the end.
+ */
+int filter_load(struct filter *filter, const char *ops, const struct filter_opts *opts);
+int filter_fill(struct filter *filter);
+int filter_attach(struct filter *filter);
+int filter_detach(struct filter *filter);
+void filter_close(struct filter *filter);
+
+/* Load and attach */
+int filter_start(struct filter *filter, const char *ops, const struct filter_opts *opts);
+
+/* Another one in place of what is attached, which has the link then */
+int filter_replace(struct filter *filter, struct filter *by);
+
+/* Load something of filter_bad.bpf.c, for the connection of @fuse_fd */
+int filter_load_bad(const char *program, int fuse_fd);
+
+/* The id of what is attached, as fdinfo of /dev/fuse says; 0 if everything is the
+ * server's, -ENOENT if there is nothing
+ */
+int filter_shown(int fuse_fd, char *name, int size);
+__u32 filter_id(const struct filter *filter);
+
+#endif /* FILTER_H */

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Programs that the verifier must refuse: the name says what each tries.
+ */
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "filter_bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* The control: what the others try, as it is allowed */
+SEC("struct_ops/lookup")
+int BPF_PROG(good, struct fuse_backing_bpf_entry *entry)
+{
+	char name[8];
+
+	return bpf_fuse_name(entry, name, sizeof(name)) > 0 && name[0] == 'm' &&
+	       entry->nodeid > 1 && bpf_get_current_uid_gid();
+}
+
+SEC("struct_ops/lookup")
+int BPF_PROG(writes_entry, struct fuse_backing_bpf_entry *entry)
+{
+	entry->nodeid = 1;
+	return 0;
+}
+
+SEC("struct_ops.s/lookup")
+int BPF_PROG(sleeps, struct fuse_backing_bpf_entry *entry)
+{
+	return 0;
+}
+
+/* More than there is room for */
+SEC("struct_ops/lookup")
+int BPF_PROG(overflows, struct fuse_backing_bpf_entry *entry)
+{
+	char name[8];
+
+	return bpf_fuse_name(entry, name, 600) == 1;
+}
+
+/* A pointer that the kernel didn't give */
+SEC("struct_ops/lookup")
+int BPF_PROG(invents, struct fuse_backing_bpf_entry *entry)
+{
+	struct fuse_backing_bpf_entry mine = {};
+
+	return bpf_fuse_use(&mine, 1);
+}
+
+SEC("struct_ops/lookup")
+int BPF_PROG(nothing, struct fuse_backing_bpf_entry *entry)
+{
+	return bpf_fuse_use((void *)0, 1);
+}
+
+/* Something beside it */
+SEC("struct_ops/lookup")
+int BPF_PROG(beside, struct fuse_backing_bpf_entry *entry)
+{
+	return bpf_fuse_use((void *)entry + 8, 1);
+}
+
+/* What the kernel keeps behind what programs may see */
+SEC("struct_ops/lookup")
+int BPF_PROG(peeks, struct fuse_backing_bpf_entry *entry)
+{
+	return *(__u64 *)((void *)entry + sizeof(*entry)) == 1;
+}
+
+SEC("struct_ops/lookup")
+int BPF_PROG(writes_user, struct fuse_backing_bpf_entry *entry)
+{
+	char byte = 0;
+
+	return bpf_probe_write_user((void *)4096, &byte, sizeof(byte));
+}
+
+/* An open has two, a name has one */
+SEC("struct_ops/lookup")
+int BPF_PROG(second_argument, struct fuse_backing_bpf_entry *entry, __u32 modes)
+{
+	return modes;
+}
+
+#define BAD(program)							\
+	SEC(".struct_ops.link")						\
+	struct fuse_backing_bpf_ops program ## _ops = {			\
+		.lookup = (void *)program,				\
+		.name = "bad",						\
+	}
+
+BAD(good);
+BAD(writes_entry);
+BAD(sleeps);
+BAD(overflows);
+BAD(invents);
+BAD(nothing);
+BAD(beside);
+BAD(peeks);
+BAD(writes_user);
+BAD(second_argument);

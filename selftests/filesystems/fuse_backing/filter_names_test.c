@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A BPF program decides about names below a tree.
+ *
+ * Proves: a name is passed through, isn't there, or is the server's, as the program says,
+ * each time it is used; after the rules, which it is not asked to overrule; for one caller
+ * otherwise than for another, without taking away what the other has, and nothing that the
+ * server said for one is kept for all; a listing shows what may be looked up; what the
+ * program was asked is what was used; a program that goes leaves all names there, and one
+ * that is sticky none; nothing is asked of a program about what isn't below a tree.
+ *
+ * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
+ */
+
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "harness.h"
+
+#include "backing_ioctl.h"
+#include "creds.h"
+#include "env.h"
+#include "filter.h"
+#include "rules.h"
+
+#define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
+		 FUSE_BACKING_OPS_LIST | FUSE_BACKING_OPS_READLINK |	\
+		 FUSE_BACKING_OPS_OPEN)
+#define PASS	FUSE_BACKING_PASS
+#define HIDE	FUSE_BACKING_HIDE
+#define SERVER	FUSE_BACKING_SERVER
+#define ALICE	1000
+
+FIXTURE(names) {
+	struct env env;
+	struct fuse_server *srv;
+	struct filter filter;
+	struct filter_state *state;
+	int dev;
+	__u32 before;
+};
+
+static const char *at(const char *name)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, PATH_MAX, SCRATCH_FUSE "/%s", name);
+	return path;
+}
+
+/* one/x, one/two/y, beside a, b and so on */
+static int make_tree(void)
+{
+	mkdir(scratch_path("one"), 0755);
+	mkdir(scratch_path("one/two"), 0755);
+	return scratch_file("one/x", 1, 1) ?: scratch_file("one/two/y", 1, 1);
+}
+
+static int attach_root(int dev)
+{
+	struct fuse_backing_tree tree = {
+		.nodeid = FUSE_ROOT_ID,
+		.flags = FUSE_BACKING_READ,
+		.ops = BELOW,
+	};
+
+	tree.backing_id = fuse_backing_open_with(dev, SCRATCH_BACKING,
+						 O_RDONLY | O_DIRECTORY,
+						 FUSE_BACKING_MAP_DIR);
+	if (tree.backing_id < 0)
+		return tree.backing_id;
+	return ioctl(dev, FUSE_DEV_IOC_BACKING_TREE, &tree) < 0 ? -errno : 0;
+}
+
+static int start(FIXTURE_DATA(names) * self, const char *ops, __u32 flags)
+{
+	const struct filter_opts opts = { .fuse_fd = self->dev, .flags = flags };
+	int err = filter_start(&self->filter, ops, &opts);
+
+	self->state = self->filter.state;
+	return err;
+}
+
+FIXTURE_SETUP(names)
+{
+	static const struct fuse_server_opts opts = {
+		.mount_opts = "default_permissions",
+	};
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	ASSERT_EQ(0, scratch_setup(&self->env.scratch, SCRATCH_TMPFS));
+	ASSERT_EQ(0, env_files());
+	ASSERT_EQ(0, make_tree());
+	self->srv = &self->env.srv;
+	ASSERT_EQ(0, env_serve(&self->env, self->srv, &opts));
+	self->srv->sh->deep = true;
+	self->dev = self->srv->fd;
+	ASSERT_EQ(0, attach_root(self->dev));
+	/* the root itself is the server's */
+	ASSERT_EQ(0, access(SCRATCH_FUSE, F_OK));
+	self->before = fuse_server_requests(self->srv);
+}
+
+FIXTURE_TEARDOWN(names)
+{
+	EXPECT_EQ(0, self->srv->sh->no_node);
+	EXPECT_EQ(0, self->srv->sh->bad_fh);
+	filter_close(&self->filter);
+	env_teardown(&self->env);
+}
+
+static __u32 new_requests(FIXTURE_DATA(names) * self)
+{
+	__u32 before = self->before;
+
+	self->before = fuse_server_requests(self->srv);
+	return self->before - before;
+}
+
+/* 0 or -errno */
+static int look(const char *name)
+{
+	return access(at(name), F_OK) < 0 ? -errno : 0;
+}
+
+static int look_it_up(void *name)
+{
+	return look(name);
+}
+
+static int look_as(uid_t uid, const char *name)
+{
+	const struct creds who = { uid, uid, 0 };
+
+	return creds_call(&who, look_it_up, (void *)name);
+}
+
+/* About @name alone; NULL is any */
+static void say(struct filter_state *state, const char *name, int verdict)
+{
+	memset(state->only, 0, sizeof(state->only));
+	if (name)
+		memcpy(state->only, name, strlen(name));
+	state->verdict = verdict;
+}
+
+/* The same for ALICE alone */
+static void say_of_alice(struct filter_state *state, const char *name, int verdict)
+{
+	say(state, name, PASS);
+	state->uid = ALICE;
+	state->uid_verdict = verdict;
+}
+
+/* Is @name listed in @dir? or -errno */
+static int lists(const char *dir, const char *name)
+{
+	struct dirent *entry;
+	int found = 0;
+	DIR *d = opendir(dir);
+
+	if (!d)
+		return -errno;
+	while ((entry = readdir(d)))
+		found += !strcmp(entry->d_name, name);
+	closedir(d);
+	return found;
+}
+
+TEST_F(names, verdicts)
+{
+	/* known before there is a program, and cached */
+	EXPECT_EQ(0, look("a"));
+	EXPECT_EQ(0, look("one/x"));
+	EXPECT_EQ(0, new_requests(self));
+	ASSERT_EQ(0, start(self, "answers", 0));
+	EXPECT_EQ(0, look("a"));
+	EXPECT_LT(0, self->state->calls[FILTER_LOOKUP]);
+	EXPECT_EQ(0, new_requests(self));
+
+	say(self->state, "a", HIDE);
+	EXPECT_EQ(-ENOENT, look("a"));
+	EXPECT_EQ(0, look("b"));
+	EXPECT_EQ(-ENOENT, open(at("a"), O_RDONLY) < 0 ? -errno : 0);
+	say(self->state, "one", HIDE);
+	EXPECT_EQ(0, look("a"));
+	EXPECT_EQ(-ENOENT, look("one/x"));
+	EXPECT_EQ(0, new_requests(self));
+
+	say(self->state, "a", SERVER);
+	EXPECT_EQ(0, look("a"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	EXPECT_EQ(0, look("one/x"));
+	/* what has no meaning is the server's */
+	say(self->state, "b", 77);
+	EXPECT_EQ(0, look("b"));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	/* and not there at the server */
+	say(self->state, "nothing", SERVER);
+	EXPECT_EQ(-ENOENT, look("nothing"));
+	EXPECT_EQ(3, fuse_server_ops(self->srv, FUSE_LOOKUP));
+}
+
+/* What is hidden stays so for who looks for it the first time */
+TEST_F(names, hidden_from_the_start)
+{
+	ASSERT_EQ(0, start(self, "lookups", 0));
+	say(self->state, "a", HIDE);
+	EXPECT_EQ(-ENOENT, look("a"));
+	EXPECT_EQ(-ENOENT, look("a"));
+	EXPECT_EQ(0, lists(SCRATCH_FUSE, "a"));
+	EXPECT_EQ(1, lists(SCRATCH_FUSE, "b"));
+	say(self->state, NULL, PASS);
+	EXPECT_EQ(0, look("a"));
+	EXPECT_EQ(1, lists(SCRATCH_FUSE, "a"));
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_LOOKUP));
+}
+
+TEST_F(names, listing)
+{
+	ASSERT_EQ(0, start(self, "answers", 0));
+	say(self->state, "b", HIDE);
+	EXPECT_EQ(0, lists(SCRATCH_FUSE, "b"));
+	EXPECT_EQ(1, lists(SCRATCH_FUSE, "a"));
+	EXPECT_EQ(1, lists(SCRATCH_FUSE, "one"));
+	EXPECT_EQ(1, lists(SCRATCH_FUSE, "."));
+	EXPECT_EQ(1, lists(SCRATCH_FUSE, ".."));
+	EXPECT_LT(0, self->state->calls[FILTER_DIRENT]);
+	/* below, too */
+	say(self->state, "y", HIDE);
+	EXPECT_EQ(0, lists(SCRATCH_FUSE "/one/two", "y"));
+	EXPECT_EQ(DT_REG, self->state->type);
+	/* a name that is the server's is listed as it is */
+	say(self->state, "b", SERVER);
+	EXPECT_EQ(1, lists(SCRATCH_FUSE, "b"));
+	say(self->state, NULL, HIDE);
+	EXPECT_EQ(0, lists(SCRATCH_FUSE, "a"));
+	EXPECT_EQ(1, lists(SCRATCH_FUSE, "."));
+}
+
+/* What rules say is settled */
+TEST_F(names, rules_first)
+{
+	const struct rule rules[] = { RULE_SERVER("a"), RULE_HIDE("b") };
+
+	ASSERT_EQ(0, start(self, "answers", 0));
+	ASSERT_EQ(0, rules_set(self->dev, FUSE_ROOT_ID, rules, 2, PASS));
+	EXPECT_EQ(0, look("a"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	EXPECT_EQ(-ENOENT, look("b"));
+	EXPECT_EQ(0, self->state->calls[FILTER_LOOKUP]);
+	say(self->state, "c", HIDE);
+	EXPECT_EQ(-ENOENT, look("c"));
+	EXPECT_EQ(1, self->state->calls[FILTER_LOOKUP]);
+	EXPECT_EQ(0, lists(SCRATCH_FUSE, "b"));
+	EXPECT_EQ(0, lists(SCRATCH_FUSE, "c"));
+}
+
+TEST_F(names, what_was_asked)
+{
+	struct stat st;
+
+	ASSERT_EQ(0, stat(SCRATCH_FUSE, &st));
+	ASSERT_EQ(0, start(self, "answers", 0));
+	self->state->id = 1;
+	EXPECT_EQ(0, look("b"));
+	EXPECT_STREQ("b", self->state->name);
+	EXPECT_EQ(1, self->state->name_len);
+	EXPECT_EQ(FUSE_ROOT_ID, self->state->nodeid);
+	EXPECT_EQ(st.st_ino, self->state->ino);
+	EXPECT_EQ(DT_UNKNOWN, self->state->type);
+	EXPECT_EQ(0, self->state->open_flags);
+	/* there is nothing to choose for a name */
+	EXPECT_EQ(-EINVAL, self->state->use_error);
+	/* the server doesn't know that directory */
+	ASSERT_EQ(0, stat(at("one"), &st));
+	EXPECT_EQ(-ENOENT, look("one/longer"));
+	EXPECT_EQ(-E2BIG, self->state->short_len);
+	EXPECT_EQ(0, self->state->nodeid);
+	EXPECT_EQ(st.st_ino, self->state->ino);
+	EXPECT_EQ(0, new_requests(self));
+}
+
+/* Hidden from one, there for another: who has it keeps it, and what is below */
+TEST_F(names, callers)
+{
+	char here[PATH_MAX];
+
+	ASSERT_EQ(0, start(self, "answers", FUSE_BACKING_FILTER_PER_CALLER));
+	say_of_alice(self->state, "one", HIDE);
+	ASSERT_EQ(0, chdir(at("one/two")));
+	EXPECT_EQ(-ENOENT, look_as(ALICE, "one/x"));
+	EXPECT_EQ(0, look_as(ALICE + 1, "one/x"));
+	EXPECT_EQ(0, look("one/x"));
+	ASSERT_NE(NULL, getcwd(here, sizeof(here)));
+	EXPECT_STREQ(SCRATCH_FUSE "/one/two", here);
+	EXPECT_EQ(-ENOENT, look_as(ALICE, "one"));
+	ASSERT_NE(NULL, getcwd(here, sizeof(here)));
+	EXPECT_EQ(0, new_requests(self));
+	ASSERT_EQ(0, chdir("/"));
+
+	/* whoever comes first */
+	say_of_alice(self->state, "d", HIDE);
+	EXPECT_EQ(-ENOENT, look_as(ALICE, "d"));
+	EXPECT_EQ(0, look("d"));
+	EXPECT_EQ(-ENOENT, look_as(ALICE, "d"));
+	EXPECT_EQ(0, new_requests(self));
+}
+
+/* What the server said for one is not kept for all */
+TEST_F(names, callers_and_the_server)
+{
+	int fd;
+
+	self->srv->sh->entry_valid = 1000;
+	ASSERT_EQ(0, start(self, "answers", FUSE_BACKING_FILTER_PER_CALLER));
+	say_of_alice(self->state, "c", SERVER);
+	EXPECT_EQ(0, look("c"));
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	EXPECT_EQ(0, look_as(ALICE, "c"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	new_requests(self);
+	EXPECT_EQ(0, look("c"));
+	fd = open(at("c"), O_RDONLY | O_CLOEXEC);
+	EXPECT_LE(0, fd);
+	close(fd);
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_OPEN));
+	EXPECT_EQ(0, look_as(ALICE, "c"));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_LOOKUP));
+}
+
+/* What somebody mounted is not for others to unmount */
+TEST_F(names, mount_point)
+{
+	ASSERT_EQ(0, start(self, "answers", FUSE_BACKING_FILTER_PER_CALLER));
+	ASSERT_EQ(0, mount("tmpfs", at("one"), "tmpfs", 0, NULL));
+	say_of_alice(self->state, "one", SERVER);
+	EXPECT_EQ(0, look_as(ALICE, "one"));
+	EXPECT_EQ(-ENOENT, look("one/x"));
+	say_of_alice(self->state, "one", HIDE);
+	EXPECT_EQ(-ENOENT, look_as(ALICE, "one"));
+	EXPECT_EQ(-ENOENT, look("one/x"));
+	EXPECT_EQ(0, umount(at("one")));
+	EXPECT_EQ(0, look("one/x"));
+}
+
+/* An open of what is below a tree is asked about, too */
+TEST_F(names, open_below)
+{
+	int id = env_register(&self->env, "d", O_RDONLY);
+	char got[8], want[8];
+	int fd;
+
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, start(self, "opens", 0));
+	fd = open(at("b"), O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	close(fd);
+	EXPECT_EQ(1, self->state->calls[FILTER_OPEN]);
+	EXPECT_EQ(0, self->state->calls[FILTER_LOOKUP]);
+	EXPECT_EQ(0, new_requests(self));
+	self->state->id = id;
+	fd = open(at("b"), O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(sizeof(got), pread(fd, got, sizeof(got), 0));
+	scratch_pattern(want, sizeof(want), 3);
+	EXPECT_EQ(0, memcmp(got, want, sizeof(got)));
+	close(fd);
+	EXPECT_EQ(0, new_requests(self));
+	self->state->id = -1;
+	say(self->state, NULL, SERVER);
+	fd = open(at("b"), O_RDONLY | O_CLOEXEC);
+	EXPECT_LE(0, fd);
+	close(fd);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_OPEN));
+}
+
+TEST_F(names, detached)
+{
+	ASSERT_EQ(0, start(self, "answers", 0));
+	say(self->state, "a", HIDE);
+	EXPECT_EQ(-ENOENT, look("a"));
+	ASSERT_EQ(0, filter_detach(&self->filter));
+	EXPECT_EQ(0, look("a"));
+	EXPECT_EQ(1, lists(SCRATCH_FUSE, "a"));
+	EXPECT_EQ(0, new_requests(self));
+}
+
+/* The server has what it is asked for: but it is asked */
+TEST_F(names, sticky)
+{
+	struct dirent *entry;
+	int names = 0;
+	DIR *d;
+
+	ASSERT_EQ(0, start(self, "answers", FUSE_BACKING_FILTER_STICKY));
+	say(self->state, "a", HIDE);
+	EXPECT_EQ(0, look("one/x"));
+	d = opendir(SCRATCH_FUSE);
+	ASSERT_NE(NULL, d);
+	EXPECT_EQ(0, new_requests(self));
+
+	ASSERT_EQ(0, filter_detach(&self->filter));
+	EXPECT_EQ(0, look("b"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	EXPECT_EQ(0, look("one/x"));
+	EXPECT_LT(2, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	/* and a listing that had begun shows nothing that was hidden */
+	while ((entry = readdir(d)))
+		names += entry->d_name[0] != '.';
+	EXPECT_EQ(0, names);
+	closedir(d);
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_OPENDIR));
+	d = opendir(SCRATCH_FUSE);
+	ASSERT_NE(NULL, d);
+	closedir(d);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_OPENDIR));
+}
+
+TEST_HARNESS_MAIN

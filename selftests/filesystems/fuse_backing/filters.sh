@@ -1,0 +1,213 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The example programs of tools/examples/filter, on a mount of passthrough_modes.
+#
+# Proves: names that match the pattern are asked for, others are not; each user gets what
+# was said of it, at the same time; what is hidden is neither listed nor there; the
+# program is shown; when it is gone all is as before, and where it was sticky, the server's;
+# bpftool registers a program by the number of the connection, lists and unregisters it.
+#
+# Privilege: root, also to become an ordinary user.
+#
+# Output is TAP: `1..N`, then `ok` or `not ok` per test.
+
+set -u
+
+TOP=/mnt
+REPO=${REPO:-/repo}
+WORK=$TOP
+EXAMPLES=$(dirname "$0")/helpers/filter
+
+. "$(dirname "$0")/passthrough_hp.inc.sh"
+
+serve()
+{
+	"$TOP/bin/passthrough_modes" -f -d -o mode=tree,timeout=0,allow_other \
+		"$WORK/tree" "$WORK/fuse" >"$WORK/server.log" 2>&1 &
+	server=$!
+	poll mountpoint -q "$WORK/fuse"
+}
+
+requests()
+{
+	grep -c "opcode: $1 (" "$WORK/server.log"
+}
+
+# filter PROGRAM ARGUMENT...: its pid is in $filter
+filter()
+{
+	program=$1
+	shift
+	"$EXAMPLES/fuse-filter" "$WORK/fuse" "$EXAMPLES/$program.bpf.o" "$@" \
+		>"$WORK/filter.log" 2>&1 &
+	filter=$!
+	poll grep -q ready "$WORK/filter.log" || {
+		cat "$WORK/filter.log"
+		return 1
+	}
+}
+
+filter_ends()
+{
+	kill "$filter" && ! wait "$filter"
+	poll is_shown ''
+}
+
+# What fdinfo of the server's /dev/fuse says
+is_shown()
+{
+	for fd in /proc/"$server"/fd/*; do
+		[ "$(readlink "$fd")" = /dev/fuse ] || continue
+		shown=$(sed -n 's/^backing_filter:[^a-z-]*//p' \
+			"/proc/$server/fdinfo/${fd##*/}")
+		[ "$shown" = "$1" ]
+		return
+	done
+	return 1
+}
+
+# looks_up COUNT PATH: to use the name makes so many LOOKUPs
+looks_up()
+{
+	before=$(requests LOOKUP)
+	cat "$WORK/fuse/$2" >"$WORK/read" || return
+	cmp "$WORK/read" "$WORK/tree/$2" || return
+	after=$(requests LOOKUP)
+	echo "$((after - before)) instead of $1"
+	[ $((after - before)) = "$1" ]
+}
+
+# as_user UID COMMAND...
+as_user()
+{
+	uid=$1
+	shift
+	setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all "$@"
+}
+
+is_hidden_from()
+{
+	! as_user "$1" cat "$WORK/fuse/$2" 2>"$WORK/error" &&
+		grep 'No such file' "$WORK/error" &&
+		! as_user "$1" ls "$WORK/fuse" | grep -x "$2"
+}
+
+is_opened_by()
+{
+	before=$(requests OPEN)
+	as_user "$1" cat "$WORK/fuse/$2" >/dev/null || return
+	after=$(requests OPEN)
+	echo "$((after - before)) OPENs instead of $3"
+	[ $((after - before)) = "$3" ]
+}
+
+# for_connection FROM TO: a program that is for this mount, without a loader that says so
+for_connection()
+{
+	python3 - "$1" "$2" "$(stat -c %Ld "$WORK/fuse")" <<-'PYTHON'
+		import struct, sys
+		elf = bytearray(open(sys.argv[1], "rb").read())
+		at, = struct.unpack_from("<Q", elf, 40)
+		size, count, names = struct.unpack_from("<HHH", elf, 58)
+		header = lambda n: struct.unpack_from("<IIQQQQ", elf, at + n * size)
+		text = header(names)[4]
+		for n in range(count):
+		    name, _, _, _, offset, _ = header(n)
+		    end = elf.index(b"\0", text + name)
+		    if elf[text + name:end] == b".struct_ops.link":
+		        struct.pack_into("<I", elf, offset + 28, int(sys.argv[3]))
+		open(sys.argv[2], "wb").write(elf)
+	PYTHON
+}
+
+bpftool_registers()
+{
+	for_connection "$EXAMPLES/pattern.bpf.o" "$WORK/mine.bpf.o" &&
+		bpftool struct_ops register "$WORK/mine.bpf.o" /sys/fs/bpf &&
+		is_shown "${1:-pattern}" &&
+		bpftool struct_ops list | grep fuse_backing_bpf_ops
+}
+
+bpftool_unregisters()
+{
+	bpftool link detach pinned /sys/fs/bpf/filter && rm /sys/fs/bpf/filter &&
+		poll is_shown ''
+}
+
+tests()
+{
+	check "the server compiles" make -s -C "$REPO/tools/examples" O="$TOP/bin" \
+		passthrough_modes
+	serve
+	check "nothing decides yet" is_shown ''
+	check "a name is passed through" looks_up 0 a.tmp
+	check "pattern: attached" filter pattern '*.tmp'
+	check "pattern: shown" is_shown pattern
+	check "pattern: what matches is asked for" looks_up 1 a.tmp
+	check "pattern: what doesn't is passed through" looks_up 0 b.txt
+	check "pattern: below, too" looks_up 2 dir/c.tmp
+	check "pattern: and there" looks_up 0 dir/d.txt
+	check "pattern: detached" filter_ends
+	# what the server has answered for stays its own while it is known
+	check "pattern: a name is passed through" looks_up 0 e.tmp
+
+	check "uid: attached" filter uid 0=pass 1000=hide 1001=server 1002=pass
+	check "uid: one is passed through" is_opened_by 1002 b.txt 0
+	check "uid: from one it is hidden" is_hidden_from 1000 b.txt
+	check "uid: one is the server's" is_opened_by 1001 b.txt 1
+	check "uid: who isn't named, too" is_opened_by 1003 b.txt 1
+	check "uid: and one is passed through again" is_opened_by 1002 b.txt 0
+	check "uid: detached, and everything is the server's" sticks
+	check "uid: attached again" filter uid 0=pass
+	check "uid: and root is passed through" is_opened_by 0 b.txt 0
+	kill "$filter"
+	wait "$filter"
+	mount -t bpf bpf /sys/fs/bpf
+	check "bpftool registers a program" bpftool_registers
+	check "which decides" filter_of_bpftool
+	check "bpftool unregisters it" bpftool_unregisters
+	check "umount" umount "$WORK/fuse"
+	check "no thread is left" poll no_thread
+}
+
+# It has no pattern: nothing matches but the empty name
+filter_of_bpftool()
+{
+	looks_up 0 e.txt
+}
+
+sticks()
+{
+	kill "$filter"
+	wait "$filter"
+	poll is_shown - && is_opened_by 1002 b.txt 1
+}
+
+inside()
+{
+	mount -t tmpfs -o mode=755 work "$TOP" || exit 1
+	mkdir -p "$TOP/fuse" "$TOP/tree"
+	mount -t tmpfs -o mode=755 backing "$TOP/tree" || exit 1
+	mkdir "$TOP/tree/dir"
+	for f in a.tmp b.txt dir/c.tmp dir/d.txt e.tmp e.txt; do
+		echo "$f" >"$TOP/tree/$f"
+	done
+	echo "TAP version 13"
+	echo "1..25"
+	tests
+	totals
+}
+
+case ${1:-} in
+inside)
+	inside
+	;;
+*)
+	[ "$(id -u)" = 0 ] || skip_all "needs root"
+	need_programs gcc make unshare setpriv python3 bpftool
+	pkg-config --exists 'fuse3 >= 3.17' || skip_all "no libfuse 3.17"
+	# Mounts and their servers go with the namespace.
+	exec unshare --mount --propagation private "$0" inside
+	;;
+esac
