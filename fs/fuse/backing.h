@@ -206,16 +206,16 @@ bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
 
 /**
  * fuse_backing_refresh - let the VFS see whose an inode is
- * @dentry: a FUSE dentry of it
+ * @of: a FUSE dentry of it
  *
  * Before it decides whether that may be changed.
  *
  * Context: process context; may sleep.
  * Return: 0, at once for all but those below a tree; or as fuse_backing_refresh_below().
  */
-#define fuse_backing_refresh(dentry)					\
+#define fuse_backing_refresh(of)						\
 ({									\
-	struct dentry *__dentry = (dentry);				\
+	struct dentry *__dentry = (of);					\
 									\
 	unlikely(fuse_backing_has_names(d_inode(__dentry))) ?		\
 		fuse_backing_refresh_below(__dentry) : 0;		\
@@ -385,7 +385,7 @@ static inline bool fuse_backing_has_names(const struct inode *dir)
 
 #define fuse_backing_introduce(of)	0
 
-#define fuse_backing_refresh(dentry)	0
+#define fuse_backing_refresh(of)	0
 
 static inline bool fuse_backing_open_dir(struct inode *inode, struct file *file,
 					 int *err)

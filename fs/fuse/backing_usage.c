@@ -7,8 +7,8 @@
  *
  * Bytes are counted per CPU: files that share a mapping share no cache line
  * that is written for each read.  A mapping of one open file has no such files, and is
- * spared the allocation until there is another.  32-bit machines may see a sum that is being added to half old
- * and half new.
+ * spared the allocation until there is another.  32-bit machines may see a sum that is
+ * being added to half old and half new.
  *
  * Locking: fuse_backing_usage::lock protects the lists and the counts of users.
  * It may be taken inside of others, and no lock is taken inside of it.  Attachments

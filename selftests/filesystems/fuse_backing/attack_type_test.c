@@ -288,7 +288,7 @@ static int make(FIXTURE_DATA(type) * self, __u32 mode)
 /* How often it was opened as one of them */
 static int open_all(void *arg)
 {
-	FIXTURE_DATA(type) *self = arg;
+	FIXTURE_DATA(type) * self = arg;
 	char path[64];
 	int fd, opened = 0;
 
