@@ -42,9 +42,19 @@ static int take_inode(const struct fuse_tree_dir *at, struct super_block *sb,
 	return PTR_ERR(*inode);
 }
 
-/* Rules come first: a program is asked about what they pass through */
-static enum fuse_backing_verdict verdict_at(const struct fuse_tree_dir *at,
-					    struct inode *dir, const struct qstr *name)
+/**
+ * fuse_below_verdict - what becomes of a name
+ * @at: the backing directory
+ * @dir: the FUSE directory
+ * @name: the name
+ *
+ * Rules come first: a program is asked about what they pass through.
+ *
+ * Context: any, RCU mode too.
+ * Return: what they say.
+ */
+enum fuse_backing_verdict fuse_below_verdict(const struct fuse_tree_dir *at,
+					     struct inode *dir, const struct qstr *name)
 {
 	enum fuse_backing_verdict verdict = fuse_tree_verdict(at, name);
 
@@ -57,7 +67,7 @@ static enum fuse_backing_verdict verdict_at(const struct fuse_tree_dir *at,
 static bool lookup_at(const struct fuse_tree_dir *at, struct inode *dir,
 		      struct dentry *entry, struct inode **inode, int *err)
 {
-	enum fuse_backing_verdict verdict = verdict_at(at, dir, &entry->d_name);
+	enum fuse_backing_verdict verdict = fuse_below_verdict(at, dir, &entry->d_name);
 	struct dentry *backing;
 	bool passed;
 

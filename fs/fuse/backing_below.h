@@ -6,13 +6,18 @@
 #ifndef _FS_FUSE_BACKING_BELOW_H
 #define _FS_FUSE_BACKING_BELOW_H
 
+#include <linux/fuse_backing.h>
 #include <linux/types.h>
 
 struct dentry;
 struct fuse_backing;
+struct fuse_tree_dir;
 struct inode;
 struct path;
+struct qstr;
 
+enum fuse_backing_verdict fuse_below_verdict(const struct fuse_tree_dir *at,
+					     struct inode *dir, const struct qstr *name);
 bool fuse_node_has(struct inode *inode, u64 ops);
 struct fuse_backing *fuse_node_map(struct inode *inode, struct dentry *dentry,
 				   u32 modes);

@@ -2,8 +2,8 @@
 /*
  * FUSE backing files: changes below a tree, made without the server: of names.
  *
- * Who may have them made so is said in backing_change.c.  Names that rules leave to the
- * server, or hide, are the server's to make and to move, and so is what it named itself.
+ * Who may have them made so is said in backing_change.c.  Names that rules, or a program,
+ * leave to the server, or hide, are the server's to make and to move, and so is what it named itself.
  *
  * What is about to be removed or moved is looked up again with the backing directories
  * locked.  If it isn't what the client has seen, that is ESTALE: the VFS looks once more.
@@ -43,7 +43,7 @@ static bool get_place(struct inode *dir, const struct dentry *entry,
 	if (likely(!fuse_backing_has_names(dir)) || !fuse_tree_get_dir(dir, at))
 		return false;
 	if (fuse_change_is_passed(at->tree, FUSE_BACKING_OPS_NAMES) &&
-	    fuse_tree_verdict(at, &entry->d_name) == FUSE_BACKING_PASS)
+	    fuse_below_verdict(at, dir, &entry->d_name) == FUSE_BACKING_PASS)
 		return true;
 	fuse_tree_put(at->tree);
 	return false;
