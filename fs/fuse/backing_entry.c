@@ -3,7 +3,8 @@
  * FUSE backing files: changes below a tree, made without the server: of names.
  *
  * Who may have them made so is said in backing_change.c.  Names that rules, or a program,
- * leave to the server, or hide, are the server's to make and to move, and so is what it named itself.
+ * leave to the server, or hide, are the server's to make and to move, and so is what it
+ * named itself.
  *
  * What is about to be removed or moved is looked up again with the backing directories
  * locked.  If it isn't what the client has seen, that is ESTALE: the VFS looks once more.
