@@ -40,8 +40,8 @@ struct fuse_backing_bpf_ops {
 	__u64 serial;
 };
 
-#define PER_CALLER	(1U << 0)
-#define STICKY		(1U << 1)
+#define PER_CALLER	0x1
+#define STICKY		0x2
 
 int bpf_fuse_name(struct fuse_backing_bpf_entry *entry, char *buf, __u32 buf__sz) __ksym;
 int bpf_fuse_use(struct fuse_backing_bpf_entry *entry, int backing_id) __ksym;
