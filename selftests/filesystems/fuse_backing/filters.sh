@@ -205,6 +205,7 @@ inside)
 	;;
 *)
 	[ "$(id -u)" = 0 ] || skip_all "needs root"
+	[ -e /sys/kernel/btf/vmlinux ] || skip_all "the kernel has no BTF"
 	need_programs gcc make unshare setpriv python3 bpftool
 	pkg-config --exists 'fuse3 >= 3.17' || skip_all "no libfuse 3.17"
 	# Mounts and their servers go with the namespace.
