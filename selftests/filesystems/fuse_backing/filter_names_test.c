@@ -94,6 +94,8 @@ FIXTURE_SETUP(names)
 		.mount_opts = "default_permissions",
 	};
 
+	if (access("/sys/kernel/btf/vmlinux", F_OK))
+		SKIP(return, "the kernel has no BTF");
 	if (geteuid())
 		SKIP(return, "needs root");
 	ASSERT_EQ(0, scratch_setup(&self->env.scratch, SCRATCH_TMPFS));

@@ -47,6 +47,8 @@ FIXTURE(open) {
 
 FIXTURE_SETUP(open)
 {
+	if (access("/sys/kernel/btf/vmlinux", F_OK))
+		SKIP(return, "the kernel has no BTF");
 	if (!env_start(_metadata, &self->env, SCRATCH_TMPFS))
 		return;
 	self->srv = &self->env.srv;

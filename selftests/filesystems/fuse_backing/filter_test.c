@@ -42,6 +42,8 @@ FIXTURE_SETUP(filter)
 {
 	int id;
 
+	if (access("/sys/kernel/btf/vmlinux", F_OK))
+		SKIP(return, "the kernel has no BTF");
 	if (!env_start(_metadata, &self->env, SCRATCH_TMPFS))
 		return;
 	self->srv = &self->env.srv;
