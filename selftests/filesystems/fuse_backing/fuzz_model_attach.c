@@ -25,7 +25,9 @@ static bool are_ops_whole(__u64 ops)
 {
 	return is_whole(ops, FUSE_BACKING_OPS_ATTR) &&
 	       is_whole(ops, FUSE_BACKING_OPS_XATTR) &&
-	       is_whole(ops, FUSE_BACKING_OPS_LIST);
+	       is_whole(ops, FUSE_BACKING_OPS_LIST) &&
+	       is_whole(ops, FUSE_BACKING_OPS_SETXATTR) &&
+	       is_whole(ops, FUSE_BACKING_OPS_NAMES);
 }
 
 static bool is_attach_valid(const struct fuse_backing_attach *args)
