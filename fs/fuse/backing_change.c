@@ -120,6 +120,22 @@ static struct iattr attributes_below(const struct iattr *attr)
 	return below;
 }
 
+/*
+ * Another owner gets no bits and capabilities of the one before.  The VFS asked for that,
+ * and FUSE left it to the server.
+ */
+static void kill_privileges(struct mnt_idmap *idmap, struct inode *inode,
+			    struct iattr *attr)
+{
+	if (!(attr->ia_valid & (ATTR_UID | ATTR_GID)) || S_ISDIR(inode->i_mode))
+		return;
+	attr->ia_valid |= ATTR_KILL_PRIV;
+	/* a mode says which bits there are */
+	if (!(attr->ia_valid & ATTR_MODE))
+		attr->ia_valid |= ATTR_KILL_SUID |
+				  setattr_should_drop_sgid(idmap, inode);
+}
+
 static int change_attributes(struct dentry *dentry, struct mnt_idmap *idmap,
 			     const struct iattr *attr)
 {
@@ -128,20 +144,17 @@ static int change_attributes(struct dentry *dentry, struct mnt_idmap *idmap,
 	int err;
 
 	inode_lock(inode);
+	kill_privileges(idmap, inode, &below);
 	err = notify_change(idmap, dentry, &below, NULL);
 	inode_unlock(inode);
 	return err;
 }
 
-/* vfs_truncate() has the right to write to the mount by itself */
-static int set_attributes(struct fuse_tree *tree, const struct path *path,
+static int change_started(struct fuse_tree *tree, const struct path *path,
 			  const struct iattr *attr)
 {
-	int err;
+	int err = fuse_change_start(tree);
 
-	if (attr->ia_valid & ATTR_SIZE)
-		return vfs_truncate(path, attr->ia_size);
-	err = fuse_change_start(tree);
 	if (err)
 		return err;
 	err = change_attributes(path->dentry, mnt_idmap(path->mnt), attr);
@@ -149,21 +162,47 @@ static int set_attributes(struct fuse_tree *tree, const struct path *path,
 	return err;
 }
 
+/* vfs_truncate() gets the right to write by itself: who waits for a thaw does so before */
+static int truncate_started(struct fuse_tree *tree, const struct path *path, loff_t size)
+{
+	int err = fuse_change_start(tree);
+
+	if (err)
+		return err;
+	fuse_change_end(tree);
+	return vfs_truncate(path, size);
+}
+
+/* Times are told even if the size is what it was */
+static int set_attributes(struct fuse_tree *tree, const struct path *path,
+			  const struct iattr *attr)
+{
+	struct iattr rest = *attr;
+	int err = 0;
+
+	if (attr->ia_valid & ATTR_SIZE)
+		err = truncate_started(tree, path, attr->ia_size);
+	rest.ia_valid &= ~ATTR_SIZE;
+	if (err || !(rest.ia_valid & ~(ATTR_OPEN | ATTR_FILE | ATTR_FORCE)))
+		return err;
+	return change_started(tree, path, &rest);
+}
+
 /* The VFS goes by what the FUSE inode has, and by its size */
 static void tell(struct inode *inode, const struct fuse_tree *tree,
 		 struct inode *backing)
 {
+	u64 version = fuse_get_attr_version(tree->fc);
 	struct fuse_attr attr;
 
 	fuse_tree_attributes(tree, backing, &attr);
-	fuse_change_attributes(inode, &attr, NULL, 0, fuse_get_attr_version(tree->fc));
+	fuse_change_attributes(inode, &attr, NULL, 0, version);
 }
 
 /* Several at once, as a size and a mode, are nobody's who names an inode by its path */
 static bool is_simple(const struct iattr *attr)
 {
-	const unsigned int times = ATTR_ATIME | ATTR_MTIME | ATTR_CTIME |
-				   ATTR_ATIME_SET | ATTR_MTIME_SET;
+	const unsigned int times = ATTR_ATIME | ATTR_MTIME | ATTR_CTIME;
 
 	return !(attr->ia_valid & ATTR_SIZE) ||
 	       !(attr->ia_valid & ~(ATTR_SIZE | times | ATTR_OPEN | ATTR_FILE));
@@ -199,7 +238,8 @@ bool fuse_backing_setattr_below(struct inode *inode, struct dentry *dentry,
 	}
 	tell(inode, tree, d_inode(path.dentry));
 	path_put(&path);
-	return true;
+	/* whose delegation it is, the server may wait for */
+	return *err != -EWOULDBLOCK;
 }
 
 /* What others than the filesystem have a say in is the server's */

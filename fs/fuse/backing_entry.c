@@ -37,13 +37,23 @@ struct making {
 	struct path old;
 };
 
+/*
+ * Names with several spellings are the server's, and so is what has to be labelled as the
+ * client says.
+ */
+static bool is_plain(const struct fuse_tree_dir *at)
+{
+	return !(READ_ONCE(at->dentry->d_flags) & (DCACHE_OP_HASH | DCACHE_OP_COMPARE)) &&
+	       !at->tree->fc->init_security;
+}
+
 /* Get where @entry is, with a reference on the tree; false if that is the server's */
 static bool get_place(struct inode *dir, const struct dentry *entry,
 		      struct fuse_tree_dir *at)
 {
 	if (likely(!fuse_backing_has_names(dir)) || !fuse_tree_get_dir(dir, at))
 		return false;
-	if (fuse_change_is_passed(at->tree, FUSE_BACKING_OPS_NAMES) &&
+	if (fuse_change_is_passed(at->tree, FUSE_BACKING_OPS_NAMES) && is_plain(at) &&
 	    fuse_below_verdict(at, dir, &entry->d_name) == FUSE_BACKING_PASS)
 		return true;
 	fuse_tree_put(at->tree);
@@ -61,9 +71,11 @@ static bool is_ours(const struct dentry *entry, const struct fuse_tree *tree)
 	return node && node->tree == tree;
 }
 
-/* Is it that still? */
+/* Is it that still, and nothing is mounted there? */
 static bool is_still(const struct dentry *entry, const struct dentry *backing)
 {
+	if (!fuse_tree_is_passed(backing))
+		return false;
 	if (d_really_is_negative(entry) || d_really_is_negative(backing))
 		return d_really_is_negative(entry) == d_really_is_negative(backing);
 	return fuse_node_is(fuse_inode_node(d_inode(entry)), d_inode(backing));
@@ -166,8 +178,10 @@ static bool make_entry(struct inode *dir, struct dentry *entry,
 	/* it was not there for the client: let it look again */
 	if (*alias == ERR_PTR(-EEXIST))
 		d_drop(entry);
+	fuse_invalidate_attr(dir);
 	fuse_tree_put(at.tree);
-	return true;
+	/* whose delegation it is, the server may wait for */
+	return *alias != ERR_PTR(-EWOULDBLOCK);
 }
 
 /**
@@ -335,8 +349,9 @@ bool fuse_backing_remove(struct inode *dir, struct dentry *entry, int *err)
 	passed = is_ours(entry, at.tree);
 	if (passed)
 		*err = remove_entry(&at, entry);
+	fuse_invalidate_attr(dir);
 	fuse_tree_put(at.tree);
-	return passed;
+	return passed && *err != -EWOULDBLOCK;
 }
 
 static int move_locked(struct fuse_backing_move *move, const struct dentry *from,
@@ -384,8 +399,9 @@ static bool move_from(const struct fuse_tree_dir *at, struct dentry *from,
 		 is_ours(to, at->tree);
 	if (passed)
 		*err = move_entry(at, from, &to_at, to, flags);
+	fuse_invalidate_attr(dir);
 	fuse_tree_put(to_at.tree);
-	return passed;
+	return passed && *err != -EWOULDBLOCK;
 }
 
 /**
@@ -413,6 +429,7 @@ bool fuse_backing_rename(struct inode *olddir, struct dentry *from,
 	    !get_place(olddir, from, &at))
 		return false;
 	passed = move_from(&at, from, newdir, to, flags, err);
+	fuse_invalidate_attr(olddir);
 	fuse_tree_put(at.tree);
 	return passed;
 }
@@ -502,6 +519,7 @@ bool fuse_backing_create(struct inode *dir, struct dentry *entry, struct file *f
 	passed = opens_too(at.tree);
 	if (passed)
 		*err = create_at(&at, entry, file, mode);
+	fuse_invalidate_attr(dir);
 	fuse_tree_put(at.tree);
-	return passed;
+	return passed && *err != -EWOULDBLOCK;
 }

@@ -297,6 +297,34 @@ TEST_F(tree_change, attributes)
 	EXPECT_EQ(0, new_requests(self));
 }
 
+/* Who gets a file gets no bits of who had it, whatever FUSE leaves to the server */
+TEST_F(tree_change, owners_lose_bits)
+{
+	const struct fuse_server_opts opts = {
+		.mountpoint = SCRATCH_FUSE2,
+		.mount_opts = "default_permissions",
+		.init_flags = FUSE_HANDLE_KILLPRIV_V2,
+	};
+	struct fuse_server srv;
+	struct stat st;
+	int id;
+
+	ASSERT_EQ(0, env_serve(&self->env, &srv, &opts));
+	srv.sh->deep = true;
+	id = tree_register(srv.fd, SCRATCH_BACKING);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, tree_attach(srv.fd, FUSE_ROOT_ID, id, BELOW, BOTH));
+	ASSERT_EQ(0, access(SCRATCH_FUSE2, F_OK));
+	ASSERT_EQ(0, chown(scratch_path("dir/file"), 1000, 1000));
+	ASSERT_EQ(0, chmod(scratch_path("dir/file"), 06755));
+	ASSERT_EQ(0, chown(SCRATCH_FUSE2 "/dir/file", 0, 0));
+	ASSERT_EQ(0, stat(scratch_path("dir/file"), &st));
+	EXPECT_EQ(0, st.st_uid);
+	EXPECT_EQ(0755, st.st_mode & 07777);
+	EXPECT_EQ(0, fuse_server_ops(&srv, FUSE_SETATTR));
+	fuse_server_stop(&srv);
+}
+
 /* A size that is cut off while somebody has the file mapped, by another name */
 TEST_F(tree_change, truncated_while_open)
 {
