@@ -15,6 +15,7 @@
 #include "backing_revoke.h"
 
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 #include <linux/wait_bit.h>
 
 /**
@@ -180,18 +181,19 @@ int fuse_backing_revoke_start(struct fuse_inode *fi)
 	return files;
 }
 
-/* Is one of the files that lost it still at it? */
-static bool is_busy(struct fuse_inode *fi)
+/* Is there still a file that lost it, or one that is still at it? */
+static bool is_any_left(struct fuse_inode *fi, bool busy)
 {
 	const struct fuse_passthrough *pt;
-	bool busy = false;
+	bool left = false;
 
 	spin_lock(&fi->lock);
 	list_for_each_entry(pt, &fi->backing.open, link)
-		if (fuse_backing_is_revoked(pt) && !fuse_backing_is_idle(pt))
-			busy = true;
+		if (fuse_backing_is_revoked(pt) &&
+		    !(busy && fuse_backing_is_idle(pt)))
+			left = true;
 	spin_unlock(&fi->lock);
-	return busy;
+	return left;
 }
 
 /**
@@ -206,12 +208,19 @@ static bool is_busy(struct fuse_inode *fi)
  */
 int fuse_backing_revoke_finish(struct fuse_inode *fi)
 {
-	do {
-		if (wait_var_event_interruptible(&fi->backing, !is_busy(fi)))
+	for (;;) {
+		if (wait_var_event_interruptible(&fi->backing,
+						 !is_any_left(fi, true)))
 			return -EINTR;
 		while (fuse_inode_backing_retire(fi))
 			cond_resched();
-		/* who comes too late for I/O counts for a moment, too */
-	} while (is_busy(fi));
-	return 0;
+		/*
+		 * Who comes too late for I/O counts for a moment, too, and may have
+		 * kept a file from being found idle that was so before and is again.
+		 */
+		if (!is_any_left(fi, false))
+			return 0;
+		if (signal_pending(current))
+			return -EINTR;
+	}
 }

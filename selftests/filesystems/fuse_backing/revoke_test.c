@@ -45,11 +45,22 @@
 #define REVOKE		FUSE_BACKING_DETACH_REVOKE
 #define BLOCK		4096
 #define ROUNDS		10
+#define LATE		2	/* threads */
+#define LATE_ROUNDS	100
 #define EXT4_SHUTDOWN	_IOR('X', 125, __u32)
 
 /* What threads share */
 #define GET(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define SET(x, to)	__atomic_store_n(&(x), to, __ATOMIC_RELAXED)
+
+/* What threads do that come too late */
+struct late {
+	int fd;
+	bool stop;
+	unsigned long reads;	/* that didn't */
+	bool refused;		/* one that did */
+	char byte;
+};
 
 FIXTURE(revoke) {
 	struct env env;
@@ -828,6 +839,52 @@ TEST_F_TIMEOUT(revoke, under_load, 400)
 		ASSERT_EQ(0, unlink(scratch_path("a.old")));
 	}
 	EXPECT_EQ(0, count(self->srv));
+}
+
+/* Who comes too late, again and again, without ever waiting for the server */
+static void *come_late(void *arg)
+{
+	struct late *late = arg;
+	struct iovec iov = { .iov_base = &late->byte, .iov_len = 1 };
+
+	while (!GET(late->stop)) {
+		if (preadv2(late->fd, &iov, 1, 0, RWF_NOWAIT) == 1)
+			SET(late->reads, late->reads + 1);
+		else if (errno == EAGAIN)
+			SET(late->refused, true);
+	}
+	return NULL;
+}
+
+/* Each of them is in the way for a moment, and keeps nothing */
+TEST_F_TIMEOUT(revoke, too_late, 400)
+{
+	struct late late = {};
+	pthread_t thread[LATE];
+
+	for (int round = 0; round < LATE_ROUNDS; round++) {
+		close(self->fd);
+		if (variant->attached && round)
+			ASSERT_EQ(0, attach_again(self->dev, self->node));
+		self->file->per_open = !variant->attached;
+		self->file->open_flags = 0;
+		self->fd = fuse_server_open(self->srv, "a", O_RDWR);
+		ASSERT_LE(0, self->fd);
+		ASSERT_EQ(1, count(self->srv));
+
+		late = (struct late){ .fd = self->fd };
+		for (int i = 0; i < LATE; i++)
+			ASSERT_EQ(0, pthread_create(&thread[i], NULL, come_late,
+						    &late));
+		EXPECT_TRUE(wait_until(GET(late.reads) > 2 * LATE));
+		EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0,
+						 REVOKE));
+		EXPECT_EQ(0, count(self->srv)) TH_LOG("round %d", round);
+		EXPECT_TRUE(wait_until(GET(late.refused)));
+		SET(late.stop, true);
+		for (int i = 0; i < LATE; i++)
+			pthread_join(thread[i], NULL);
+	}
 }
 
 TEST_HARNESS_MAIN
