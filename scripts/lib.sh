@@ -125,3 +125,11 @@ unlock()
 {
 	exec {lock_fd}>&-
 }
+
+# What a guest of QEMU's microvm has to be told, as words of a kernel's command line: that
+# a timer which is late, on a busy machine, isn't broken, and how many thousand cycles a
+# second has there: those of this machine, or KHZ. guest_clock "" or KHZ
+guest_clock()
+{
+	echo "no_timer_check tsc=reliable tsc_early_khz=${1:-$("$build/vm/clock")}"
+}
