@@ -180,9 +180,11 @@ int fuse_backing_fadvise(struct file *file, loff_t offset, loff_t len,
 bool fuse_backing_lookup_below(struct inode *dir, struct dentry *entry,
 			       struct fuse_entry_out *out, struct inode **inode,
 			       int *err);
-bool fuse_backing_revalidate(struct inode *dir, const struct qstr *name,
-			     struct dentry *entry, unsigned int flags, int *ret);
+int fuse_backing_d_revalidate(struct inode *dir, const struct qstr *name,
+			      struct dentry *entry, unsigned int flags);
 bool fuse_backing_keeps(const struct dentry *entry);
+int fuse_backing_i_permission(struct mnt_idmap *idmap, struct inode *inode,
+			      int mask);
 bool fuse_backing_permission(struct inode *inode, int mask, int *err);
 int fuse_backing_refresh_below(struct dentry *dentry);
 bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
@@ -200,8 +202,8 @@ bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
 	const struct fuse_inode *__fi =					\
 		container_of(dir, const struct fuse_inode, inode);	\
 									\
-	rcu_access_pointer(__fi->backing.tree) ||			\
-		rcu_access_pointer(__fi->backing.node);			\
+	rcu_access_pointer(__fi->backing.node) ||			\
+		rcu_access_pointer(__fi->backing.tree);			\
 })
 
 /**
@@ -353,13 +355,8 @@ static inline bool fuse_backing_lookup_below(struct inode *dir,
 	return false;
 }
 
-static inline bool fuse_backing_revalidate(struct inode *dir,
-					   const struct qstr *name,
-					   struct dentry *entry,
-					   unsigned int flags, int *ret)
-{
-	return false;
-}
+#define fuse_backing_d_revalidate	fuse_dentry_revalidate
+#define fuse_backing_i_permission	fuse_permission
 
 static inline bool fuse_backing_keeps(const struct dentry *entry)
 {

@@ -98,7 +98,7 @@ static bool get_answerer(struct inode *inode, struct dentry *dentry, u64 ops,
 			 struct answerer *who, int *err)
 {
 	*err = 0;
-	if (fuse_node_has(inode, ops)) {
+	if (fuse_inode_node(inode) && fuse_node_has(inode, ops)) {
 		*err = find_below(inode, dentry, who);
 		if (!fuse_node_is_servers(inode, *err))
 			return true;
@@ -170,20 +170,30 @@ static kgid_t gid_of(struct user_namespace *ns, kgid_t gid)
 	return ns == &init_user_ns ? gid : make_kgid(ns, from_kgid_munged(ns, gid));
 }
 
+/* As stat(2) says it through a mount with @idmap */
+static void fill_owner(struct mnt_idmap *idmap, struct user_namespace *ns,
+		       const struct kstat *below, struct kstat *stat)
+{
+	stat->uid = below->uid;
+	stat->gid = below->gid;
+	/* else they are the same */
+	if (idmap == &nop_mnt_idmap && ns == &init_user_ns)
+		return;
+	stat->uid = vfsuid_into_kuid(make_vfsuid(idmap, ns, uid_of(ns, below->uid)));
+	stat->gid = vfsgid_into_kgid(make_vfsgid(idmap, ns, gid_of(ns, below->gid)));
+}
+
 /* What the inode has may be newer, or not have been changed */
 static void fill_stat(struct mnt_idmap *idmap, struct inode *inode,
 		      const struct kstat *below, struct kstat *stat)
 {
-	struct user_namespace *ns = get_fuse_conn(inode)->user_ns;
-
 	stat->dev = inode->i_sb->s_dev;
 	/* the server's, which says them one after the other anyway */
 	stat->ino = data_race(get_fuse_inode(inode)->orig_ino);
 	stat->nlink = links_of(inode, below);
 	stat->rdev = inode->i_rdev;
 	stat->mode = (inode->i_mode & S_IFMT) | (below->mode & ~S_IFMT);
-	stat->uid = vfsuid_into_kuid(make_vfsuid(idmap, ns, uid_of(ns, below->uid)));
-	stat->gid = vfsgid_into_kgid(make_vfsgid(idmap, ns, gid_of(ns, below->gid)));
+	fill_owner(idmap, get_fuse_conn(inode)->user_ns, below, stat);
 	stat->size = below->size;
 	stat->blocks = below->blocks;
 	stat->blksize = below->blksize;
@@ -243,19 +253,18 @@ static bool change_times(struct inode *inode, const struct kstat *below, u64 ver
 }
 
 /*
- * Does an inode below a tree have what it would be told?  If not, somebody may be changing
+ * Has an inode what it would be told?  If not, somebody may be changing
  * it, and it is told.  Ids that it has are mapped in the connection's user namespace: they
  * would be the same after having been translated there and back.
  */
-static bool is_told(const struct inode *inode, const struct kstat *below)
+static bool has_attributes(const struct inode *inode, const struct kstat *below)
 {
 	const struct fuse_inode *fi = fuse_inode_of(inode);
 	struct timespec64 atime = fuse_glance(inode_get_atime(inode));
 	struct timespec64 mtime = fuse_glance(inode_get_mtime(inode));
 	struct timespec64 ctime = fuse_glance(inode_get_ctime(inode));
 
-	return fuse_inode_node(inode) &&
-	       !(READ_ONCE(fi->inval_mask) & STATX_BASIC_STATS) &&
+	return !(READ_ONCE(fi->inval_mask) & STATX_BASIC_STATS) &&
 	       fuse_glance(inode->i_mode) == below->mode &&
 	       fuse_glance(inode->i_nlink) == below->nlink &&
 	       uid_eq(fuse_glance(inode->i_uid), below->uid) &&
@@ -265,6 +274,12 @@ static bool is_told(const struct inode *inode, const struct kstat *below)
 	       timespec64_equal(&atime, &below->atime) &&
 	       timespec64_equal(&mtime, &below->mtime) &&
 	       timespec64_equal(&ctime, &below->ctime);
+}
+
+/* Only below a tree: whatever else is looked at has most likely been read or written */
+static bool is_told(const struct inode *inode, const struct kstat *below)
+{
+	return fuse_inode_node(inode) && has_attributes(inode, below);
 }
 
 /* @version: of before they were asked for; whoever changes them meanwhile knows better */
@@ -281,7 +296,8 @@ static int get_attributes(struct mnt_idmap *idmap, struct inode *inode,
 			  unsigned int flags)
 {
 	u64 version = fuse_get_attr_version(get_fuse_conn(inode));
-	struct kstat below;
+	/* cleared by who fills it in */
+	struct kstat below __uninitialized;
 	int err;
 
 	scoped_with_creds(who->fb->cred)

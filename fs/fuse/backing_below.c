@@ -20,6 +20,7 @@
 #include "backing_below.h"
 #include "backing_bpf.h"
 #include "backing_mapping.h"
+#include "backing_names.h"
 #include "backing_reject.h"
 #include "backing_tree.h"
 
@@ -80,6 +81,7 @@ static bool lookup_at(const struct fuse_tree_dir *at, struct inode *dir,
 		*err = PTR_ERR(backing);
 		return true;
 	}
+	fuse_backing_remember_hash(entry, &entry->d_name, at->dentry);
 	passed = fuse_tree_is_passed(backing) &&
 		 fuse_tree_is_named(at, backing, &entry->d_name);
 	if (passed)
@@ -129,6 +131,19 @@ static bool is_same_gid(struct user_namespace *ns, kgid_t a, kgid_t b)
 	return likely(gid_eq(a, b)) || from_kgid_munged(ns, a) == from_kgid_munged(ns, b);
 }
 
+/* By a mount that maps ids, or a namespace that has no number for one */
+static noinline bool has_owners(const struct inode *inode, const struct fuse_tree *tree,
+				const struct inode *backing)
+{
+	struct user_namespace *ns = tree->fc->user_ns;
+	struct mnt_idmap *idmap = mnt_idmap(tree->mnt);
+	kuid_t uid = vfsuid_into_kuid(i_uid_into_vfsuid(idmap, backing));
+	kgid_t gid = vfsgid_into_kgid(i_gid_into_vfsgid(idmap, backing));
+
+	return is_same_uid(ns, fuse_glance(inode->i_uid), uid) &&
+	       is_same_gid(ns, fuse_glance(inode->i_gid), gid);
+}
+
 /*
  * Has the FUSE inode what the VFS goes by without asking?  That is who may execute a file as
  * whom, and in a directory with a sticky bit, remove it; and who may change it.
@@ -136,15 +151,14 @@ static bool is_same_gid(struct user_namespace *ns, kgid_t a, kgid_t b)
 static bool is_fresh(const struct inode *inode, const struct fuse_tree *tree,
 		     const struct inode *backing)
 {
-	struct user_namespace *ns = tree->fc->user_ns;
-	struct mnt_idmap *idmap = mnt_idmap(tree->mnt);
-	kuid_t uid = vfsuid_into_kuid(i_uid_into_vfsuid(idmap, backing));
-	kgid_t gid = vfsgid_into_kgid(i_gid_into_vfsgid(idmap, backing));
-
 	/* of a moment, as whatever is checked then */
-	return data_race(inode->i_mode) == READ_ONCE(backing->i_mode) &&
-	       is_same_uid(ns, fuse_glance(inode->i_uid), uid) &&
-	       is_same_gid(ns, fuse_glance(inode->i_gid), gid);
+	if (data_race(inode->i_mode) != READ_ONCE(backing->i_mode))
+		return false;
+	if (likely(mnt_idmap(tree->mnt) == &nop_mnt_idmap &&
+		   uid_eq(fuse_glance(inode->i_uid), fuse_glance(backing->i_uid)) &&
+		   gid_eq(fuse_glance(inode->i_gid), fuse_glance(backing->i_gid))))
+		return true;
+	return has_owners(inode, tree, backing);
 }
 
 static void refresh(struct inode *inode, const struct fuse_tree *tree,
@@ -160,27 +174,37 @@ static void refresh(struct inode *inode, const struct fuse_tree *tree,
 	fuse_change_attributes(inode, &attr, NULL, 0, fuse_get_attr_version(tree->fc));
 }
 
+/*
+ * SAME: the name is what it was
+ * OTHER: it isn't
+ * HIDDEN: there is no such name for who asks, but maybe for others
+ * DONT_KNOW: the backing dcache doesn't know
+ * SERVERS: it is to be asked, or what it said is; or the inode is no good any more
+ * DETACHED: the server may be asked, but only for what it knows
+ */
 enum look { SAME, OTHER, HIDDEN, DONT_KNOW, SERVERS, DETACHED };
 
 /*
  * What the backing dcache says of a name that is @node, or is nothing; in RCU mode.  No
  * reference is needed: what was read is good if the dentry is the same afterwards.
  */
-static enum look look_in_dcache(const struct fuse_tree_dir *at,
-				const struct qstr *name, const struct fuse_node *node)
+static __always_inline enum look look_in_dcache(const struct fuse_tree_dir *at,
+						const struct qstr *name,
+						const struct dentry *entry,
+						const struct fuse_node *node)
 {
 	const struct dentry *backing;
 	const struct inode *inode;
 	unsigned int flags, seq;
 	bool same;
 
-	backing = fuse_tree_look(at, name, &seq);
+	backing = fuse_tree_look_for(at, name, entry, &seq);
 	if (!backing)
 		return DONT_KNOW;
 	inode = READ_ONCE(backing->d_inode);
 	flags = READ_ONCE(backing->d_flags);
-	same = node ? inode && fuse_node_is(node, inode) : !inode;
-	/* what it became is for who may sleep to put into the inode */
+	same = node ? inode && fuse_node_is_at(node, inode) : !inode;
+	/* what it became, if only its type, is for who may sleep to look at */
 	if (node && same && !is_fresh(&node->fi->inode, at->tree, inode))
 		return DONT_KNOW;
 	if ((flags & FUSE_TREE_LOOK_UP) || read_seqcount_retry(&backing->d_seq, seq))
@@ -212,20 +236,20 @@ static bool is_below(const struct inode *inode)
 }
 
 /* Of a name that is passed through */
-static enum look look_at_passed(const struct fuse_tree_dir *at, const struct qstr *name,
-				struct inode *inode)
+static __always_inline enum look look_at_passed(const struct fuse_tree_dir *at,
+						const struct qstr *name,
+						const struct dentry *entry,
+						struct inode *inode)
 {
 	const struct fuse_node *node = NULL;
 
 	/* one that the server named stays its own; one that is no good is dropped */
-	if (!is_below(inode) || (inode && fuse_is_bad(inode)))
-		return SERVERS;
 	if (inode) {
 		node = rcu_dereference(get_fuse_inode(inode)->backing.node);
-		if (!node)
-			return OTHER;
+		if (!node || fuse_is_bad(inode))
+			return SERVERS;
 	}
-	return look_in_dcache(at, name, node);
+	return look_in_dcache(at, name, entry, node);
 }
 
 /*
@@ -246,18 +270,17 @@ static enum look look_at_filtered(const struct fuse_tree_dir *at, struct inode *
 		return inode && !get_node_id(inode) ? other : SERVERS;
 	default:
 		if (is_below(inode) || !fuse_filter_is_per_caller(at->tree->fc))
-			return look_at_passed(at, name, inode);
+			return look_at_passed(at, name, entry, inode);
 		return other;
 	}
 }
 
 /*
- * Is @name, which was @inode or nothing, still that?  In RCU mode.  One that becomes the
- * server's isn't asked for what that doesn't know; what it said itself is good for as long
- * as it said.
+ * By rules, and what comes after them.  A name that becomes the server's isn't asked for
+ * what that doesn't know; what it said itself is good for as long as it said.
  */
-static enum look look_at_name(struct inode *dir, const struct qstr *name,
-			      const struct dentry *entry, struct inode *inode)
+static noinline enum look look_by_rules(struct inode *dir, const struct qstr *name,
+					const struct dentry *entry, struct inode *inode)
 {
 	struct fuse_tree_dir at;
 
@@ -271,55 +294,105 @@ static enum look look_at_name(struct inode *dir, const struct qstr *name,
 	default:
 		if (fuse_is_filtered(at.tree->fc))
 			return look_at_filtered(&at, dir, name, entry, inode);
-		return look_at_passed(&at, name, inode);
+		return look_at_passed(&at, name, entry, inode);
 	}
+}
+
+/* Is a name still what the FUSE dentry says?  In RCU mode, for each part of a path */
+static __always_inline enum look look_at_name(struct inode *dir,
+					      const struct qstr *name,
+					      const struct dentry *entry)
+{
+	struct inode *inode = d_inode_rcu(entry);
+	struct fuse_tree_dir at;
+
+	if (!fuse_tree_look_dir(dir, &at))
+		return DETACHED;
+	if (rcu_access_pointer(*at.rules) || fuse_is_filtered(at.tree->fc))
+		return look_by_rules(dir, name, entry, inode);
+	return look_at_passed(&at, name, entry, inode);
 }
 
 /* The same by whoever may sleep, and has a reference on the inode: it keeps the node */
 static enum look look_up_name(struct inode *dir, const struct qstr *name,
-			      const struct inode *inode)
+			      const struct dentry *entry)
 {
+	const struct inode *inode = d_inode(entry);
 	struct fuse_tree_dir at;
 	enum look look;
 
 	if (!fuse_tree_get_dir(dir, &at))
 		return DETACHED;
 	look = look_up(&at, name, inode ? fuse_inode_node(inode) : NULL);
+	fuse_backing_remember_hash(entry, name, at.dentry);
 	fuse_tree_put(at.tree);
 	return look;
 }
 
+/* Detached: the server may only be asked for what it knows */
+static bool may_ask(const struct inode *dir, const struct inode *inode)
+{
+	return !is_below(inode) ||
+	       (inode && fuse_inode_of(inode)->nodeid && fuse_inode_of(dir)->nodeid);
+}
+
+/* What a look found isn't the end of it */
+static noinline int revalidate_otherwise(struct inode *dir, const struct qstr *name,
+					 struct dentry *entry, unsigned int flags,
+					 enum look look)
+{
+	if (look == DONT_KNOW) {
+		if (flags & LOOKUP_RCU)
+			return -ECHILD;
+		look = look_up_name(dir, name, entry);
+	}
+	if (look == SERVERS || (look == DETACHED && may_ask(dir, d_inode_rcu(entry))))
+		return fuse_backing_revalidate_known(dir, name, entry, flags);
+	return look == HIDDEN ? -ENOENT : look == SAME;
+}
+
+static noinline int revalidate_ref(struct inode *dir, const struct qstr *name,
+				   struct dentry *entry, unsigned int flags)
+{
+	enum look look;
+
+	rcu_read_lock();
+	look = look_at_name(dir, name, entry);
+	rcu_read_unlock();
+	return revalidate_otherwise(dir, name, entry, flags, look);
+}
+
+/* Apart, so that it costs nothing where there is no tree */
+static noinline int revalidate_below(struct inode *dir, const struct qstr *name,
+				     struct dentry *entry, unsigned int flags)
+{
+	enum look look;
+
+	if (unlikely(!(flags & LOOKUP_RCU)))
+		return revalidate_ref(dir, name, entry, flags);
+	look = look_at_name(dir, name, entry);
+	return likely(look == SAME) ? 1 :
+	       revalidate_otherwise(dir, name, entry, flags, look);
+}
+
 /**
- * fuse_backing_revalidate - is a name below a tree what it was
+ * fuse_backing_d_revalidate - ->d_revalidate(): is a name what it was
  * @dir: the FUSE directory
  * @name: the name
  * @entry: the FUSE dentry
  * @flags: LOOKUP_*
- * @ret: set to the result: as ->d_revalidate()
+ *
+ * Below a tree that is what the backing directory says, and nothing has a lifetime.
  *
  * Context: process context; may sleep unless LOOKUP_RCU is set.
- * Return: false if the name is the server's.
+ * Return: 1 or 0; -ECHILD in RCU mode, if that isn't enough; or an errno.
  */
-bool fuse_backing_revalidate(struct inode *dir, const struct qstr *name,
-			     struct dentry *entry, unsigned int flags, int *ret)
+int fuse_backing_d_revalidate(struct inode *dir, const struct qstr *name,
+			      struct dentry *entry, unsigned int flags)
 {
-	struct inode *inode = d_inode_rcu(entry);
-	enum look look;
-
-	if (likely(!fuse_backing_has_names(dir)))
-		return false;
-	rcu_read_lock();
-	look = look_at_name(dir, name, entry, inode);
-	rcu_read_unlock();
-	if (look == DONT_KNOW && !(flags & LOOKUP_RCU))
-		look = look_up_name(dir, name, inode);
-	*ret = look == DONT_KNOW ? -ECHILD : look == HIDDEN ? -ENOENT : look == SAME;
-	if (look == SERVERS)
-		return false;
-	/* detached: the server may only be asked for what it knows */
-	return look != DETACHED ||
-	       (is_below(inode) &&
-		(!inode || !get_node_id(inode) || !get_node_id(dir)));
+	return unlikely(fuse_backing_has_names(dir)) ?
+	       revalidate_below(dir, name, entry, flags) :
+	       fuse_backing_revalidate_known(dir, name, entry, flags);
 }
 
 /**
@@ -347,15 +420,6 @@ static int check_permission(const struct fuse_tree *tree, struct inode *backing,
 	return fuse_tree_may_search(tree, backing, mask & MAY_NOT_BLOCK);
 }
 
-static int check_dir(const struct fuse_tree *tree, struct inode *backing, int mask)
-{
-	if ((mask & ~MAY_NOT_BLOCK) != MAY_EXEC || !fuse_tree_is_for_all(backing))
-		return check_permission(tree, backing, mask);
-	/* the client may */
-	return IS_ENABLED(CONFIG_SECURITY) ?
-	       fuse_tree_may_search(tree, backing, mask & MAY_NOT_BLOCK) : 0;
-}
-
 /* In RCU mode, where the backing directory may be going */
 static int look_at_dir(const struct inode *inode, int mask, bool *asked)
 {
@@ -371,7 +435,7 @@ static int look_at_dir(const struct inode *inode, int mask, bool *asked)
 	/* who is about to change something goes by the FUSE inode, too */
 	if ((mask & ~MAY_NOT_BLOCK) != MAY_EXEC && !is_fresh(inode, at.tree, backing))
 		return -ECHILD;
-	return check_dir(at.tree, backing, mask | MAY_NOT_BLOCK);
+	return check_permission(at.tree, backing, mask | MAY_NOT_BLOCK);
 }
 
 static int permission_of_dir(struct inode *inode, int mask, bool *asked)
@@ -458,6 +522,41 @@ bool fuse_backing_permission(struct inode *inode, int mask, int *err)
 	if (asked)
 		*err = permission_by_name(inode, node, mask, &asked);
 	return asked;
+}
+
+/*
+ * May everybody search a FUSE directory, whom there is no security module to judge?  In
+ * RCU mode.  That a server is there is asked with the name that is searched for.
+ */
+static bool is_for_all(const struct inode *dir)
+{
+	struct inode *backing = NULL;
+	struct fuse_tree_dir at;
+
+	if (IS_ENABLED(CONFIG_SECURITY))
+		return false;
+	if (fuse_tree_of_dir(dir, &at))
+		backing = d_inode_rcu(at.dentry);
+	return backing && fuse_tree_is_for_all(backing);
+}
+
+/**
+ * fuse_backing_i_permission - ->permission() of a FUSE directory
+ * @idmap: of the mount through which the FUSE inode is seen
+ * @inode: the FUSE directory
+ * @mask: MAY_*
+ *
+ * Most are walked over in RCU mode, and below a tree most are for everybody.
+ *
+ * Context: process context; may sleep unless MAY_NOT_BLOCK is set.
+ * Return: 0 or a negative errno.
+ */
+int fuse_backing_i_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
+{
+	if (mask != (MAY_EXEC | MAY_NOT_BLOCK) || !is_for_all(inode) ||
+	    fuse_is_bad(inode))
+		return fuse_permission(idmap, inode, mask);
+	return fuse_allow_current_process(get_fuse_conn(inode)) ? 0 : -EACCES;
 }
 
 static void refresh_dir(struct inode *inode)

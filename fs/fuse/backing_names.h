@@ -9,6 +9,9 @@
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/namei.h>
+#include <linux/stringhash.h>
+
+#include "fuse_i.h"
 
 /**
  * fuse_backing_lookup_one - look a name up in a backing directory
@@ -187,6 +190,61 @@ static inline int fuse_backing_start_moving(struct fuse_backing_move *move,
 static inline void fuse_backing_end_moving(struct fuse_backing_move *move)
 {
 	end_renaming(&move->data);
+}
+
+/**
+ * fuse_backing_guess_hash - what the hash of a name may be in a backing directory
+ * @entry: the FUSE dentry
+ * @name: its name
+ * @dir: the backing directory
+ *
+ * With a wrong one nothing is found: what is has the whole name, and is in @dir.
+ *
+ * Context: any, RCU mode too.
+ * Return: what it was when it was remembered last.
+ */
+static inline u32 fuse_backing_guess_hash(const struct dentry *entry,
+					  const struct qstr *name,
+					  const struct dentry *dir)
+{
+	const struct fuse_dentry *fd = entry->d_fsdata;
+
+	return READ_ONCE(fd->backing_hash);
+}
+
+/**
+ * fuse_backing_remember_hash - remember the hash of a name in a backing directory
+ * @entry: the FUSE dentry
+ * @name: its name
+ * @dir: the backing directory
+ *
+ * Context: any, but not in RCU mode, which writes nothing.
+ */
+static inline void fuse_backing_remember_hash(const struct dentry *entry,
+					      const struct qstr *name,
+					      const struct dentry *dir)
+{
+	struct fuse_dentry *fd = entry->d_fsdata;
+
+	WRITE_ONCE(fd->backing_hash, full_name_hash(dir, name->name, name->len));
+}
+
+/**
+ * fuse_backing_revalidate_known - revalidate a name that the server has named
+ * @dir: the FUSE directory
+ * @name: the name
+ * @entry: the FUSE dentry
+ * @flags: LOOKUP_*
+ *
+ * Context: process context; may sleep unless LOOKUP_RCU is set.
+ * Return: as ->d_revalidate().
+ */
+static inline int fuse_backing_revalidate_known(struct inode *dir,
+						const struct qstr *name,
+						struct dentry *entry,
+						unsigned int flags)
+{
+	return fuse_dentry_revalidate(dir, name, entry, flags);
 }
 
 #endif /* _FS_FUSE_BACKING_NAMES_H */

@@ -344,21 +344,6 @@ static struct fuse_node_key key_of(const struct inode *backing)
 	};
 }
 
-/**
- * fuse_node_is - is a node what a backing inode is
- * @node: the node
- * @backing: the backing inode
- *
- * Context: any, RCU mode too.
- * Return: whether it is.
- */
-bool fuse_node_is(const struct fuse_node *node, const struct inode *backing)
-{
-	return node->key.inode == backing && node->key.ino == backing->i_ino &&
-	       node->key.generation == READ_ONCE(backing->i_generation) &&
-	       node->key.type == (READ_ONCE(backing->i_mode) & S_IFMT);
-}
-
 /* The inode of a node with a reference, unless it is going, or is no good any more */
 static struct inode *grab_inode(struct fuse_node *node)
 {
@@ -550,7 +535,7 @@ static struct dentry *look_by_name(const struct fuse_node *node,
 	backing = d_inode_rcu(at.dentry);
 	if (!backing || fuse_tree_may_search(at.tree, backing, MAY_NOT_BLOCK))
 		return NULL;
-	found = fuse_tree_look(&at, &name, seq);
+	found = fuse_tree_look_for(&at, &name, dentry, seq);
 	if (!found || (READ_ONCE(found->d_flags) & FUSE_TREE_LOOK_UP) ||
 	    read_seqcount_retry(&dentry->d_seq, named))
 		return NULL;

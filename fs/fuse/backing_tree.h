@@ -19,6 +19,7 @@
 #include <linux/stringhash.h>
 #include <linux/types.h>
 
+#include "backing_names.h"
 #include "backing_server.h"
 #include "backing_types.h"
 
@@ -143,7 +144,6 @@ void fuse_tree_attributes(const struct fuse_tree *tree, struct inode *backing,
 			  struct fuse_attr *attr);
 struct inode *fuse_tree_get_inode(const struct fuse_tree_dir *at,
 				  struct super_block *sb, struct dentry *backing);
-bool fuse_node_is(const struct fuse_node *node, const struct inode *backing);
 int fuse_node_path(struct inode *inode, struct dentry *dentry, struct path *path);
 struct dentry *fuse_node_alias(struct inode *inode);
 void fuse_node_evict(struct fuse_inode *fi);
@@ -200,28 +200,77 @@ static inline bool fuse_node_is_servers(const struct inode *inode, int err)
 }
 
 /**
- * fuse_tree_look_dir - where names of a FUSE directory are looked up, in RCU mode
+ * fuse_node_is_at - has a backing inode what a node is known by
+ * @node: the node
+ * @backing: the backing inode
+ *
+ * Context: any, RCU mode too.
+ * Return: whether it has; it may be of another type.
+ */
+static inline bool fuse_node_is_at(const struct fuse_node *node,
+				   const struct inode *backing)
+{
+	return node->key.inode == backing && node->key.ino == backing->i_ino &&
+	       node->key.generation == READ_ONCE(backing->i_generation);
+}
+
+/**
+ * fuse_node_is - is a node what a backing inode is
+ * @node: the node
+ * @backing: the backing inode
+ *
+ * Context: any, RCU mode too.
+ * Return: whether it is.
+ */
+static inline bool fuse_node_is(const struct fuse_node *node,
+				const struct inode *backing)
+{
+	return fuse_node_is_at(node, backing) &&
+	       node->key.type == (READ_ONCE(backing->i_mode) & S_IFMT);
+}
+
+/**
+ * fuse_tree_of_dir - the tree that a FUSE directory is in, in RCU mode
  * @dir: the FUSE directory
  * @at: filled in, without references
  *
  * Nothing is written to: not even a count that all processors would share.
  *
  * Context: rcu_read_lock() is held, for as long as @at is used.
- * Return: false if its names are the server's.
+ * Return: false if it is in none.
  */
-static inline bool fuse_tree_look_dir(const struct inode *dir,
-				      struct fuse_tree_dir *at)
+static inline bool fuse_tree_of_dir(const struct inode *dir,
+				    struct fuse_tree_dir *at)
 {
 	const struct fuse_inode *fi = fuse_inode_of(dir);
 	struct fuse_node *node = rcu_dereference(fi->backing.node);
 
-	at->tree = node ? node->tree : rcu_dereference(fi->backing.tree);
-	if (!at->tree)
-		return false;
-	at->dentry = node ? node->dir : at->tree->root;
-	at->rules = node ? &node->rules : &at->tree->rules;
-	return at->dentry && !READ_ONCE(at->tree->detached) &&
-	       fuse_backing_has_server(at->tree->fc);
+	if (node) {
+		at->tree = node->tree;
+		at->dentry = node->dir;
+		at->rules = &node->rules;
+	} else {
+		at->tree = rcu_dereference(fi->backing.tree);
+		if (!at->tree)
+			return false;
+		at->dentry = at->tree->root;
+		at->rules = &at->tree->rules;
+	}
+	return at->dentry && !READ_ONCE(at->tree->detached);
+}
+
+/**
+ * fuse_tree_look_dir - where names of a FUSE directory are looked up, in RCU mode
+ * @dir: the FUSE directory
+ * @at: filled in, without references
+ *
+ * Context: as fuse_tree_of_dir().
+ * Return: false if its names are the server's, or that is gone.
+ */
+static inline bool fuse_tree_look_dir(const struct inode *dir,
+				      struct fuse_tree_dir *at)
+{
+	return fuse_tree_of_dir(dir, at) && fuse_backing_has_server(at->tree->fc);
 }
 
 /**
@@ -266,6 +315,29 @@ static inline struct dentry *fuse_tree_look(const struct fuse_tree_dir *at,
 
 	below.hash = full_name_hash(at->dentry, below.name, below.len);
 	return __d_lookup_rcu(at->dentry, &below, seq);
+}
+
+/**
+ * fuse_tree_look_for - look in the backing dcache for what a FUSE dentry is
+ * @at: the backing directory
+ * @name: the name of the FUSE dentry
+ * @entry: the FUSE dentry
+ * @seq: as for fuse_tree_look()
+ *
+ * Context: rcu_read_lock() is held.
+ * Return: as fuse_tree_look().
+ */
+static inline struct dentry *fuse_tree_look_for(const struct fuse_tree_dir *at,
+						const struct qstr *name,
+						const struct dentry *entry,
+						unsigned int *seq)
+{
+	struct qstr below = QSTR_INIT(name->name, name->len);
+	struct dentry *found;
+
+	below.hash = fuse_backing_guess_hash(entry, name, at->dentry);
+	found = __d_lookup_rcu(at->dentry, &below, seq);
+	return found ?: fuse_tree_look(at, name, seq);
 }
 
 /**

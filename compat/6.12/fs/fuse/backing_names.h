@@ -9,6 +9,7 @@
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/namei.h>
+#include <linux/stringhash.h>
 
 #include "fuse_i.h"
 
@@ -46,6 +47,48 @@ static inline struct dentry *fuse_backing_next_alias(struct inode *inode,
 	return hlist_entry_safe(next, struct dentry, d_u.d_alias);
 }
 
+/**
+ * fuse_backing_guess_hash - what the hash of a name is in a backing directory
+ * @entry: the FUSE dentry, which has no room for it
+ * @name: its name
+ * @dir: the backing directory
+ *
+ * Context: any, RCU mode too.
+ * Return: the hash.
+ */
+static inline u32 fuse_backing_guess_hash(const struct dentry *entry,
+					  const struct qstr *name,
+					  const struct dentry *dir)
+{
+	return full_name_hash(dir, name->name, name->len);
+}
+
+static inline void fuse_backing_remember_hash(const struct dentry *entry,
+					      const struct qstr *name,
+					      const struct dentry *dir)
+{
+}
+
+/**
+ * fuse_backing_revalidate_known - revalidate a name that the server has named
+ * @dir: the FUSE directory
+ * @name: the name
+ * @entry: the FUSE dentry
+ * @flags: LOOKUP_*
+ *
+ * Context: process context; may sleep unless LOOKUP_RCU is set.
+ * Return: as ->d_revalidate().
+ */
+static inline int fuse_backing_revalidate_known(struct inode *dir,
+						const struct qstr *name,
+						struct dentry *entry,
+						unsigned int flags)
+{
+	return fuse_dentry_revalidate(entry, flags);
+}
+
+#ifdef CONFIG_FUSE_PASSTHROUGH
+
 /* Is there anything to ask for?  Almost never, so this comes before all else */
 static inline bool fuse_backing_may_revalidate(const struct dentry *entry)
 {
@@ -64,65 +107,50 @@ static inline bool fuse_backing_may_revalidate(const struct dentry *entry)
  * grace period has passed; that it is the dentry's, and goes with the length, is known
  * when that hasn't changed.
  */
-static inline bool fuse_backing_revalidate_rcu(struct dentry *entry,
-					       unsigned int flags, int *ret)
+static inline int fuse_backing_revalidate_rcu(struct dentry *entry,
+					      unsigned int flags)
 {
 	unsigned int seq = raw_seqcount_begin(&entry->d_seq);
 	struct inode *dir = d_inode_rcu(READ_ONCE(entry->d_parent));
 	const struct qstr name = QSTR_INIT(READ_ONCE(entry->d_name.name),
 					   READ_ONCE(entry->d_name.len));
-	bool ours;
+	int ret;
 
-	*ret = -ECHILD;
 	if (!dir || read_seqcount_retry(&entry->d_seq, seq))
-		return true;
-	ours = fuse_backing_revalidate(dir, &name, entry, flags, ret);
-	if (read_seqcount_retry(&entry->d_seq, seq)) {
-		*ret = -ECHILD;
-		return true;
-	}
-	return ours;
+		return -ECHILD;
+	ret = fuse_backing_d_revalidate(dir, &name, entry, flags);
+	return read_seqcount_retry(&entry->d_seq, seq) ? -ECHILD : ret;
 }
 
-static inline bool fuse_backing_revalidate_in(struct dentry *parent,
-					      struct dentry *entry,
-					      unsigned int flags, int *ret)
+static inline int fuse_backing_revalidate_ref(struct dentry *entry,
+					      unsigned int flags)
 {
-	struct inode *dir = d_inode_rcu(parent);
+	struct dentry *parent = dget_parent(entry);
 	struct name_snapshot name;
-	bool ours;
+	int ret;
 
-	if (!dir)
-		return false;
 	take_dentry_name_snapshot(&name, entry);
-	ours = fuse_backing_revalidate(dir, &name.name, entry, flags, ret);
+	ret = fuse_backing_d_revalidate(d_inode(parent), &name.name, entry, flags);
 	release_dentry_name_snapshot(&name);
-	return ours;
+	dput(parent);
+	return ret;
 }
 
 /**
- * fuse_backing_revalidate_entry - fuse_backing_revalidate() without parent and name
+ * fuse_backing_revalidate_entry - fuse_backing_d_revalidate() without parent and name
  * @entry: the FUSE dentry
  * @flags: LOOKUP_*
- * @ret: set to the result
  *
- * Context: as fuse_backing_revalidate().
+ * Context: as fuse_backing_d_revalidate().
  * Return: as that.
  */
-static inline bool fuse_backing_revalidate_entry(struct dentry *entry,
-						 unsigned int flags, int *ret)
+static inline int fuse_backing_revalidate_entry(struct dentry *entry,
+						unsigned int flags)
 {
-	struct dentry *parent;
-	bool ours;
-
 	if (!fuse_backing_may_revalidate(entry))
-		return false;
-	if (flags & LOOKUP_RCU)
-		return fuse_backing_revalidate_rcu(entry, flags, ret);
-	parent = dget_parent(entry);
-	ours = fuse_backing_revalidate_in(parent, entry, flags, ret);
-	dput(parent);
-	return ours;
+		return fuse_dentry_revalidate(entry, flags);
+	return flags & LOOKUP_RCU ? fuse_backing_revalidate_rcu(entry, flags) :
+				    fuse_backing_revalidate_ref(entry, flags);
 }
 
 /**
@@ -333,5 +361,11 @@ static inline int fuse_backing_start_moving(struct fuse_backing_move *move,
 		fuse_backing_end_moving(move);
 	return err;
 }
+
+#else
+
+#define fuse_backing_revalidate_entry	fuse_dentry_revalidate
+
+#endif /* CONFIG_FUSE_PASSTHROUGH */
 
 #endif /* _FS_FUSE_BACKING_NAMES_H */
