@@ -27,8 +27,8 @@
  * open files of many inodes need a large `ulimit -Hn`.
  *
  * How files and directories are passed through is libfusebacking's business, see "Modes"
- * and "Directories"; what any server on libfuse's low-level API does is in mirror.c and
- * session.c.
+ * and "Directories"; what any server on libfuse's low-level API does is in mirror.c,
+ * descriptor.c and session.c.
  */
 
 #define FUSE_USE_VERSION 317
@@ -46,6 +46,7 @@
 
 #include <fuse_backing_lowlevel.h>
 
+#include "descriptor.h"
 #include "mirror.h"
 #include "session.h"
 
@@ -252,50 +253,6 @@ static void do_release(fuse_req_t req, fuse_ino_t ino,
 	fuse_reply_err(req, 0);
 }
 
-static void do_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	(void)ino;
-	fuse_reply_err(req, close(dup(fi->fh)) < 0 ? errno : 0);
-}
-
-static void do_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
-		     struct fuse_file_info *fi)
-{
-	(void)ino;
-	fuse_reply_err(req, (datasync ? fdatasync(fi->fh) : fsync(fi->fh)) < 0 ? errno : 0);
-}
-
-/* Not of files that are passed through */
-static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t pos,
-		    struct fuse_file_info *fi)
-{
-	struct fuse_bufvec data = FUSE_BUFVEC_INIT(size);
-
-	(void)ino;
-	data.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
-	data.buf[0].fd = fi->fh;
-	data.buf[0].pos = pos;
-	fuse_reply_data(req, &data, FUSE_BUF_SPLICE_MOVE);
-}
-
-static void do_write_buf(fuse_req_t req, fuse_ino_t ino,
-			 struct fuse_bufvec *from, off_t pos,
-			 struct fuse_file_info *fi)
-{
-	struct fuse_bufvec to = FUSE_BUFVEC_INIT(fuse_buf_size(from));
-	ssize_t res;
-
-	(void)ino;
-	to.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
-	to.buf[0].fd = fi->fh;
-	to.buf[0].pos = pos;
-	res = fuse_buf_copy(&to, from, 0);
-	if (res < 0)
-		fuse_reply_err(req, -res);
-	else
-		fuse_reply_write(req, res);
-}
-
 static struct fuse_lowlevel_ops operations(void)
 {
 	struct fuse_lowlevel_ops all = mirror_operations;
@@ -304,10 +261,7 @@ static struct fuse_lowlevel_ops operations(void)
 	all.create = do_create;
 	all.open = do_open;
 	all.release = do_release;
-	all.flush = do_flush;
-	all.fsync = do_fsync;
-	all.read = do_read;
-	all.write_buf = do_write_buf;
+	descriptor_operations(&all);
 	return all;
 }
 
