@@ -2,7 +2,7 @@
 /*
  * fuse-branchfs: a branch of a directory that nobody touches
  *
- * See help() for how it is run. No privilege is needed.
+ * See usage for how it is run. No privilege is needed.
  *
  * The kernel looks up, lists and reads what didn't change in LOWER, without asking, and
  * knows by rules what did: that is in UPPER, whose files it reads and writes as well.
@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -56,20 +55,15 @@ static void tell(void *data, const char *text)
 
 /* Start and end */
 
-static void help(void)
-{
-	puts("usage: fuse-branchfs [OPTION]... LOWER UPPER MOUNTPOINT\n"
-	     "\n"
-	     "Show the directory LOWER at MOUNTPOINT, and keep in the directory UPPER what is\n"
-	     "changed there. Nothing is ever written to LOWER, and nobody else may change it\n"
-	     "meanwhile. UPPER is empty at first, and has the branch afterwards: the same two\n"
-	     "directories show the same again.\n"
-	     "\n"
-	     "    -o allow_other         other users may use it, too");
-	fuse_cmdline_help();
-	fuse_lowlevel_help();
-	exit(EXIT_SUCCESS);
-}
+static const char usage[] =
+	"usage: fuse-branchfs [OPTION]... LOWER UPPER MOUNTPOINT\n"
+	"\n"
+	"Show the directory LOWER at MOUNTPOINT, and keep in the directory UPPER what is\n"
+	"changed there. Nothing is ever written to LOWER, and nobody else may change it\n"
+	"meanwhile. UPPER is empty at first, and has the branch afterwards: the same two\n"
+	"directories show the same again.\n"
+	"\n"
+	"    -o allow_other         other users may use it, too";
 
 static int take_lower(void *data, const char *arg, int key, struct fuse_args *args)
 {
@@ -89,12 +83,7 @@ static void parse(struct session *session)
 	if (fuse_opt_parse(&session->args, &server, none, take_lower))
 		exit(EXIT_FAILURE);
 	session_parse(session, &server, none);
-	if (session->opts.show_help)
-		help();
-	if (session->opts.show_version) {
-		fuse_lowlevel_version();
-		exit(EXIT_SUCCESS);
-	}
+	session_help(session, usage);
 	if (!server.lower || !session->source || !session->opts.mountpoint)
 		errx(EXIT_FAILURE, "which two directories, and where? See --help");
 	/* the kernel, not we, decides who may do what */
@@ -163,21 +152,6 @@ static int say_branch(void)
 	return 0;
 }
 
-/* Answer INIT while standard error is still there to complain on */
-static int start(void)
-{
-	struct fuse_buf buf = {};
-	int res;
-
-	do
-		res = fuse_session_receive_buf(server.session, &buf);
-	while (res == -EINTR && !fuse_session_exited(server.session));
-	if (res > 0)
-		fuse_session_process_buf(server.session, &buf);
-	free(buf.mem);
-	return res > 0 ? say_branch() : -1;
-}
-
 static void make_policy(void)
 {
 	branchfs.policy = fusebacking_session_policy(server.session,
@@ -203,7 +177,7 @@ int main(int argc, char **argv)
 	make_policy();
 	/* the kernel has applied the client's */
 	umask(0);
-	res = session_run(&session, start);
+	res = session_run(&session, say_branch);
 	fusebacking_policy_free(branchfs.policy);
 	return res;
 }

@@ -2,7 +2,7 @@
 /*
  * fuse-tarfs: mount an archive, whose members the kernel reads where they are
  *
- * See help() for how it is run. No privilege is needed.
+ * See usage for how it is run. No privilege is needed.
  *
  * The archive is registered once. What a file is made of, ranges of the archive
  * and holes, the kernel is told before it hears of the file for the first time.
@@ -22,7 +22,6 @@
 #include <locale.h>
 #include <pthread.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -512,22 +511,17 @@ static const struct fuse_lowlevel_ops operations = {
 
 /* Start and end */
 
-static void help(void)
-{
-	puts("usage: fuse-tarfs [OPTION]... ARCHIVE MOUNTPOINT\n"
-	     "\n"
-	     "Mount a tar archive that is not compressed, or a zip archive, to be read.\n"
-	     "\n"
-	     "The kernel reads members directly from the archive, holes of sparse files\n"
-	     "included. Those that are compressed, in a zip archive, are unpacked to\n"
-	     "$TMPDIR or /var/tmp as long as they are open. Files are yours, or, if you are\n"
-	     "root, whose the archive says. Don't change the archive while it is mounted.\n"
-	     "\n"
-	     "    -o nopassthrough       this process reads all members");
-	fuse_cmdline_help();
-	fuse_lowlevel_help();
-	exit(EXIT_SUCCESS);
-}
+static const char usage[] =
+	"usage: fuse-tarfs [OPTION]... ARCHIVE MOUNTPOINT\n"
+	"\n"
+	"Mount a tar archive that is not compressed, or a zip archive, to be read.\n"
+	"\n"
+	"The kernel reads members directly from the archive, holes of sparse files\n"
+	"included. Those that are compressed, in a zip archive, are unpacked to\n"
+	"$TMPDIR or /var/tmp as long as they are open. Files are yours, or, if you are\n"
+	"root, whose the archive says. Don't change the archive while it is mounted.\n"
+	"\n"
+	"    -o nopassthrough       this process reads all members";
 
 static const struct fuse_opt options[] = {
 	{ "nopassthrough", offsetof(struct server, nopassthrough), 1 },
@@ -537,12 +531,7 @@ static const struct fuse_opt options[] = {
 static void parse(struct session *session)
 {
 	session_parse(session, &server, options);
-	if (session->opts.show_help)
-		help();
-	if (session->opts.show_version) {
-		fuse_lowlevel_version();
-		exit(EXIT_SUCCESS);
-	}
+	session_help(session, usage);
 	if (!session->source || !session->opts.mountpoint)
 		errx(EXIT_FAILURE, "which archive, and where? See --help");
 	server.path = session->source;
@@ -578,20 +567,8 @@ static void make_index(void)
 		      server.archive.st_size);
 }
 
-/* Answer INIT while standard error is still there to complain on */
 static int start(void)
 {
-	struct fuse_buf buf = {};
-	int res;
-
-	do
-		res = fuse_session_receive_buf(server.session, &buf);
-	while (res == -EINTR && !fuse_session_exited(server.session));
-	if (res > 0)
-		fuse_session_process_buf(server.session, &buf);
-	free(buf.mem);
-	if (res <= 0)
-		return -1;
 	register_archive();
 	return 0;
 }

@@ -39,7 +39,6 @@
 #include <fuse_lowlevel.h>
 #include <pthread.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -284,35 +283,25 @@ static enum fusebacking_way mode_by_name(const char *name)
 	errx(EXIT_FAILURE, "mode is none, id, open, inode or tree, not %s", name);
 }
 
-static void help(void)
-{
-	puts("usage: passthrough_modes [OPTION]... SOURCE MOUNTPOINT\n"
-	     "\n"
-	     "Mirror a directory, and have the kernel read and write its files.\n"
-	     "\n"
-	     "    -o mode=none           this process reads and writes\n"
-	     "    -o mode=id             one backing id for all opens of a file\n"
-	     "    -o mode=open           each open has an id of its own\n"
-	     "    -o mode=inode          files are opened by the kernel, too (default)\n"
-	     "    -o mode=tree           names below the root are passed through, too\n"
-	     "    -o listings            directories are listed by the kernel, too\n"
-	     "    -o attributes          it also has stat and fsync of files\n"
-	     "    -o changes             with mode=tree: and changes by this user\n"
-	     "    -o timeout=N           names and attributes are good for N seconds (1)");
-	fuse_cmdline_help();
-	fuse_lowlevel_help();
-	exit(EXIT_SUCCESS);
-}
+static const char usage[] =
+	"usage: passthrough_modes [OPTION]... SOURCE MOUNTPOINT\n"
+	"\n"
+	"Mirror a directory, and have the kernel read and write its files.\n"
+	"\n"
+	"    -o mode=none           this process reads and writes\n"
+	"    -o mode=id             one backing id for all opens of a file\n"
+	"    -o mode=open           each open has an id of its own\n"
+	"    -o mode=inode          files are opened by the kernel, too (default)\n"
+	"    -o mode=tree           names below the root are passed through, too\n"
+	"    -o listings            directories are listed by the kernel, too\n"
+	"    -o attributes          it also has stat and fsync of files\n"
+	"    -o changes             with mode=tree: and changes by this user\n"
+	"    -o timeout=N           names and attributes are good for N seconds (1)";
 
 static void parse(struct session *session)
 {
 	session_parse(session, &server, options);
-	if (session->opts.show_help)
-		help();
-	if (session->opts.show_version) {
-		fuse_lowlevel_version();
-		exit(EXIT_SUCCESS);
-	}
+	session_help(session, usage);
 	if (!session->source || !session->opts.mountpoint)
 		errx(EXIT_FAILURE, "which directory, and where? See --help");
 	server.tree = server.mode_name && !strcmp(server.mode_name, "tree");

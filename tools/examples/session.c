@@ -5,7 +5,9 @@
 
 #define FUSE_USE_VERSION 317
 
+#include <errno.h>
 #include <fuse_lowlevel.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -33,6 +35,20 @@ void session_parse(struct session *session, void *data,
 		exit(EXIT_FAILURE);
 }
 
+void session_help(const struct session *session, const char *usage)
+{
+	if (session->opts.show_help) {
+		puts(usage);
+		fuse_cmdline_help();
+		fuse_lowlevel_help();
+	} else if (session->opts.show_version) {
+		fuse_lowlevel_version();
+	} else {
+		return;
+	}
+	exit(EXIT_SUCCESS);
+}
+
 void session_raise_limit(void)
 {
 	struct rlimit limit;
@@ -50,6 +66,21 @@ struct fuse_session *session_new(struct session *session,
 	if (!session->fuse)
 		exit(EXIT_FAILURE);
 	return session->fuse;
+}
+
+/* INIT, while standard error is still there to complain on: 0 or -1 */
+static int answer_first(struct fuse_session *fuse)
+{
+	struct fuse_buf buf = {};
+	int res;
+
+	do
+		res = fuse_session_receive_buf(fuse, &buf);
+	while (res == -EINTR && !fuse_session_exited(fuse));
+	if (res > 0)
+		fuse_session_process_buf(fuse, &buf);
+	free(buf.mem);
+	return res > 0 ? 0 : -1;
 }
 
 static int serve(const struct session *session)
@@ -72,7 +103,7 @@ int session_run(struct session *session, int (*start)(void))
 		goto out_destroy;
 	if (fuse_session_mount(session->fuse, session->opts.mountpoint))
 		goto out_handlers;
-	if (start && start())
+	if (start && (answer_first(session->fuse) || start()))
 		goto out_unmount;
 	fuse_daemonize(session->opts.foreground);
 	/* the number of a signal is a good end, too */

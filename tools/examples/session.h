@@ -23,6 +23,9 @@ struct session {
 void session_parse(struct session *session, void *data,
 		   const struct fuse_opt *options);
 
+/* If that asks for help or a version, this is all that the program does. */
+void session_help(const struct session *session, const char *usage);
+
 /* As many open files as may be; the thread of the mount gets this limit, too. */
 void session_raise_limit(void);
 
@@ -32,8 +35,8 @@ struct fuse_session *session_new(struct session *session,
 
 /*
  * Mount, and serve until somebody unmounts it or a signal comes. @start, which may
- * be NULL, is called when it is mounted, before this goes to the background, and
- * returns 0, or the mount goes at once. Returns the status to exit with.
+ * be NULL, is called when INIT has been answered, before this goes to the background,
+ * and returns 0, or the mount goes at once. Returns the status to exit with.
  */
 int session_run(struct session *session, int (*start)(void));
 
