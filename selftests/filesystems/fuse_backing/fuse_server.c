@@ -226,6 +226,14 @@ __u32 fuse_server_requests(const struct fuse_server *srv)
 	return n;
 }
 
+__u32 fuse_server_new_requests(struct fuse_server *srv)
+{
+	__u32 known = srv->known;
+
+	srv->known = fuse_server_requests(srv);
+	return srv->known - known;
+}
+
 /* What a passthrough read or write must never cause. */
 __u32 fuse_server_data_ops(const struct fuse_server *srv)
 {

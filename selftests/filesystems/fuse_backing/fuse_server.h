@@ -32,6 +32,7 @@ struct fuse_server {
 	dev_t dev;		/* of the mount */
 	char mountpoint[PATH_MAX];
 	char backing[PATH_MAX];
+	__u32 known;		/* requests, when a test asked for new ones */
 	struct fuse_server_shared *sh;
 };
 
@@ -70,8 +71,9 @@ __u64 fuse_server_node(const struct fuse_server *srv,
 __u32 fuse_server_ops(const struct fuse_server *srv, __u32 opcode);
 __u32 fuse_server_data_ops(const struct fuse_server *srv);
 
-/* All requests so far, of whatever kind. */
+/* All requests so far, of whatever kind; those since the last time of asking. */
 __u32 fuse_server_requests(const struct fuse_server *srv);
+__u32 fuse_server_new_requests(struct fuse_server *srv);
 
 /* open(2) below the mount point: a descriptor or -errno. */
 int fuse_server_open(const struct fuse_server *srv, const char *name,

@@ -38,7 +38,6 @@ FIXTURE(requests) {
 	struct fuse_server *srv;
 	int fd;			/* "a", open for reading and writing */
 	char *buf;		/* aligned, FILE_SIZE bytes */
-	__u32 before;
 };
 
 FIXTURE_VARIANT(requests) {
@@ -66,7 +65,7 @@ FIXTURE_SETUP(requests)
 	ASSERT_EQ(0, env_open(&self->env, &id, &self->fd, &self->buf));
 	scratch_pattern(self->buf, FILE_SIZE, 3);
 	ASSERT_EQ(0, fstat(self->fd, &st));
-	self->before = fuse_server_requests(self->srv);
+	fuse_server_new_requests(self->srv);
 }
 
 FIXTURE_TEARDOWN(requests)
@@ -75,15 +74,6 @@ FIXTURE_TEARDOWN(requests)
 	if (self->fd >= 0)
 		close(self->fd);
 	env_teardown(&self->env);
-}
-
-/* How many requests there were since the last time of asking. */
-static __u32 new_requests(FIXTURE_DATA(requests) * self)
-{
-	__u32 before = self->before;
-
-	self->before = fuse_server_requests(self->srv);
-	return self->before - before;
 }
 
 /* Ask for some attributes: the size, or -errno. */
@@ -104,7 +94,7 @@ TEST_F(requests, read)
 	ASSERT_EQ(0, read(self->fd, self->buf, 1));
 	ASSERT_EQ(1, pread(self->fd, self->buf, 1, 77));
 	ASSERT_EQ(20, preadv(self->fd, iov, 2, 3));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 TEST_F(requests, write)
@@ -117,7 +107,7 @@ TEST_F(requests, write)
 	ASSERT_EQ(100, pwrite(self->fd, self->buf, 100, 3 * FILE_SIZE));
 	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_APPEND));
 	ASSERT_EQ(100, write(self->fd, self->buf, 100));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	EXPECT_EQ(0, scratch_compare("a", self->buf, 100, 3 * FILE_SIZE + 100));
 }
 
@@ -129,11 +119,11 @@ TEST_F(requests, control_without_passthrough)
 	self->srv->sh->file[1].open_flags = FOPEN_DIRECT_IO;
 	fd = fuse_server_open(self->srv, "b", O_RDWR);
 	ASSERT_LE(0, fd);
-	new_requests(self);
+	fuse_server_new_requests(self->srv);
 	ASSERT_EQ(1, pread(fd, self->buf, 1, 0));
-	EXPECT_EQ(1, new_requests(self));
+	EXPECT_EQ(1, fuse_server_new_requests(self->srv));
 	ASSERT_EQ(1, pwrite(fd, self->buf, 1, 0));
-	EXPECT_LE(1, new_requests(self));
+	EXPECT_LE(1, fuse_server_new_requests(self->srv));
 	close(fd);
 }
 
@@ -151,7 +141,7 @@ TEST_F(requests, splice)
 	ASSERT_EQ(1000, sendfile(out, self->fd, NULL, 1000));
 	ASSERT_EQ(0, lseek(out, 0, SEEK_SET));
 	ASSERT_EQ(1000, sendfile(self->fd, out, NULL, 1000));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	EXPECT_EQ(FILE_SIZE + 1000, scratch_size("a"));
 	close(pipefd[0]);
 	close(pipefd[1]);
@@ -182,7 +172,7 @@ static void try_async(struct __test_metadata *_metadata,
 	ASSERT_EQ(ALIGN, n);
 	EXPECT_EQ(FILE_SIZE + ALIGN, size_by_statx(self->fd, STATX_SIZE));
 	EXPECT_EQ(FILE_SIZE + ALIGN, scratch_size("a"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 TEST_F(requests, aio)
@@ -219,7 +209,7 @@ TEST_F(requests, mmap)
 		map[i] = 'x';
 	EXPECT_EQ(0, msync(map, FILE_SIZE, MS_SYNC));
 	EXPECT_EQ(0, munmap(map, FILE_SIZE));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	EXPECT_EQ(0, scratch_compare("a", "x", 1, FILE_SIZE - ALIGN));
 }
 
@@ -235,7 +225,7 @@ TEST_F(requests, nowait)
 		  preadv2(self->fd, &iov, 1, 0, RWF_NOWAIT));
 	EXPECT_EQ(pwritev2(direct, &iov, 1, 0, RWF_NOWAIT),
 		  pwritev2(self->fd, &iov, 1, 0, RWF_NOWAIT));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	close(direct);
 }
 
@@ -246,7 +236,7 @@ TEST_F(requests, poll)
 
 	EXPECT_EQ(1, poll(&pfd, 1, 0));
 	EXPECT_EQ(POLLIN | POLLOUT, pfd.revents);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* O_APPEND and RWF_NOAPPEND are what they are now, not at open. */
@@ -263,7 +253,7 @@ TEST_F(requests, append_flags)
 	EXPECT_EQ(FILE_SIZE + 5, scratch_size("a"));
 	ASSERT_EQ(5, pwrite(self->fd, self->buf, 5, 60));
 	EXPECT_EQ(FILE_SIZE + 5, size_by_statx(self->fd, STATX_SIZE));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 TEST_F(requests, attributes_after_write)
@@ -274,13 +264,13 @@ TEST_F(requests, attributes_after_write)
 	EXPECT_EQ(FILE_SIZE + 101, size_by_statx(self->fd, STATX_SIZE));
 	EXPECT_EQ(FILE_SIZE + 101, size_by_statx(self->fd, KEPT_BY_WRITE));
 	EXPECT_EQ(FILE_SIZE + 101, lseek(self->fd, 0, SEEK_END));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 
 	/* Times and blocks are the server's to say, once. */
 	EXPECT_EQ(FILE_SIZE + 101, size_by_statx(self->fd, LOST_BY_WRITE));
-	EXPECT_EQ(1, new_requests(self));
+	EXPECT_EQ(1, fuse_server_new_requests(self->srv));
 	ASSERT_EQ(0, fstat(self->fd, &st));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	ASSERT_EQ(0, stat(scratch_path("a"), &want));
 	EXPECT_EQ(want.st_size, st.st_size);
 	EXPECT_EQ(want.st_blocks, st.st_blocks);
@@ -293,7 +283,7 @@ TEST_F(requests, attributes_after_write)
 			continue;
 		ASSERT_EQ(1, pwrite(self->fd, "x", 1, 0));
 		EXPECT_EQ(FILE_SIZE + 101, size_by_statx(self->fd, mask));
-		EXPECT_EQ(1, new_requests(self)) TH_LOG("statx %#x", mask);
+		EXPECT_EQ(1, fuse_server_new_requests(self->srv)) TH_LOG("statx %#x", mask);
 	}
 }
 
@@ -302,9 +292,9 @@ TEST_F(requests, attributes_after_read)
 	ASSERT_EQ(100, pread(self->fd, self->buf, 100, 0));
 	EXPECT_EQ(FILE_SIZE, size_by_statx(self->fd, KEPT_BY_READ));
 	EXPECT_EQ(FILE_SIZE, lseek(self->fd, 0, SEEK_END));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	EXPECT_EQ(FILE_SIZE, size_by_statx(self->fd, STATX_ATIME));
-	EXPECT_EQ(1, new_requests(self));
+	EXPECT_EQ(1, fuse_server_new_requests(self->srv));
 }
 
 static int set_old(void)
@@ -348,10 +338,10 @@ TEST_F(requests, attributes_after_store)
 		ASSERT_EQ(0, msync(map, 2 * FILE_SIZE, MS_SYNC));
 		EXPECT_TRUE(is_as_backing(fd));
 	}
-	new_requests(self);
+	fuse_server_new_requests(self->srv);
 	/* the size is known nevertheless */
 	EXPECT_EQ(2 * FILE_SIZE, size_by_statx(fd, STATX_SIZE));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 
 	/* and once afterwards */
 	ASSERT_EQ(0, set_old());
@@ -359,9 +349,9 @@ TEST_F(requests, attributes_after_store)
 	ASSERT_EQ(0, msync(map, 2 * FILE_SIZE, MS_SYNC));
 	ASSERT_EQ(0, munmap(map, 2 * FILE_SIZE));
 	EXPECT_TRUE(is_as_backing(fd));
-	new_requests(self);
+	fuse_server_new_requests(self->srv);
 	EXPECT_TRUE(is_as_backing(fd));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	close(fd);
 }
 
@@ -396,9 +386,9 @@ TEST_F(requests, attributes_after_store_by_child)
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 	EXPECT_TRUE(is_as_backing(fd));
-	new_requests(self);
+	fuse_server_new_requests(self->srv);
 	EXPECT_TRUE(is_as_backing(fd));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	close(pipefd[0]);
 	close(pipefd[1]);
 	close(fd);
@@ -419,9 +409,9 @@ TEST_F(requests, attributes_of_mappings_that_are_read)
 	map[1][0] = map[0][0] + 1;
 	/* mmap(2) is an access */
 	EXPECT_TRUE(is_as_backing(fd));
-	new_requests(self);
+	fuse_server_new_requests(self->srv);
 	EXPECT_TRUE(is_as_backing(fd));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	munmap(map[0], FILE_SIZE);
 	munmap(map[1], FILE_SIZE);
 	close(fd);
@@ -436,12 +426,12 @@ TEST_F(requests, failed_write)
 	ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &limit));
 	EXPECT_EQ(-1, pwrite(self->fd, self->buf, 10, FILE_SIZE));
 	EXPECT_EQ(EFBIG, errno);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	EXPECT_EQ(FILE_SIZE, size_by_statx(self->fd, STATX_SIZE));
-	EXPECT_EQ(1, new_requests(self));
+	EXPECT_EQ(1, fuse_server_new_requests(self->srv));
 	/* up to the limit, as on any file */
 	EXPECT_EQ(10, pwrite(self->fd, self->buf, 100, FILE_SIZE - 10));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* A write ends where the file does, not where it did. */
@@ -449,10 +439,10 @@ TEST_F(requests, truncate)
 {
 	ASSERT_EQ(0, ftruncate(self->fd, 1000));
 	ASSERT_EQ(10, pwrite(self->fd, self->buf, 10, 2000));
-	new_requests(self);
+	fuse_server_new_requests(self->srv);
 	EXPECT_EQ(2010, size_by_statx(self->fd, STATX_SIZE));
 	EXPECT_EQ(2010, lseek(self->fd, 0, SEEK_END));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	EXPECT_EQ(2010, scratch_size("a"));
 }
 
