@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -28,7 +27,7 @@
 #include "backing_ioctl.h"
 #include "creds.h"
 #include "dir_lister.h"
-#include "env.h"
+#include "tree_env.h"
 #include "wait_until.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
@@ -36,7 +35,6 @@
 		 FUSE_BACKING_OPS_LIST | FUSE_BACKING_OPS_XATTR |	\
 		 FUSE_BACKING_OPS_OPEN)
 #define ACL	"system.posix_acl_access"
-#define TEXT	"some text"
 
 static const struct creds user = { .uid = 1000, .gid = 1000 };
 static const struct creds other = { .uid = 2000, .gid = 2000 };
@@ -65,28 +63,13 @@ FIXTURE_VARIANT_ADD(below, user) {
 	.server = 1000,
 };
 
-static const char *at(const char *name)
-{
-	static char path[2][PATH_MAX];
-	static int turn;
-
-	turn = !turn;
-	snprintf(path[turn], PATH_MAX, SCRATCH_FUSE "/%s", name);
-	return path[turn];
-}
-
 static int make_file(const char *name, uid_t uid, mode_t mode)
 {
 	const char *path = scratch_path(name);
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int err = 0;
+	int err = tree_write_text(path);
 
-	if (fd < 0)
-		return -errno;
-	if (write(fd, TEXT, strlen(TEXT)) != (ssize_t)strlen(TEXT) ||
-	    fchown(fd, uid, uid) < 0 || fchmod(fd, mode) < 0)
-		err = -EIO;
-	close(fd);
+	if (!err && (chown(path, uid, uid) < 0 || chmod(path, mode) < 0))
+		err = -errno;
 	return err;
 }
 
@@ -112,23 +95,9 @@ static int make_names(void)
 	       make_file("closed/file", 0, 0666);
 }
 
-static int register_dir(void *arg)
-{
-	return fuse_backing_open_with(*(int *)arg, SCRATCH_BACKING,
-				      O_RDONLY | O_DIRECTORY, FUSE_BACKING_MAP_DIR);
-}
-
 static int attach(FIXTURE_DATA(below) * self, __u64 ops, __u32 modes)
 {
-	struct fuse_backing_tree tree = {
-		.nodeid = FUSE_ROOT_ID,
-		.backing_id = self->id,
-		.flags = modes,
-		.ops = ops,
-	};
-
-	return ioctl(self->srv->fd, FUSE_DEV_IOC_BACKING_TREE, &tree) < 0 ? -errno :
-									      0;
+	return tree_attach(self->srv->fd, FUSE_ROOT_ID, self->id, ops, modes);
 }
 
 /* A server, which hasn't attached anything: 0 or -errno */
@@ -140,13 +109,12 @@ static int serve(FIXTURE_DATA(below) * self, uid_t uid, __u64 init_flags)
 		.init_flags = init_flags,
 		.uid = uid,
 	};
-	int err = env_serve(&self->env, self->srv, &opts);
+	int err = tree_serve(&self->env, self->srv, &opts);
 
 	if (err)
 		return err;
-	self->srv->sh->deep = true;
-	self->id = uid ? creds_call(&who, register_dir, &self->srv->fd) :
-			 register_dir(&self->srv->fd);
+	self->id = uid ? tree_register_as(&who, self->srv->fd) :
+			 tree_register(self->srv->fd, SCRATCH_BACKING);
 	return self->id < 0 ? self->id : 0;
 }
 
@@ -167,25 +135,7 @@ FIXTURE_SETUP(below)
 FIXTURE_TEARDOWN(below)
 {
 	dir_list_free(&self->list);
-	if (self->srv && self->srv->sh) {
-		EXPECT_EQ(0, self->srv->sh->no_node);
-		EXPECT_EQ(0, self->srv->sh->bad_fh)
-			TH_LOG("opcode %u", self->srv->sh->bad_op);
-	}
-	env_teardown(&self->env);
-}
-
-static int reads(const char *path)
-{
-	char buf[sizeof(TEXT)] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = read(fd, buf, sizeof(buf));
-	close(fd);
-	return n == (ssize_t)strlen(TEXT) && !strcmp(buf, TEXT) ? 0 : -EILSEQ;
+	tree_end(_metadata, &self->env);
 }
 
 /* What a client does: a path, or a name in an open directory, or an open file */
@@ -212,8 +162,8 @@ static int do_chmod(void *arg)
 /* A directory that got its sticky bit after it was used: for whoever owns a file in it */
 TEST_F(below, sticky_since)
 {
-	int dir = open(at("dir"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct call by_path = { AT_FDCWD, at("dir/theirs") };
+	int dir = open(tree_at("dir"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct call by_path = { AT_FDCWD, tree_at("dir/theirs") };
 	struct call by_name = { dir, "theirs" };
 	struct stat st;
 
@@ -234,7 +184,7 @@ TEST_F(below, sticky_since)
 /* The same where the file changed hands */
 TEST_F(below, sticky_and_given_away)
 {
-	struct call mine = { AT_FDCWD, at("dir/mine") };
+	struct call mine = { AT_FDCWD, tree_at("dir/mine") };
 	struct stat st;
 
 	ASSERT_EQ(0, chmod(scratch_path("dir"), 01777));
@@ -247,9 +197,9 @@ TEST_F(below, sticky_and_given_away)
 /* Who owned a file may change its mode no more */
 TEST_F(below, given_away)
 {
-	int fd = open(at("dir/mine"), O_RDONLY | O_CLOEXEC);
+	int fd = open(tree_at("dir/mine"), O_RDONLY | O_CLOEXEC);
 	struct call by_fd = { fd, NULL };
-	struct call by_path = { -1, at("dir/mine") };
+	struct call by_path = { -1, tree_at("dir/mine") };
 	struct stat st;
 	__u32 before;
 
@@ -284,17 +234,17 @@ TEST_F(below, names_that_go)
 		ASSERT_EQ(0, make_file(names[i][0], user.uid, 0666));
 		ASSERT_EQ(0, link(scratch_path(names[i][0]),
 				  scratch_path(names[i][1])));
-		ASSERT_EQ(0, stat(at(names[i][0]), &st));
-		ASSERT_EQ(0, stat(at(names[i][1]), &st));
+		ASSERT_EQ(0, stat(tree_at(names[i][0]), &st));
+		ASSERT_EQ(0, stat(tree_at(names[i][1]), &st));
 		ASSERT_EQ(0, unlink(scratch_path(gone)));
 
-		EXPECT_EQ(0, reads(at(left)))
+		EXPECT_EQ(0, tree_reads(tree_at(left)))
 			TH_LOG("%s is gone", gone);
-		EXPECT_EQ(0, access(at(left), W_OK));
-		EXPECT_EQ(-1, getxattr(at(left), "user.none", NULL, 0));
+		EXPECT_EQ(0, access(tree_at(left), W_OK));
+		EXPECT_EQ(-1, getxattr(tree_at(left), "user.none", NULL, 0));
 		EXPECT_NE(ESTALE, errno);
-		EXPECT_EQ(0, chmod(at(left), 0666));
-		EXPECT_EQ(-ENOENT, reads(at(gone)));
+		EXPECT_EQ(0, chmod(tree_at(left), 0666));
+		EXPECT_EQ(-ENOENT, tree_reads(tree_at(gone)));
 	}
 }
 
@@ -307,7 +257,7 @@ TEST_F(below, opened_by_the_server)
 
 	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, attach(self, BELOW, FUSE_BACKING_READ));
-	fd = open(at("dir/file"), O_RDWR | O_CLOEXEC);
+	fd = open(tree_at("dir/file"), O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(1, fuse_server_ops(self->srv, FUSE_OPEN));
 	before = fuse_server_ops(self->srv, FUSE_GETATTR);
@@ -327,11 +277,11 @@ TEST_F(below, listed_since)
 	const struct dir_entry *entry;
 	struct stat st;
 
-	ASSERT_EQ(0, stat(at("dir/file"), &st));
+	ASSERT_EQ(0, stat(tree_at("dir/file"), &st));
 	ASSERT_EQ(0, unlink(scratch_path("dir/file")));
 	ASSERT_EQ(0, make_dir("dir/file", 0, 0755));
 	ASSERT_EQ(0, stat(scratch_path("dir/file"), &st));
-	ASSERT_EQ(0, dir_list_path(&self->list, at("dir")));
+	ASSERT_EQ(0, dir_list_path(&self->list, tree_at("dir")));
 	entry = dir_list_find(&self->list, "file");
 	ASSERT_NE(NULL, entry);
 	EXPECT_EQ(DT_DIR, entry->type);
@@ -361,7 +311,7 @@ static int set_acl(const char *path, __u16 perm)
 
 static int try_read(void *path)
 {
-	return reads(path);
+	return tree_reads(path);
 }
 
 TEST_F(below, acl_since)
@@ -372,19 +322,19 @@ TEST_F(below, acl_since)
 	if (variant->server)
 		SKIP(return, "the server may not read what it lets others read");
 	ASSERT_EQ(0, set_acl(scratch_path("dir/roots"), 4));
-	EXPECT_EQ(0, creds_call(&other, try_read, (void *)at("dir/roots")));
-	EXPECT_EQ(-EACCES, creds_call(&user, try_read, (void *)at("dir/roots")));
-	len = getxattr(at("dir/roots"), ACL, seen, sizeof(seen));
+	EXPECT_EQ(0, creds_call(&other, try_read, (void *)tree_at("dir/roots")));
+	EXPECT_EQ(-EACCES, creds_call(&user, try_read, (void *)tree_at("dir/roots")));
+	len = getxattr(tree_at("dir/roots"), ACL, seen, sizeof(seen));
 	if (len < 0)
 		EXPECT_EQ(ENODATA, errno);
 
 	ASSERT_EQ(0, set_acl(scratch_path("dir/roots"), 1));
-	EXPECT_EQ(-EACCES, creds_call(&other, try_read, (void *)at("dir/roots")));
+	EXPECT_EQ(-EACCES, creds_call(&other, try_read, (void *)tree_at("dir/roots")));
 	if (!variant->init_flags)
 		return;
 	ASSERT_LT(0, len);
 	ASSERT_EQ(len, getxattr(scratch_path("dir/roots"), ACL, now, sizeof(now)));
-	ASSERT_EQ(len, getxattr(at("dir/roots"), ACL, seen, sizeof(seen)));
+	ASSERT_EQ(len, getxattr(tree_at("dir/roots"), ACL, seen, sizeof(seen)));
 	EXPECT_EQ(0, memcmp(now, seen, len));
 }
 
@@ -403,7 +353,7 @@ TEST_F(below, by_what_a_helper_opened)
 	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, attach(self, BELOW, FUSE_BACKING_WRITE));
 	/* control: the file itself is opened for writing, without asking */
-	second = open(at("dir/file"), O_WRONLY | O_CLOEXEC);
+	second = open(tree_at("dir/file"), O_WRONLY | O_CLOEXEC);
 	ASSERT_LE(0, second);
 	EXPECT_EQ(1, pwrite(second, "s", 1, 0));
 	close(second);
@@ -414,16 +364,16 @@ TEST_F(below, by_what_a_helper_opened)
 	ASSERT_LT(0, id);
 	file->open_flags = FOPEN_PASSTHROUGH;
 	file->backing_id = id;
-	first = open(at("dir/file"), O_RDONLY | O_CLOEXEC);
+	first = open(tree_at("dir/file"), O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, first);
 	ASSERT_EQ(1, file->opens);
 
-	second = open(at("dir/file"), O_WRONLY | O_CLOEXEC);
+	second = open(tree_at("dir/file"), O_WRONLY | O_CLOEXEC);
 	EXPECT_EQ(-1, second);
 	EXPECT_EQ(EACCES, errno);
 	if (second >= 0)
 		EXPECT_EQ(-1, pwrite(second, "x", 1, 0));
-	EXPECT_EQ(0, scratch_compare("closed/file", TEXT, strlen(TEXT), 0));
+	EXPECT_EQ(0, scratch_compare("closed/file", TREE_TEXT, strlen(TREE_TEXT), 0));
 	close(second);
 	close(first);
 }
@@ -445,8 +395,8 @@ static int look_around(void)
 {
 	struct stat st;
 
-	return stat(at("dir/sub"), &st) || stat(at("dir/file"), &st) ||
-	       chmod(at("dir/sub"), 0777) ? -errno : 0;
+	return stat(tree_at("dir/sub"), &st) || stat(tree_at("dir/file"), &st) ||
+	       chmod(tree_at("dir/sub"), 0777) ? -errno : 0;
 }
 
 /* The server is gone, its mount is there still: names keep nothing busy */
@@ -470,13 +420,13 @@ TEST_F(below, all_ids_closed)
 TEST_F(below, directories_change)
 {
 	ASSERT_EQ(0, look_around());
-	EXPECT_EQ(-1, rmdir(at("dir/sub")));
+	EXPECT_EQ(-1, rmdir(tree_at("dir/sub")));
 	EXPECT_EQ(ENOSYS, errno);
-	EXPECT_EQ(-1, rename(at("dir/sub"), at("sub")));
+	EXPECT_EQ(-1, rename(tree_at("dir/sub"), tree_at("sub")));
 	EXPECT_EQ(ENOSYS, errno);
-	EXPECT_EQ(-1, rename(at("dir/sub"), at("dir/sub2")));
+	EXPECT_EQ(-1, rename(tree_at("dir/sub"), tree_at("dir/sub2")));
 	EXPECT_EQ(ENOSYS, errno);
-	EXPECT_EQ(-1, mkdir(at("dir/sub/new"), 0700));
+	EXPECT_EQ(-1, mkdir(tree_at("dir/sub/new"), 0700));
 	EXPECT_EQ(ENOSYS, errno);
 }
 

@@ -44,9 +44,9 @@ int env_serve(struct env *env, struct fuse_server *srv,
 	return err;
 }
 
-int env_setup(struct env *env, enum scratch_fs fs)
+int env_setup_with(struct env *env, enum scratch_fs fs, int (*make)(void),
+		   const struct fuse_server_opts *opts)
 {
-	static const struct fuse_server_opts opts;
 	int err;
 
 	if (geteuid())
@@ -54,11 +54,20 @@ int env_setup(struct env *env, enum scratch_fs fs)
 	err = scratch_setup(&env->scratch, fs);
 	if (!err)
 		err = env_files();
+	if (!err && make)
+		err = make();
 	if (!err)
-		err = env_serve(env, &env->srv, &opts);
+		err = env_serve(env, &env->srv, opts);
 	if (!err && !env->srv.sh->passthrough)
 		err = -EOPNOTSUPP;
 	return err;
+}
+
+int env_setup(struct env *env, enum scratch_fs fs)
+{
+	static const struct fuse_server_opts opts;
+
+	return env_setup_with(env, fs, NULL, &opts);
 }
 
 /*

@@ -23,6 +23,13 @@ struct env {
 
 /* All of it: 0; -EOPNOTSUPP if the system lacks something; or -errno. */
 int env_setup(struct env *env, enum scratch_fs fs);
+
+/*
+ * The same with a server that is told otherwise; @make makes what is in the backing
+ * directory beside env_files(), or is NULL.
+ */
+int env_setup_with(struct env *env, enum scratch_fs fs, int (*make)(void),
+		   const struct fuse_server_opts *opts);
 void env_teardown(struct env *env);
 
 /* Backing files "a" to "d", each with contents of its own: 0 or -errno. */

@@ -16,9 +16,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -26,9 +24,9 @@
 
 #include "backing_ioctl.h"
 #include "creds.h"
-#include "env.h"
 #include "filter.h"
 #include "rules.h"
+#include "tree_env.h"
 
 #define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
 		 FUSE_BACKING_OPS_LIST | FUSE_BACKING_OPS_READLINK |	\
@@ -44,16 +42,7 @@ FIXTURE(names) {
 	struct filter filter;
 	struct filter_state *state;
 	int dev;
-	__u32 before;
 };
-
-static const char *at(const char *name)
-{
-	static char path[PATH_MAX];
-
-	snprintf(path, PATH_MAX, SCRATCH_FUSE "/%s", name);
-	return path;
-}
 
 /* one/x, one/two/y, beside a, b and so on */
 static int make_tree(void)
@@ -61,22 +50,6 @@ static int make_tree(void)
 	mkdir(scratch_path("one"), 0755);
 	mkdir(scratch_path("one/two"), 0755);
 	return scratch_file("one/x", 1, 1) ?: scratch_file("one/two/y", 1, 1);
-}
-
-static int attach_root(int dev)
-{
-	struct fuse_backing_tree tree = {
-		.nodeid = FUSE_ROOT_ID,
-		.flags = FUSE_BACKING_READ,
-		.ops = BELOW,
-	};
-
-	tree.backing_id = fuse_backing_open_with(dev, SCRATCH_BACKING,
-						 O_RDONLY | O_DIRECTORY,
-						 FUSE_BACKING_MAP_DIR);
-	if (tree.backing_id < 0)
-		return tree.backing_id;
-	return ioctl(dev, FUSE_DEV_IOC_BACKING_TREE, &tree) < 0 ? -errno : 0;
 }
 
 static int start(FIXTURE_DATA(names) * self, const char *ops, __u32 flags)
@@ -90,47 +63,23 @@ static int start(FIXTURE_DATA(names) * self, const char *ops, __u32 flags)
 
 FIXTURE_SETUP(names)
 {
-	static const struct fuse_server_opts opts = {
-		.mount_opts = "default_permissions",
-	};
-
 	if (access("/sys/kernel/btf/vmlinux", F_OK))
 		SKIP(return, "the kernel has no BTF");
-	if (geteuid())
-		SKIP(return, "needs root");
-	ASSERT_EQ(0, scratch_setup(&self->env.scratch, SCRATCH_TMPFS));
-	ASSERT_EQ(0, env_files());
-	ASSERT_EQ(0, make_tree());
+	tree_start(_metadata, &self->env, SCRATCH_TMPFS, make_tree, BELOW, FUSE_BACKING_READ);
 	self->srv = &self->env.srv;
-	ASSERT_EQ(0, env_serve(&self->env, self->srv, &opts));
-	self->srv->sh->deep = true;
 	self->dev = self->srv->fd;
-	ASSERT_EQ(0, attach_root(self->dev));
-	/* the root itself is the server's */
-	ASSERT_EQ(0, access(SCRATCH_FUSE, F_OK));
-	self->before = fuse_server_requests(self->srv);
 }
 
 FIXTURE_TEARDOWN(names)
 {
-	EXPECT_EQ(0, self->srv->sh->no_node);
-	EXPECT_EQ(0, self->srv->sh->bad_fh);
 	filter_close(&self->filter);
-	env_teardown(&self->env);
-}
-
-static __u32 new_requests(FIXTURE_DATA(names) * self)
-{
-	__u32 before = self->before;
-
-	self->before = fuse_server_requests(self->srv);
-	return self->before - before;
+	tree_end(_metadata, &self->env);
 }
 
 /* 0 or -errno */
 static int look(const char *name)
 {
-	return access(at(name), F_OK) < 0 ? -errno : 0;
+	return access(tree_at(name), F_OK) < 0 ? -errno : 0;
 }
 
 static int look_it_up(void *name)
@@ -182,20 +131,20 @@ TEST_F(names, verdicts)
 	/* known before there is a program, and cached */
 	EXPECT_EQ(0, look("a"));
 	EXPECT_EQ(0, look("one/x"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	ASSERT_EQ(0, start(self, "answers", 0));
 	EXPECT_EQ(0, look("a"));
 	EXPECT_LT(0, self->state->calls[FILTER_LOOKUP]);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 
 	say(self->state, "a", HIDE);
 	EXPECT_EQ(-ENOENT, look("a"));
 	EXPECT_EQ(0, look("b"));
-	EXPECT_EQ(-ENOENT, open(at("a"), O_RDONLY) < 0 ? -errno : 0);
+	EXPECT_EQ(-ENOENT, open(tree_at("a"), O_RDONLY) < 0 ? -errno : 0);
 	say(self->state, "one", HIDE);
 	EXPECT_EQ(0, look("a"));
 	EXPECT_EQ(-ENOENT, look("one/x"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 
 	say(self->state, "a", SERVER);
 	EXPECT_EQ(0, look("a"));
@@ -283,12 +232,12 @@ TEST_F(names, what_was_asked)
 	/* there is nothing to choose for a name */
 	EXPECT_EQ(-EINVAL, self->state->use_error);
 	/* the server doesn't know that directory */
-	ASSERT_EQ(0, stat(at("one"), &st));
+	ASSERT_EQ(0, stat(tree_at("one"), &st));
 	EXPECT_EQ(-ENOENT, look("one/longer"));
 	EXPECT_EQ(-E2BIG, self->state->short_len);
 	EXPECT_EQ(0, self->state->nodeid);
 	EXPECT_EQ(st.st_ino, self->state->ino);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* Hidden from one, there for another: who has it keeps it, and what is below */
@@ -298,7 +247,7 @@ TEST_F(names, callers)
 
 	ASSERT_EQ(0, start(self, "answers", FUSE_BACKING_FILTER_PER_CALLER));
 	say_of_alice(self->state, "one", HIDE);
-	ASSERT_EQ(0, chdir(at("one/two")));
+	ASSERT_EQ(0, chdir(tree_at("one/two")));
 	EXPECT_EQ(-ENOENT, look_as(ALICE, "one/x"));
 	EXPECT_EQ(0, look_as(ALICE + 1, "one/x"));
 	EXPECT_EQ(0, look("one/x"));
@@ -306,7 +255,7 @@ TEST_F(names, callers)
 	EXPECT_STREQ(SCRATCH_FUSE "/one/two", here);
 	EXPECT_EQ(-ENOENT, look_as(ALICE, "one"));
 	ASSERT_NE(NULL, getcwd(here, sizeof(here)));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	ASSERT_EQ(0, chdir("/"));
 
 	/* whoever comes first */
@@ -314,7 +263,7 @@ TEST_F(names, callers)
 	EXPECT_EQ(-ENOENT, look_as(ALICE, "d"));
 	EXPECT_EQ(0, look("d"));
 	EXPECT_EQ(-ENOENT, look_as(ALICE, "d"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* What the server said for one is not kept for all */
@@ -329,9 +278,9 @@ TEST_F(names, callers_and_the_server)
 	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_LOOKUP));
 	EXPECT_EQ(0, look_as(ALICE, "c"));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
-	new_requests(self);
+	fuse_server_new_requests(self->srv);
 	EXPECT_EQ(0, look("c"));
-	fd = open(at("c"), O_RDONLY | O_CLOEXEC);
+	fd = open(tree_at("c"), O_RDONLY | O_CLOEXEC);
 	EXPECT_LE(0, fd);
 	close(fd);
 	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_OPEN));
@@ -343,14 +292,14 @@ TEST_F(names, callers_and_the_server)
 TEST_F(names, mount_point)
 {
 	ASSERT_EQ(0, start(self, "answers", FUSE_BACKING_FILTER_PER_CALLER));
-	ASSERT_EQ(0, mount("tmpfs", at("one"), "tmpfs", 0, NULL));
+	ASSERT_EQ(0, mount("tmpfs", tree_at("one"), "tmpfs", 0, NULL));
 	say_of_alice(self->state, "one", SERVER);
 	EXPECT_EQ(0, look_as(ALICE, "one"));
 	EXPECT_EQ(-ENOENT, look("one/x"));
 	say_of_alice(self->state, "one", HIDE);
 	EXPECT_EQ(-ENOENT, look_as(ALICE, "one"));
 	EXPECT_EQ(-ENOENT, look("one/x"));
-	EXPECT_EQ(0, umount(at("one")));
+	EXPECT_EQ(0, umount(tree_at("one")));
 	EXPECT_EQ(0, look("one/x"));
 }
 
@@ -363,23 +312,23 @@ TEST_F(names, open_below)
 
 	ASSERT_LT(0, id);
 	ASSERT_EQ(0, start(self, "opens", 0));
-	fd = open(at("b"), O_RDONLY | O_CLOEXEC);
+	fd = open(tree_at("b"), O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	close(fd);
 	EXPECT_EQ(1, self->state->calls[FILTER_OPEN]);
 	EXPECT_EQ(0, self->state->calls[FILTER_LOOKUP]);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	self->state->id = id;
-	fd = open(at("b"), O_RDONLY | O_CLOEXEC);
+	fd = open(tree_at("b"), O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(sizeof(got), pread(fd, got, sizeof(got), 0));
 	scratch_pattern(want, sizeof(want), 3);
 	EXPECT_EQ(0, memcmp(got, want, sizeof(got)));
 	close(fd);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	self->state->id = -1;
 	say(self->state, NULL, SERVER);
-	fd = open(at("b"), O_RDONLY | O_CLOEXEC);
+	fd = open(tree_at("b"), O_RDONLY | O_CLOEXEC);
 	EXPECT_LE(0, fd);
 	close(fd);
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_OPEN));
@@ -393,7 +342,7 @@ TEST_F(names, detached)
 	ASSERT_EQ(0, filter_detach(&self->filter));
 	EXPECT_EQ(0, look("a"));
 	EXPECT_EQ(1, lists(SCRATCH_FUSE, "a"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* The server has what it is asked for: but it is asked */
@@ -408,7 +357,7 @@ TEST_F(names, sticky)
 	EXPECT_EQ(0, look("one/x"));
 	d = opendir(SCRATCH_FUSE);
 	ASSERT_NE(NULL, d);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 
 	ASSERT_EQ(0, filter_detach(&self->filter));
 	EXPECT_EQ(0, look("b"));

@@ -48,7 +48,6 @@ FIXTURE(rules) {
 	struct fuse_server *srv;
 	int dev;
 	int id;
-	__u32 before;
 	struct dir_list direct;
 	struct dir_list seen;
 };
@@ -80,30 +79,17 @@ static int make_tree(void)
 
 FIXTURE_SETUP(rules)
 {
-	self->id = tree_start(_metadata, &self->env, variant->fs, make_tree);
-	if (!self->id)
-		return;
+	self->id = tree_start(_metadata, &self->env, variant->fs, make_tree, BELOW,
+			      FUSE_BACKING_READ);
 	self->srv = &self->env.srv;
 	self->dev = self->srv->fd;
-	tree_attach_root(_metadata, &self->env, self->id, BELOW, FUSE_BACKING_READ);
-	self->before = fuse_server_requests(self->srv);
 }
 
 FIXTURE_TEARDOWN(rules)
 {
 	dir_list_free(&self->direct);
 	dir_list_free(&self->seen);
-	EXPECT_EQ(0, self->srv->sh->no_node);
-	EXPECT_EQ(0, self->srv->sh->bad_fh);
-	env_teardown(&self->env);
-}
-
-static __u32 new_requests(FIXTURE_DATA(rules) * self)
-{
-	__u32 before = self->before;
-
-	self->before = fuse_server_requests(self->srv);
-	return self->before - before;
+	tree_end(_metadata, &self->env);
 }
 
 #define set(self, otherwise, ...)						\
@@ -121,18 +107,18 @@ TEST_F(rules, the_servers)
 	/* known already */
 	EXPECT_TRUE(exists("a"));
 	EXPECT_FALSE(exists("nothing"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 
 	ASSERT_EQ(0, set(self, PASS, RULE_SERVER("a"), RULE_SERVER("nothing")));
 	EXPECT_TRUE(exists("a"));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
 	EXPECT_FALSE(exists("nothing"));
 	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_LOOKUP));
-	new_requests(self);
+	fuse_server_new_requests(self->srv);
 	EXPECT_TRUE(exists("b"));
 	EXPECT_TRUE(exists("one/two/y"));
 	EXPECT_FALSE(exists("nor this"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* And what the server named is passed through again when its rule goes */
@@ -142,11 +128,11 @@ TEST_F(rules, the_servers_no_more)
 	EXPECT_FALSE(exists("nothing"));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
 	ASSERT_EQ(0, unset(self));
-	new_requests(self);
+	fuse_server_new_requests(self->srv);
 	EXPECT_FALSE(exists("nothing"));
 	ASSERT_EQ(0, scratch_file("nothing", 1, 1));
 	EXPECT_TRUE(exists("nothing"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 TEST_F(rules, hidden)
@@ -175,26 +161,26 @@ TEST_F(rules, hidden)
 	ASSERT_EQ(0, unset(self));
 	EXPECT_TRUE(exists("a"));
 	EXPECT_TRUE(exists("one/x"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 TEST_F(rules, only_what_is_named)
 {
 	ASSERT_EQ(0, set(self, HIDE, RULE_PASS("a"), RULE_SERVER("b")));
 	EXPECT_TRUE(exists("a"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	EXPECT_TRUE(exists("b"));
-	EXPECT_EQ(1, new_requests(self));
+	EXPECT_EQ(1, fuse_server_new_requests(self->srv));
 	EXPECT_FALSE(exists("one"));
 	ASSERT_EQ(0, dir_list_path(&self->seen, SCRATCH_FUSE));
 	EXPECT_EQ(4, self->seen.count);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 
 	ASSERT_EQ(0, set(self, SERVER, RULE_PASS("a")));
 	EXPECT_TRUE(exists("a"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	EXPECT_TRUE(exists("one"));
-	EXPECT_EQ(1, new_requests(self));
+	EXPECT_EQ(1, fuse_server_new_requests(self->srv));
 }
 
 /* Creating what is hidden is the server's, as any other */
@@ -202,7 +188,7 @@ TEST_F(rules, created)
 {
 	ASSERT_EQ(0, set(self, PASS, RULE_HIDE("new")));
 	EXPECT_FALSE(exists("new"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	EXPECT_EQ(-1, mkdir(tree_at("new"), 0755));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_MKDIR));
 }
@@ -236,7 +222,7 @@ TEST_F(rules, listed)
 	ASSERT_EQ(0, unset(self));
 	ASSERT_EQ(0, dir_list_path(&self->seen, SCRATCH_FUSE));
 	EXPECT_TRUE(dir_list_equal(&self->direct, &self->seen));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* Names that rules add, own0 and so on, beside MANY of the backing directory */
@@ -440,12 +426,12 @@ TEST_F(rules, of_a_directory_below)
 	two = server_shared_find(self->srv->sh, "one/two");
 	ASSERT_NE(NULL, two);
 	node = fuse_server_node(self->srv, two);
-	new_requests(self);
+	fuse_server_new_requests(self->srv);
 	ASSERT_EQ(0, rules_set(self->dev, node, &hide, 1, PASS));
 	EXPECT_FALSE(exists("one/two/y"));
 	ASSERT_EQ(0, dir_list_path(&self->seen, tree_at("one/two")));
 	EXPECT_EQ(2, self->seen.count);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 
 	/* they go with the inode */
 	scratch_drop_caches();
@@ -493,7 +479,7 @@ TEST_F(rules, of_a_directory_to_come)
 	ASSERT_EQ(0, rules_set(self->dev, node, &hide, 1, PASS));
 	EXPECT_FALSE(exists("one/x"));
 	EXPECT_TRUE(exists("one/two/y"));
-	EXPECT_EQ(1, new_requests(self));
+	EXPECT_EQ(1, fuse_server_new_requests(self->srv));
 	/* and others when they are replaced */
 	ASSERT_EQ(0, rules_set(self->dev, node, NULL, 0, PASS));
 	EXPECT_TRUE(exists("one/x"));
@@ -596,7 +582,7 @@ TEST_F(rules, bad_input)
 	/* none of it did anything */
 	EXPECT_TRUE(exists("a"));
 	EXPECT_TRUE(exists("b"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	EXPECT_EQ(0, set(self, PASS, RULE_HIDE("a")));
 	EXPECT_FALSE(exists("a"));
 }

@@ -40,7 +40,6 @@ FIXTURE(tree_change) {
 	struct fuse_server *srv;
 	int dev;
 	int id;
-	__u32 before;
 };
 
 FIXTURE_VARIANT(tree_change) {
@@ -65,40 +64,14 @@ static int make_tree(void)
 
 FIXTURE_SETUP(tree_change)
 {
-	self->id = tree_start(_metadata, &self->env, variant->fs, make_tree);
-	if (!self->id)
-		return;
+	self->id = tree_start(_metadata, &self->env, variant->fs, make_tree, BELOW, BOTH);
 	self->srv = &self->env.srv;
 	self->dev = self->srv->fd;
-	tree_attach_root(_metadata, &self->env, self->id, BELOW, BOTH);
-	self->before = fuse_server_requests(self->srv);
 }
 
 FIXTURE_TEARDOWN(tree_change)
 {
-	EXPECT_EQ(0, self->srv->sh->no_node);
-	EXPECT_EQ(0, self->srv->sh->bad_fh);
-	env_teardown(&self->env);
-}
-
-static __u32 new_requests(FIXTURE_DATA(tree_change) * self)
-{
-	__u32 before = self->before;
-
-	self->before = fuse_server_requests(self->srv);
-	return self->before - before;
-}
-
-static bool same_stat(const char *name)
-{
-	struct stat a, b;
-
-	return !lstat(tree_at(name), &a) && !lstat(scratch_path(name), &b) &&
-	       a.st_mode == b.st_mode && a.st_ino == b.st_ino &&
-	       a.st_nlink == b.st_nlink && a.st_uid == b.st_uid &&
-	       a.st_gid == b.st_gid && a.st_size == b.st_size &&
-	       a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
-	       a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+	tree_end(_metadata, &self->env);
 }
 
 static bool is_there(const char *name)
@@ -114,33 +87,33 @@ TEST_F(tree_change, made)
 	int fd;
 
 	ASSERT_EQ(0, mkdir(tree_at("dir/new"), 0750));
-	EXPECT_TRUE(same_stat("dir/new"));
-	EXPECT_TRUE(same_stat("dir"));
+	EXPECT_TRUE(tree_same_stat("dir/new"));
+	EXPECT_TRUE(tree_same_stat("dir"));
 	fd = open(tree_at("dir/new/file"), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(4, write(fd, "text", 4));
 	EXPECT_EQ(0, scratch_compare("dir/new/file", "text", 4, 0));
 	EXPECT_EQ(4, pread(fd, text, sizeof(text), 0));
 	close(fd);
-	EXPECT_TRUE(same_stat("dir/new/file"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_TRUE(tree_same_stat("dir/new/file"));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	ASSERT_EQ(0, symlink("file", tree_at("dir/new/symlink")));
-	EXPECT_TRUE(same_stat("dir/new/symlink"));
+	EXPECT_TRUE(tree_same_stat("dir/new/symlink"));
 	EXPECT_EQ(4, readlink(tree_at("dir/new/symlink"), text, sizeof(text)));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	ASSERT_EQ(0, link(tree_at("dir/new/file"), tree_at("link")));
-	EXPECT_TRUE(same_stat("dir/new/file"));
-	EXPECT_TRUE(same_stat("link"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_TRUE(tree_same_stat("dir/new/file"));
+	EXPECT_TRUE(tree_same_stat("link"));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	ASSERT_EQ(0, mknod(tree_at("node"), S_IFREG | 0600, 0));
-	EXPECT_TRUE(same_stat("node"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_TRUE(tree_same_stat("node"));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	/* in the root, too, and cut off if it is there */
 	fd = open(tree_at("link"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	ASSERT_LE(0, fd);
 	close(fd);
 	EXPECT_EQ(0, scratch_size("dir/new/file"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* By the umask, and in a directory that hands its group on, as directly */
@@ -173,7 +146,7 @@ TEST_F(tree_change, made_with_modes)
 		EXPECT_EQ(b.st_gid, a.st_gid);
 	}
 	umask(022);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 TEST_F(tree_change, made_that_is_there)
@@ -193,7 +166,7 @@ TEST_F(tree_change, made_that_is_there)
 	close(fd);
 	EXPECT_EQ(-1, symlink("x", tree_at("dir/late")));
 	EXPECT_EQ(EEXIST, errno);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 TEST_F(tree_change, removed)
@@ -216,8 +189,8 @@ TEST_F(tree_change, removed)
 	ASSERT_EQ(0, rmdir(tree_at("dir")));
 	EXPECT_FALSE(is_there("dir"));
 	ASSERT_EQ(0, mkdir(tree_at("dir"), 0700));
-	EXPECT_TRUE(same_stat("dir"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_TRUE(tree_same_stat("dir"));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* What has become another since the kernel looked is looked at again */
@@ -232,7 +205,7 @@ TEST_F(tree_change, removed_what_was_replaced)
 	EXPECT_EQ(EISDIR, errno);
 	ASSERT_EQ(0, rmdir(tree_at("dir/file")));
 	EXPECT_FALSE(is_there("dir/file"));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 TEST_F(tree_change, moved)
@@ -240,28 +213,28 @@ TEST_F(tree_change, moved)
 	ASSERT_EQ(0, mkdir(tree_at("other"), 0755));
 	ASSERT_EQ(0, rename(tree_at("dir/file"), tree_at("dir/file2")));
 	EXPECT_FALSE(is_there("dir/file"));
-	EXPECT_TRUE(same_stat("dir/file2"));
+	EXPECT_TRUE(tree_same_stat("dir/file2"));
 	ASSERT_EQ(0, rename(tree_at("dir/file2"), tree_at("other/file")));
-	EXPECT_TRUE(same_stat("other/file"));
+	EXPECT_TRUE(tree_same_stat("other/file"));
 	EXPECT_EQ(-1, access(tree_at("dir/file2"), F_OK));
 	/* onto another, and a directory with what is in it */
 	ASSERT_EQ(0, rename(tree_at("a"), tree_at("other/file")));
 	EXPECT_EQ(-1, access(tree_at("a"), F_OK));
 	ASSERT_EQ(0, rename(tree_at("other"), tree_at("dir/other")));
-	EXPECT_TRUE(same_stat("dir/other/file"));
+	EXPECT_TRUE(tree_same_stat("dir/other/file"));
 	EXPECT_EQ(-1, renameat2(AT_FDCWD, tree_at("b"), AT_FDCWD, tree_at("dir/other/file"),
 				RENAME_NOREPLACE));
 	EXPECT_EQ(EEXIST, errno);
 	ASSERT_EQ(0, renameat2(AT_FDCWD, tree_at("b"), AT_FDCWD, tree_at("dir/other"),
 			       RENAME_EXCHANGE));
-	EXPECT_TRUE(same_stat("b/file"));
-	EXPECT_TRUE(same_stat("dir/other"));
+	EXPECT_TRUE(tree_same_stat("b/file"));
+	EXPECT_TRUE(tree_same_stat("dir/other"));
 	ASSERT_EQ(0, mkdir(tree_at("b/deeper"), 0755));
 	EXPECT_EQ(-1, rename(tree_at("b"), tree_at("b/deeper/b")));
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(-1, rename(tree_at("b/deeper"), tree_at("b")));
 	EXPECT_EQ(ENOTEMPTY, errno);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 TEST_F(tree_change, attributes)
@@ -271,30 +244,30 @@ TEST_F(tree_change, attributes)
 	char value[8];
 
 	ASSERT_EQ(0, chmod(tree_at("dir/file"), 04711));
-	EXPECT_TRUE(same_stat("dir/file"));
+	EXPECT_TRUE(tree_same_stat("dir/file"));
 	ASSERT_EQ(0, chown(tree_at("dir/file"), 1000, 1001));
 	ASSERT_EQ(0, stat(scratch_path("dir/file"), &st));
 	EXPECT_EQ(1000, st.st_uid);
 	EXPECT_EQ(1001, st.st_gid);
 	/* as with any file */
 	EXPECT_EQ(0711, st.st_mode & 07777);
-	EXPECT_TRUE(same_stat("dir/file"));
+	EXPECT_TRUE(tree_same_stat("dir/file"));
 	ASSERT_EQ(0, utimensat(AT_FDCWD, tree_at("dir/file"), times, 0));
 	ASSERT_EQ(0, stat(scratch_path("dir/file"), &st));
 	EXPECT_EQ(2000, st.st_mtim.tv_sec);
-	EXPECT_TRUE(same_stat("dir/file"));
+	EXPECT_TRUE(tree_same_stat("dir/file"));
 	ASSERT_EQ(0, truncate(tree_at("dir/file"), 12345));
 	EXPECT_EQ(12345, scratch_size("dir/file"));
-	EXPECT_TRUE(same_stat("dir/file"));
+	EXPECT_TRUE(tree_same_stat("dir/file"));
 	ASSERT_EQ(0, chmod(tree_at("dir"), 0700));
-	EXPECT_TRUE(same_stat("dir"));
+	EXPECT_TRUE(tree_same_stat("dir"));
 	ASSERT_EQ(0, setxattr(tree_at("dir/file"), "user.x", "value", 5, 0));
 	EXPECT_EQ(5, getxattr(scratch_path("dir/file"), "user.x", value, sizeof(value)));
 	EXPECT_EQ(-1, setxattr(tree_at("dir/file"), "user.x", "", 0, XATTR_CREATE));
 	EXPECT_EQ(EEXIST, errno);
 	ASSERT_EQ(0, removexattr(tree_at("dir/file"), "user.x"));
 	EXPECT_EQ(-1, getxattr(scratch_path("dir/file"), "user.x", value, 1));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* Who gets a file gets no bits of who had it, whatever FUSE leaves to the server */
@@ -309,8 +282,7 @@ TEST_F(tree_change, owners_lose_bits)
 	struct stat st;
 	int id;
 
-	ASSERT_EQ(0, env_serve(&self->env, &srv, &opts));
-	srv.sh->deep = true;
+	ASSERT_EQ(0, tree_serve(&self->env, &srv, &opts));
 	id = tree_register(srv.fd, SCRATCH_BACKING);
 	ASSERT_LT(0, id);
 	ASSERT_EQ(0, tree_attach(srv.fd, FUSE_ROOT_ID, id, BELOW, BOTH));
@@ -339,7 +311,7 @@ TEST_F(tree_change, truncated_while_open)
 	EXPECT_EQ(0, map[50]);
 	munmap(map, 4096);
 	close(fd);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* Who has less power than the registration is the server's */
@@ -366,19 +338,6 @@ TEST_F(tree_change, others_ask)
 }
 
 /* A tree of a user's, who is no more than that below it */
-
-static int register_as_user(void *dev)
-{
-	return tree_register(*(int *)dev, SCRATCH_BACKING);
-}
-
-static const char *at2(const char *name)
-{
-	static char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), SCRATCH_FUSE2 "/%s", name);
-	return path;
-}
 
 static int write_read_only(void *path)
 {
@@ -416,21 +375,20 @@ TEST_F(tree_change, of_a_user)
 
 	ASSERT_EQ(0, mkdir(scratch_path("mine"), 0755));
 	ASSERT_EQ(0, chown(scratch_path("mine"), 1000, 1000));
-	ASSERT_EQ(0, env_serve(&self->env, &srv, &opts));
-	srv.sh->deep = true;
-	id = creds_call(&user, register_as_user, &srv.fd);
+	ASSERT_EQ(0, tree_serve(&self->env, &srv, &opts));
+	id = tree_register_as(&user, srv.fd);
 	ASSERT_LT(0, id);
 	ASSERT_EQ(0, tree_attach(srv.fd, FUSE_ROOT_ID, id, BELOW, BOTH));
 	ASSERT_EQ(0, access(SCRATCH_FUSE2, F_OK));
 	before = fuse_server_requests(&srv);
 
-	EXPECT_EQ(0, creds_call(&user, write_read_only, (void *)at2("mine/file")));
+	EXPECT_EQ(0, creds_call(&user, write_read_only, (void *)tree_at2("mine/file")));
 	EXPECT_EQ(0, scratch_compare("mine/file", "x", 1, 0));
-	EXPECT_EQ(-EACCES, creds_call(&user, make_dir, (void *)at2("dir/new")));
-	EXPECT_EQ(-EPERM, creds_call(&user, chown_it, (void *)at2("mine/file")));
+	EXPECT_EQ(-EACCES, creds_call(&user, make_dir, (void *)tree_at2("dir/new")));
+	EXPECT_EQ(-EPERM, creds_call(&user, chown_it, (void *)tree_at2("mine/file")));
 	EXPECT_EQ(before, fuse_server_requests(&srv));
 	/* root is another, who has more power but isn't the same */
-	mkdir(at2("mine/of_root"), 0755);
+	mkdir(tree_at2("mine/of_root"), 0755);
 	EXPECT_EQ(1, fuse_server_ops(&srv, FUSE_MKDIR));
 	fuse_server_stop(&srv);
 }
@@ -451,9 +409,9 @@ TEST_F(tree_change, ruled)
 	rename(tree_at("b"), tree_at("own"));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_RENAME) +
 		     fuse_server_ops(self->srv, FUSE_RENAME2));
-	new_requests(self);
+	fuse_server_new_requests(self->srv);
 	ASSERT_EQ(0, mkdir(tree_at("passed"), 0755));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 TEST_F(tree_change, others_are_the_servers)
@@ -527,7 +485,7 @@ TEST_F(tree_change, slots)
 	close(fd[1]);
 	EXPECT_EQ(1, table_count(thread));
 	ASSERT_EQ(0, unlink(tree_at("new")));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 TEST_HARNESS_MAIN

@@ -7,7 +7,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/fuse_backing.h>
@@ -15,20 +17,87 @@
 #include "backing_ioctl.h"
 #include "tree_env.h"
 
-const char *tree_at(const char *name)
+const char *tree_under(const char *top, const char *name)
 {
 	static char path[2][PATH_MAX];
 	static int turn;
 
 	turn = !turn;
-	snprintf(path[turn], PATH_MAX, SCRATCH_FUSE "/%s", name);
+	snprintf(path[turn], PATH_MAX, "%s/%s", top, name);
 	return path[turn];
+}
+
+const char *tree_at(const char *name)
+{
+	return tree_under(SCRATCH_FUSE, name);
+}
+
+const char *tree_at2(const char *name)
+{
+	return tree_under(SCRATCH_FUSE2, name);
+}
+
+int tree_write_text(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, TREE_TEXT, strlen(TREE_TEXT));
+	close(fd);
+	return n == (ssize_t)strlen(TREE_TEXT) ? 0 : -EIO;
+}
+
+int tree_reads(const char *path)
+{
+	char buf[sizeof(TREE_TEXT)] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, buf, sizeof(buf));
+	close(fd);
+	return n == (ssize_t)strlen(TREE_TEXT) && !strcmp(buf, TREE_TEXT) ? 0 : -EILSEQ;
+}
+
+bool tree_same_stat(const char *name)
+{
+	struct stat a, b;
+
+	return !lstat(tree_at(name), &a) && !lstat(scratch_path(name), &b) &&
+	       a.st_mode == b.st_mode && a.st_ino == b.st_ino &&
+	       a.st_nlink == b.st_nlink && a.st_uid == b.st_uid &&
+	       a.st_gid == b.st_gid && a.st_size == b.st_size &&
+	       a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
+	       a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+}
+
+int tree_serve(struct env *env, struct fuse_server *srv,
+	       const struct fuse_server_opts *opts)
+{
+	int err = env_serve(env, srv, opts);
+
+	if (!err)
+		srv->sh->deep = true;
+	return err;
 }
 
 int tree_register(int dev, const char *path)
 {
 	return fuse_backing_open_with(dev, path, O_RDONLY | O_DIRECTORY,
 				      FUSE_BACKING_MAP_DIR);
+}
+
+static int register_backing(void *dev)
+{
+	return tree_register(*(int *)dev, SCRATCH_BACKING);
+}
+
+int tree_register_as(const struct creds *who, int dev)
+{
+	return creds_call(who, register_backing, &dev);
 }
 
 int tree_attach(int dev, __u64 nodeid, int id, __u64 ops, __u32 flags)
@@ -43,29 +112,14 @@ int tree_attach(int dev, __u64 nodeid, int id, __u64 ops, __u32 flags)
 	return ioctl(dev, FUSE_DEV_IOC_BACKING_TREE, &tree) < 0 ? -errno : 0;
 }
 
-static int serve(struct env *env)
+int tree_env_setup(struct env *env, enum scratch_fs fs, int (*make)(void))
 {
 	static const struct fuse_server_opts opts = {
 		.mount_opts = "default_permissions",
 	};
-	int err = env_serve(env, &env->srv, &opts);
+	int err = env_setup_with(env, fs, make, &opts);
 
-	if (err)
-		return err;
-	env->srv.sh->deep = true;
-	return env->srv.sh->passthrough ? 0 : -EOPNOTSUPP;
-}
-
-int tree_env_setup(struct env *env, enum scratch_fs fs, int (*make)(void))
-{
-	int err;
-
-	if (geteuid())
-		return -EOPNOTSUPP;
-	err = scratch_setup(&env->scratch, fs);
 	if (!err)
-		err = env_files();
-	if (!err && make)
-		err = make();
-	return err ?: serve(env);
+		env->srv.sh->deep = true;
+	return err;
 }

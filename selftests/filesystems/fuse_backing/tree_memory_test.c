@@ -31,8 +31,6 @@
 
 FIXTURE(tree_memory) {
 	struct env env;
-	struct fuse_server *srv;
-	__u32 before;
 };
 
 static int make_files(void)
@@ -52,7 +50,7 @@ static int make_files(void)
 
 FIXTURE_SETUP(tree_memory)
 {
-	int err, id;
+	int err;
 
 	if (geteuid())
 		SKIP(return, "needs root");
@@ -61,17 +59,12 @@ FIXTURE_SETUP(tree_memory)
 		SKIP(return, "needs cgroup 2 with memory and pids");
 	ASSERT_EQ(0, err);
 	ASSERT_EQ(0, cgroup_write("memory.max", LIMIT));
-	id = tree_start(_metadata, &self->env, SCRATCH_TMPFS, make_files);
-	if (!id)
-		return;
-	self->srv = &self->env.srv;
-	tree_attach_root(_metadata, &self->env, id, BELOW, FUSE_BACKING_READ);
-	self->before = fuse_server_requests(self->srv);
+	tree_start(_metadata, &self->env, SCRATCH_TMPFS, make_files, BELOW, FUSE_BACKING_READ);
 }
 
 FIXTURE_TEARDOWN(tree_memory)
 {
-	env_teardown(&self->env);
+	tree_end(_metadata, &self->env);
 	cgroup_write("memory.max", -1);
 	wait_until(cgroup_remove() != -EBUSY);
 }
@@ -108,7 +101,7 @@ TEST_F_TIMEOUT(tree_memory, reclaimed, 300)
 	EXPECT_EQ(0, cgroup_event("oom_kill"));
 	/* it was theirs, and there was not enough for all of it */
 	EXPECT_LT(0, cgroup_event("max"));
-	EXPECT_EQ(self->before, fuse_server_requests(self->srv));
+	EXPECT_EQ(0, fuse_server_new_requests(&self->env.srv));
 }
 
 TEST_HARNESS_MAIN

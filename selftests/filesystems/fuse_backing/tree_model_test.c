@@ -55,16 +55,13 @@ static unsigned int number(const char *name, unsigned int otherwise)
 
 FIXTURE_SETUP(tree_model)
 {
-	int id = tree_start(_metadata, &self->env, SCRATCH_TMPFS, NULL);
-
-	if (!id)
+	if (!tree_start(_metadata, &self->env, SCRATCH_TMPFS, NULL, BELOW,
+			FUSE_BACKING_READ | FUSE_BACKING_WRITE))
 		return;
 	self->srv = &self->env.srv;
 	self->dev = self->srv->fd;
 	/* what it says of its names is good for no longer than it takes */
 	self->srv->sh->entry_valid = 0;
-	tree_attach_root(_metadata, &self->env, id, BELOW,
-			 FUSE_BACKING_READ | FUSE_BACKING_WRITE);
 	for (int i = 0; i < NAMES; i++)
 		self->rule[i] = (struct rule)RULE_PASS(names[i]);
 	self->seed = number("SEED", time(NULL));
@@ -73,9 +70,7 @@ FIXTURE_SETUP(tree_model)
 
 FIXTURE_TEARDOWN(tree_model)
 {
-	EXPECT_EQ(0, self->srv->sh->no_node);
-	EXPECT_EQ(0, self->srv->sh->bad_fh);
-	env_teardown(&self->env);
+	tree_end(_metadata, &self->env);
 }
 
 static unsigned int below(FIXTURE_DATA(tree_model) * self, unsigned int limit)
@@ -98,16 +93,6 @@ static const char *some_name(FIXTURE_DATA(tree_model) * self)
 	return name[turn];
 }
 
-static const char *under(const char *top, const char *name)
-{
-	static char path[2][PATH_MAX];
-	static int turn;
-
-	turn = !turn;
-	snprintf(path[turn], PATH_MAX, "%s/%s", top, name);
-	return path[turn];
-}
-
 static void make_file(const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -119,8 +104,8 @@ static void make_file(const char *path)
 /* Whether it can be done is no matter: what becomes of it is looked at */
 static void change_backing(FIXTURE_DATA(tree_model) * self)
 {
-	const char *name = under(SCRATCH_BACKING, some_name(self));
-	const char *other = under(SCRATCH_BACKING, some_name(self));
+	const char *name = tree_under(SCRATCH_BACKING, some_name(self));
+	const char *other = tree_under(SCRATCH_BACKING, some_name(self));
 
 	snprintf(self->name, sizeof(self->name), "%s", name + strlen(SCRATCH_BACKING));
 	switch (below(self, 7)) {
@@ -193,8 +178,8 @@ static bool is_same(struct __test_metadata *_metadata,
 	struct stat a = {}, b = {};
 	int there, seen;
 
-	seen = lstat(under(SCRATCH_FUSE, name), &a) ? errno : 0;
-	there = lstat(under(SCRATCH_BACKING, name), &b) ? errno : 0;
+	seen = lstat(tree_under(SCRATCH_FUSE, name), &a) ? errno : 0;
+	there = lstat(tree_under(SCRATCH_BACKING, name), &b) ? errno : 0;
 	if (rule->verdict == FUSE_BACKING_HIDE)
 		return seen == ENOENT;
 	/* the server reads no symbolic links, where one is on the way: it doesn't know how */
@@ -239,7 +224,7 @@ static bool is_root_listed(const FIXTURE_DATA(tree_model) * self)
 
 	/* what the server named is listed as it was when somebody looked */
 	for (int i = 0; i < NAMES; i++)
-		lstat(under(SCRATCH_FUSE, names[i]), &st);
+		lstat(tree_under(SCRATCH_FUSE, names[i]), &st);
 	good = !dir_list_path(&direct, SCRATCH_BACKING) &&
 	       !dir_list_path(&seen, SCRATCH_FUSE);
 	for (int i = 0; good && i < NAMES; i++)
@@ -256,9 +241,9 @@ static bool is_dir_listed(const FIXTURE_DATA(tree_model) * self, const char *nam
 	bool good = true;
 
 	if (rule_of(self, name)->verdict != FUSE_BACKING_PASS ||
-	    dir_list_path(&direct, under(SCRATCH_BACKING, name)))
+	    dir_list_path(&direct, tree_under(SCRATCH_BACKING, name)))
 		return true;
-	good = !dir_list_path(&seen, under(SCRATCH_FUSE, name)) &&
+	good = !dir_list_path(&seen, tree_under(SCRATCH_FUSE, name)) &&
 	       direct.count == seen.count;
 	for (size_t i = 0; good && i < direct.count; i++)
 		good = dir_list_count(&seen, direct.entry[i].name) == 1;

@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -39,14 +38,12 @@
 #define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
 		 FUSE_BACKING_OPS_LIST | FUSE_BACKING_OPS_READLINK |	\
 		 FUSE_BACKING_OPS_XATTR | FUSE_BACKING_OPS_OPEN)
-#define TEXT	"some text"
 
 FIXTURE(tree) {
 	struct env env;
 	struct fuse_server *srv;
 	int dev;
 	int id;
-	__u32 before;
 	struct dir_list direct;
 	struct dir_list seen;
 };
@@ -63,18 +60,6 @@ FIXTURE_VARIANT_ADD(tree, ext4) {
 	.fs = SCRATCH_EXT4,
 };
 
-static int write_text(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = write(fd, TEXT, strlen(TEXT));
-	close(fd);
-	return n == (ssize_t)strlen(TEXT) ? 0 : -EIO;
-}
-
 /* one/two/three/file, one/link, one/two/secret of root's, one/closed/file */
 static int make_tree(void)
 {
@@ -84,11 +69,11 @@ static int make_tree(void)
 	mkdir(scratch_path("one/two"), 0755);
 	mkdir(scratch_path("one/two/three"), 0755);
 	mkdir(scratch_path("one/closed"), 0700);
-	err = write_text(scratch_path("one/two/three/file"));
+	err = tree_write_text(scratch_path("one/two/three/file"));
 	if (!err)
-		err = write_text(scratch_path("one/two/secret"));
+		err = tree_write_text(scratch_path("one/two/secret"));
 	if (!err)
-		err = write_text(scratch_path("one/closed/file"));
+		err = tree_write_text(scratch_path("one/closed/file"));
 	if (err)
 		return err;
 	if (chmod(scratch_path("one/two/secret"), 0600) < 0 ||
@@ -99,68 +84,29 @@ static int make_tree(void)
 
 FIXTURE_SETUP(tree)
 {
-	self->id = tree_start(_metadata, &self->env, variant->fs, make_tree);
-	if (!self->id)
-		return;
+	self->id = tree_start(_metadata, &self->env, variant->fs, make_tree, BELOW, BOTH);
 	self->srv = &self->env.srv;
 	self->dev = self->srv->fd;
-	tree_attach_root(_metadata, &self->env, self->id, BELOW, BOTH);
-	self->before = fuse_server_requests(self->srv);
 }
 
 FIXTURE_TEARDOWN(tree)
 {
 	dir_list_free(&self->direct);
 	dir_list_free(&self->seen);
-	EXPECT_EQ(0, self->srv->sh->no_node);
-	EXPECT_EQ(0, self->srv->sh->bad_fh)
-		TH_LOG("opcode %u", self->srv->sh->bad_op);
-	env_teardown(&self->env);
-}
-
-static __u32 new_requests(FIXTURE_DATA(tree) * self)
-{
-	__u32 before = self->before;
-
-	self->before = fuse_server_requests(self->srv);
-	return self->before - before;
-}
-
-static int reads(const char *path)
-{
-	char buf[sizeof(TEXT)] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = read(fd, buf, sizeof(buf));
-	close(fd);
-	return n == (ssize_t)strlen(TEXT) && !strcmp(buf, TEXT) ? 0 : -EILSEQ;
-}
-
-static bool same_stat(const char *name)
-{
-	struct stat a, b;
-
-	return !lstat(tree_at(name), &a) && !lstat(scratch_path(name), &b) &&
-	       a.st_mode == b.st_mode && a.st_ino == b.st_ino &&
-	       a.st_nlink == b.st_nlink && a.st_uid == b.st_uid &&
-	       a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
-	       a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+	tree_end(_metadata, &self->env);
 }
 
 TEST_F(tree, asks_nobody)
 {
 	char buf[100] = "";
 
-	EXPECT_TRUE(same_stat("one"));
-	EXPECT_TRUE(same_stat("one/two/three"));
-	EXPECT_TRUE(same_stat("one/two/three/file"));
-	EXPECT_TRUE(same_stat("one/link"));
-	EXPECT_TRUE(same_stat("a"));
-	EXPECT_EQ(0, reads(tree_at("one/two/three/file")));
-	EXPECT_EQ(0, reads(tree_at("one/link")));
+	EXPECT_TRUE(tree_same_stat("one"));
+	EXPECT_TRUE(tree_same_stat("one/two/three"));
+	EXPECT_TRUE(tree_same_stat("one/two/three/file"));
+	EXPECT_TRUE(tree_same_stat("one/link"));
+	EXPECT_TRUE(tree_same_stat("a"));
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/three/file")));
+	EXPECT_EQ(0, tree_reads(tree_at("one/link")));
 	EXPECT_EQ(14, readlink(tree_at("one/link"), buf, sizeof(buf)));
 	EXPECT_STREQ("two/three/file", buf);
 	EXPECT_EQ(-1, access(tree_at("one/nothing"), F_OK));
@@ -168,7 +114,7 @@ TEST_F(tree, asks_nobody)
 	ASSERT_EQ(0, dir_list_path(&self->direct, scratch_path("one/two")));
 	ASSERT_EQ(0, dir_list_path(&self->seen, tree_at("one/two")));
 	EXPECT_TRUE(dir_list_equal(&self->direct, &self->seen));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 TEST_F(tree, written_to)
@@ -190,7 +136,7 @@ TEST_F(tree, written_to)
 	EXPECT_EQ(5, scratch_size("one/two/three/file"));
 	EXPECT_EQ(0, fsync(fd));
 	close(fd);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* An open file is in the thread's table as long as it is open, and counted */
@@ -229,7 +175,7 @@ TEST_F(tree, counted_once)
 	/* each is open for what it was opened for */
 	EXPECT_EQ(-1, pwrite(fd[0], "x", 1, 0));
 	EXPECT_EQ(EBADF, errno);
-	EXPECT_EQ(1, pwrite(fd[2], TEXT, 1, 0));
+	EXPECT_EQ(1, pwrite(fd[2], TREE_TEXT, 1, 0));
 	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd[0], 0);
 	ASSERT_NE(MAP_FAILED, map);
 	for (i = 0; i < 8; i++) {
@@ -237,41 +183,41 @@ TEST_F(tree, counted_once)
 		close(fd[i]);
 	}
 	EXPECT_EQ(2, table_count(thread));
-	EXPECT_EQ(TEXT[0], map[0]);
-	EXPECT_EQ(0, reads(path));
+	EXPECT_EQ(TREE_TEXT[0], map[0]);
+	EXPECT_EQ(0, tree_reads(path));
 	EXPECT_EQ(2, table_count(thread));
 	EXPECT_EQ(0, munmap(map, 4096));
 	EXPECT_EQ(1, table_count(thread));
-	EXPECT_EQ(0, reads(path));
+	EXPECT_EQ(0, tree_reads(path));
 	EXPECT_EQ(1, table_count(thread));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* What changes by another way is seen by the next who looks */
 TEST_F(tree, changes_below)
 {
-	EXPECT_EQ(-ENOENT, reads(tree_at("one/new")));
-	ASSERT_EQ(0, write_text(scratch_path("one/new")));
-	EXPECT_EQ(0, reads(tree_at("one/new")));
+	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/new")));
+	ASSERT_EQ(0, tree_write_text(scratch_path("one/new")));
+	EXPECT_EQ(0, tree_reads(tree_at("one/new")));
 	ASSERT_EQ(0, rename(scratch_path("one/new"), scratch_path("one/other")));
-	EXPECT_EQ(-ENOENT, reads(tree_at("one/new")));
-	EXPECT_EQ(0, reads(tree_at("one/other")));
+	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/new")));
+	EXPECT_EQ(0, tree_reads(tree_at("one/other")));
 	ASSERT_EQ(0, unlink(scratch_path("one/other")));
-	EXPECT_EQ(-ENOENT, reads(tree_at("one/other")));
+	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/other")));
 
 	/* another file under the same name, which the kernel knows */
-	EXPECT_EQ(0, reads(tree_at("one/two/three/file")));
-	EXPECT_TRUE(same_stat("one/two/three/file"));
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/three/file")));
+	EXPECT_TRUE(tree_same_stat("one/two/three/file"));
 	ASSERT_EQ(0, unlink(scratch_path("one/two/three/file")));
 	ASSERT_EQ(0, symlink("../secret", scratch_path("one/two/three/file")));
-	EXPECT_TRUE(same_stat("one/two/three/file"));
-	EXPECT_EQ(0, reads(tree_at("one/two/three/file")));
+	EXPECT_TRUE(tree_same_stat("one/two/three/file"));
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/three/file")));
 
 	/* a directory that goes elsewhere, and one that comes */
 	ASSERT_EQ(0, rename(scratch_path("one/two"), scratch_path("moved")));
-	EXPECT_EQ(-ENOENT, reads(tree_at("one/two/secret")));
-	EXPECT_EQ(0, reads(tree_at("moved/secret")));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/two/secret")));
+	EXPECT_EQ(0, tree_reads(tree_at("moved/secret")));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 TEST_F(tree, hard_links)
@@ -295,7 +241,7 @@ TEST_F(tree, hard_links)
 	EXPECT_EQ(-1, stat(tree_at("a"), &a));
 	EXPECT_EQ(0, stat(tree_at("one/a2"), &b));
 	EXPECT_EQ(1, b.st_nlink);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* A file that was looked at is not kept: its space is free when it is removed */
@@ -306,7 +252,7 @@ TEST_F(tree, removed_files_are_gone)
 	ASSERT_EQ(0, scratch_file("large", 1 << 20, 1));
 	sync();
 	ASSERT_EQ(0, statfs(SCRATCH_BACKING, &before));
-	EXPECT_TRUE(same_stat("large"));
+	EXPECT_TRUE(tree_same_stat("large"));
 	ASSERT_EQ(0, unlink(scratch_path("large")));
 	sync();
 	ASSERT_EQ(0, statfs(SCRATCH_BACKING, &after));
@@ -323,18 +269,18 @@ TEST_F(tree, open_and_removed)
 	ASSERT_EQ(0, unlink(scratch_path("one/two/three/file")));
 	ASSERT_EQ(0, fstat(fd, &st));
 	EXPECT_EQ(0, st.st_nlink);
-	EXPECT_EQ((off_t)strlen(TEXT), st.st_size);
+	EXPECT_EQ((off_t)strlen(TREE_TEXT), st.st_size);
 	EXPECT_EQ(1, pwrite(fd, "x", 1, 50));
 	EXPECT_EQ(51, lseek(fd, 0, SEEK_END));
 	close(fd);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* The client's own rights, without asking */
 
 static int try_as_user(void *path)
 {
-	return reads(path);
+	return tree_reads(path);
 }
 
 TEST_F(tree, permissions)
@@ -353,25 +299,10 @@ TEST_F(tree, permissions)
 	ASSERT_EQ(0, chmod(scratch_path("one/closed"), 0700));
 	EXPECT_EQ(-EACCES, creds_call(&user, try_as_user,
 				      (void *)tree_at("one/closed/file")));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* Nor does anybody get where whoever registered the directory may not, not even root */
-
-static int register_as_user(void *dev)
-{
-	return fuse_backing_open_with(*(int *)dev, SCRATCH_BACKING,
-				      O_RDONLY | O_DIRECTORY,
-				      FUSE_BACKING_MAP_DIR);
-}
-
-static const char *at2(const char *name)
-{
-	static char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), SCRATCH_FUSE2 "/%s", name);
-	return path;
-}
 
 TEST_F(tree, permissions_of_the_registration)
 {
@@ -381,47 +312,41 @@ TEST_F(tree, permissions_of_the_registration)
 		.mount_opts = "default_permissions",
 		.uid = 1000,
 	};
-	struct fuse_backing_tree tree = {
-		.nodeid = FUSE_ROOT_ID,
-		.flags = BOTH,
-		.ops = BELOW,
-	};
 	struct fuse_server srv;
 	struct dir_list list = {};
 	struct stat st;
-	int fd;
+	int fd, id;
 
-	ASSERT_EQ(0, env_serve(&self->env, &srv, &opts));
-	srv.sh->deep = true;
-	tree.backing_id = creds_call(&user, register_as_user, &srv.fd);
-	ASSERT_LT(0, tree.backing_id);
-	ASSERT_EQ(0, ioctl(srv.fd, FUSE_DEV_IOC_BACKING_TREE, &tree));
+	ASSERT_EQ(0, tree_serve(&self->env, &srv, &opts));
+	id = tree_register_as(&user, srv.fd);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, tree_attach(srv.fd, FUSE_ROOT_ID, id, BELOW, BOTH));
 
-	EXPECT_EQ(0, reads(at2("one/two/three/file")));
-	EXPECT_EQ(-EACCES, reads(at2("one/closed/file")));
-	EXPECT_EQ(-1, stat(at2("one/closed/file"), &st));
+	EXPECT_EQ(0, tree_reads(tree_at2("one/two/three/file")));
+	EXPECT_EQ(-EACCES, tree_reads(tree_at2("one/closed/file")));
+	EXPECT_EQ(-1, stat(tree_at2("one/closed/file"), &st));
 	EXPECT_EQ(EACCES, errno);
-	EXPECT_EQ(0, stat(at2("one/closed"), &st));
-	EXPECT_EQ(-EACCES, dir_list_path(&list, at2("one/closed")));
-	EXPECT_EQ(0, stat(at2("one/two/secret"), &st));
-	EXPECT_EQ(-EACCES, reads(at2("one/two/secret")));
+	EXPECT_EQ(0, stat(tree_at2("one/closed"), &st));
+	EXPECT_EQ(-EACCES, dir_list_path(&list, tree_at2("one/closed")));
+	EXPECT_EQ(0, stat(tree_at2("one/two/secret"), &st));
+	EXPECT_EQ(-EACCES, tree_reads(tree_at2("one/two/secret")));
 
 	/* nor if somebody has it open already */
-	fd = open(at2("one/two/three/file"), O_RDONLY | O_CLOEXEC);
+	fd = open(tree_at2("one/two/three/file"), O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, fd);
-	EXPECT_EQ(-1, open(at2("one/two/three/file"), O_WRONLY | O_CLOEXEC));
+	EXPECT_EQ(-1, open(tree_at2("one/two/three/file"), O_WRONLY | O_CLOEXEC));
 	EXPECT_EQ(EACCES, errno);
 	ASSERT_EQ(0, chmod(scratch_path("one/two/three/file"), 0600));
-	EXPECT_EQ(-EACCES, reads(at2("one/two/three/file")));
+	EXPECT_EQ(-EACCES, tree_reads(tree_at2("one/two/three/file")));
 	ASSERT_EQ(0, chmod(scratch_path("one/two/three/file"), 0644));
-	EXPECT_EQ(0, reads(at2("one/two/three/file")));
+	EXPECT_EQ(0, tree_reads(tree_at2("one/two/three/file")));
 	close(fd);
 
 	/* what the kernel knows already is no exception */
 	ASSERT_EQ(0, chmod(scratch_path("one/closed"), 0755));
-	EXPECT_EQ(0, reads(at2("one/closed/file")));
+	EXPECT_EQ(0, tree_reads(tree_at2("one/closed/file")));
 	ASSERT_EQ(0, chmod(scratch_path("one/closed"), 0700));
-	EXPECT_EQ(-EACCES, reads(at2("one/closed/file")));
+	EXPECT_EQ(-EACCES, tree_reads(tree_at2("one/closed/file")));
 	dir_list_free(&list);
 	fuse_server_stop(&srv);
 }
@@ -454,7 +379,7 @@ TEST_F(tree, permissions_of_each_open)
 	EXPECT_EQ(0, creds_call(&user, try_write_as_user, (void *)path));
 	EXPECT_EQ(2, table_count(thread_find(self->srv->dev)));
 	close(fd);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* What is executed has the bits that its file has, not those that it had */
@@ -469,7 +394,7 @@ TEST_F(tree, suid_taken_away)
 	ASSERT_EQ(0, chmod(scratch_path("one/two/three/file"), 0644));
 	EXPECT_EQ(-1, access(path, X_OK));
 	EXPECT_EQ(EACCES, errno);
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* What isn't passed through is the server's, who is told the names first */
@@ -482,20 +407,20 @@ TEST_F(tree, introduced)
 	EXPECT_EQ(0640, st.st_mode & 07777);
 	EXPECT_EQ(4, fuse_server_ops(self->srv, FUSE_LOOKUP));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
-	EXPECT_TRUE(same_stat("one/two/three/file"));
-	new_requests(self);
+	EXPECT_TRUE(tree_same_stat("one/two/three/file"));
+	fuse_server_new_requests(self->srv);
 
 	/* it is known from then on, and passed through still */
 	ASSERT_EQ(0, chmod(tree_at("one/two/three/file"), 0644));
-	EXPECT_EQ(1, new_requests(self));
-	EXPECT_EQ(0, reads(tree_at("one/two/three/file")));
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(1, fuse_server_new_requests(self->srv));
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/three/file")));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 TEST_F(tree, introduced_is_forgotten)
 {
 	ASSERT_EQ(0, chmod(tree_at("one/two/three/file"), 0640));
-	new_requests(self);
+	fuse_server_new_requests(self->srv);
 	scratch_drop_caches();
 	EXPECT_TRUE(wait_until(fuse_server_ops(self->srv, FUSE_FORGET) +
 			       fuse_server_ops(self->srv, FUSE_BATCH_FORGET)));
@@ -510,7 +435,7 @@ TEST_F(tree, introduced_too_late)
 	ASSERT_EQ(0, unlink(scratch_path("one/two/three/file")));
 	EXPECT_EQ(-1, fchmod(fd, 0600));
 	EXPECT_EQ(ESTALE, errno);
-	ASSERT_EQ(0, write_text(scratch_path("one/two/three/file")));
+	ASSERT_EQ(0, tree_write_text(scratch_path("one/two/three/file")));
 	EXPECT_EQ(-1, fchmod(fd, 0600));
 	EXPECT_EQ(ESTALE, errno);
 	close(fd);
@@ -541,8 +466,8 @@ TEST_F(tree, read_only)
 
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, BELOW, FUSE_BACKING_READ));
-	EXPECT_EQ(0, reads(tree_at("one/two/three/file")));
-	new_requests(self);
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/three/file")));
+	fuse_server_new_requests(self->srv);
 	fd = open(tree_at("one/two/three/file"), O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_OPEN));
@@ -560,10 +485,10 @@ TEST_F(tree, detached)
 	EXPECT_EQ(1, pwrite(fd, "x", 1, 0));
 	ASSERT_EQ(0, dir_list_read(&self->seen, dir, 4096));
 	EXPECT_NE(NULL, dir_list_find(&self->seen, "secret"));
-	new_requests(self);
+	fuse_server_new_requests(self->srv);
 	/* what is below a directory that is open is the server's */
 	EXPECT_EQ(0, faccessat(dir, "secret", F_OK, 0));
-	EXPECT_LE(3, new_requests(self));
+	EXPECT_LE(3, fuse_server_new_requests(self->srv));
 	EXPECT_EQ(0, access(tree_at("one/two/secret"), F_OK));
 	EXPECT_EQ(0, faccessat(dir, "secret", F_OK, 0));
 	close(fd);
@@ -574,8 +499,8 @@ TEST_F(tree, detached)
 TEST_F(tree, detached_and_gone)
 {
 	ASSERT_EQ(0, fuse_backing_close(self->dev, self->id));
-	EXPECT_TRUE(same_stat("one/two/three/file"));
-	EXPECT_TRUE(same_stat("one/two/secret"));
+	EXPECT_TRUE(tree_same_stat("one/two/three/file"));
+	EXPECT_TRUE(tree_same_stat("one/two/secret"));
 	EXPECT_EQ(1, table_count(thread_find(self->srv->dev)));
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
 	EXPECT_TRUE(wait_until(!table_count(thread_find(self->srv->dev))));
@@ -589,9 +514,9 @@ TEST_F(tree, detached_and_named)
 
 	ASSERT_LE(0, dir);
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
-	new_requests(self);
+	fuse_server_new_requests(self->srv);
 	EXPECT_EQ(0, access(tree_at("one/two/secret"), F_OK));
-	EXPECT_LE(3, new_requests(self));
+	EXPECT_LE(3, fuse_server_new_requests(self->srv));
 	EXPECT_EQ(-1, faccessat(dir, "secret", F_OK, 0));
 	EXPECT_EQ(ESTALE, errno);
 	close(dir);
@@ -602,7 +527,7 @@ TEST_F(tree, everything_ends)
 	int fd = open(tree_at("one/two/three/file"), O_RDWR | O_CLOEXEC);
 
 	ASSERT_LE(0, fd);
-	EXPECT_TRUE(same_stat("one/two/secret"));
+	EXPECT_TRUE(tree_same_stat("one/two/secret"));
 	close(fd);
 	EXPECT_EQ(0, fuse_server_umount(self->srv));
 	EXPECT_EQ(0, scratch_umount_backing());
@@ -626,9 +551,9 @@ TEST_F(tree, server_dies)
 TEST_F(tree, mount_points)
 {
 	ASSERT_EQ(0, mount("x", scratch_path("one/closed"), "tmpfs", 0, ""));
-	new_requests(self);
-	EXPECT_EQ(-ENOENT, reads(tree_at("one/closed/file")));
-	EXPECT_LT(0, new_requests(self));
+	fuse_server_new_requests(self->srv);
+	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/closed/file")));
+	EXPECT_LT(0, fuse_server_new_requests(self->srv));
 	ASSERT_EQ(0, umount(scratch_path("one/closed")));
 }
 
@@ -648,7 +573,7 @@ TEST_F(tree, many)
 		snprintf(name, sizeof(name), "one/file%d", i);
 		ASSERT_EQ(0, stat(tree_at(name), &st));
 	}
-	EXPECT_EQ(0, new_requests(self));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 TEST_HARNESS_MAIN
