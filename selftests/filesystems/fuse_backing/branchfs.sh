@@ -20,11 +20,9 @@
 
 set -u
 
-TOP=/mnt
-OWNER=1000
-REPO=${REPO:-/repo}
+. "$(dirname "$0")/users.inc.sh"
+
 SERVER=$TOP/bin/fuse-branchfs
-SWITCH=/sys/module/fuse/parameters/unprivileged_passthrough
 # More than rules are said of (RULES_MAX)
 LARGE=1500
 LISTED=400
@@ -32,8 +30,6 @@ LISTED=400
 # Tests of one user, and those beside them
 EACH=63
 OTHERS=6
-
-. "$(dirname "$0")/passthrough_hp.inc.sh"
 
 # The directories
 
@@ -140,16 +136,13 @@ lower_is_untouched()
 
 serve()
 {
-	"$SERVER" -f -d "$WORK/lower" "$WORK/upper" "$WORK/fuse" \
-		>"$WORK/server.log" 2>&1 &
-	server=$!
-	poll mountpoint -q "$WORK/fuse" && ls "$WORK/fuse" >/dev/null
+	run_server "$SERVER" -f -d "$WORK/lower" "$WORK/upper" "$WORK/fuse" &&
+		ls "$WORK/fuse" >/dev/null
 }
 
 stop_server()
 {
-	$unmount "$WORK/fuse" && wait "$server" &&
-		! grep '^fuse-branchfs: ' "$WORK/server.log"
+	ends && ! grep '^fuse-branchfs: ' "$WORK/server.log"
 }
 
 serves_again()
@@ -384,18 +377,6 @@ tests()
 	check "$who: umount, the server ends" stop_server
 }
 
-as_user()
-{
-	WORK=$TOP/user
-	cd "$WORK" || exit 1
-	who=user
-	unmount="fusermount3 -u"
-	number=1
-	umask 022
-	tests
-	exit "$failed"
-}
-
 # says TEXT COMMAND...: it ends with an error, in a line, and nothing is mounted
 says()
 {
@@ -413,12 +394,8 @@ as_owner()
 
 is_not_permitted()
 {
-	old=$(cat "$SWITCH")
-	echo N >"$SWITCH"
-	says unprivileged_passthrough as_owner
-	result=$?
-	echo "$old" >"$SWITCH"
-	! mountpoint -q "$TOP/user/fuse" && return $result
+	not_permitted says unprivileged_passthrough as_owner &&
+		! mountpoint -q "$TOP/user/fuse"
 }
 
 # The second of the two
@@ -428,11 +405,6 @@ is_in_use()
 	says "another branch" as_owner
 	result=$?
 	run_as_user fusermount3 -u "$TOP/user/fuse" && return $result
-}
-
-build_server()
-{
-	make -s -C "$REPO/tools/examples" O="$TOP/bin" fuse-branchfs
 }
 
 as_root()
@@ -449,16 +421,8 @@ as_root()
 
 	echo "TAP version 13"
 	echo "1..$((2 * EACH + OTHERS))"
-	check "the server compiles" build_server
-	run_as_user "$0" user
-	failed=$((failed + $?))
-	number=$((EACH + 1))
-	WORK=$TOP/root
-	who=root
-	unmount=umount
-	umask 022
-	tests
-	WORK=$TOP
+	check "the server compiles" build_example fuse-branchfs
+	as_both
 	check "not permitted: it says so" is_not_permitted
 	check "two servers at once: the second one says so" is_in_use
 	check "umount of LOWER" umount "$TOP/user/lower"
@@ -467,18 +431,4 @@ as_root()
 	totals
 }
 
-case ${1:-} in
-user)
-	as_user
-	;;
-inside)
-	as_root
-	;;
-*)
-	[ "$(id -u)" = 0 ] || skip_all "needs root"
-	need_programs fusermount3 gcc make git setfattr python3 unshare setpriv sha256sum
-	pkg-config --exists 'fuse3 >= 3.17' || skip_all "no libfuse 3.17"
-	# Mounts and their servers go with the namespace.
-	exec unshare --mount --propagation private "$0" inside
-	;;
-esac
+main "$*" make git setfattr python3 sha256sum

@@ -23,15 +23,8 @@ EXAMPLES=$(dirname "$0")/helpers/filter
 
 serve()
 {
-	"$TOP/bin/passthrough_modes" -f -d -o mode=tree,timeout=0,allow_other \
-		"$WORK/tree" "$WORK/fuse" >"$WORK/server.log" 2>&1 &
-	server=$!
-	poll mountpoint -q "$WORK/fuse"
-}
-
-requests()
-{
-	grep -c "opcode: $1 (" "$WORK/server.log"
+	run_server "$TOP/bin/passthrough_modes" -f -d -o mode=tree,timeout=0,allow_other \
+		"$WORK/tree" "$WORK/fuse"
 }
 
 # filter PROGRAM ARGUMENT...: its pid is in $filter
@@ -137,8 +130,7 @@ bpftool_unregisters()
 
 tests()
 {
-	check "the server compiles" make -s -C "$REPO/tools/examples" O="$TOP/bin" \
-		passthrough_modes
+	check "the server compiles" build_example passthrough_modes
 	serve
 	check "nothing decides yet" is_shown ''
 	check "a name is passed through" looks_up 0 a.tmp

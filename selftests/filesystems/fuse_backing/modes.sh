@@ -22,13 +22,11 @@
 
 set -u
 
-TOP=/mnt
-OWNER=1000
-REPO=${REPO:-/repo}
+. "$(dirname "$0")/users.inc.sh"
+
 SAMPLE="include/fuse3"
 NAME=${NAME:-passthrough_modes}
 SERVER=$TOP/bin/$NAME
-LSFUSEBACKING=$REPO/build/tools/lsfusebacking/lsfusebacking
 
 # Tests of one user, and those of root that are beside them
 EACH=49
@@ -37,20 +35,10 @@ OF_ROOT=2
 
 TREES=inode,listings,attributes
 
-. "$(dirname "$0")/passthrough_hp.inc.sh"
-
 # serve MODE: its pid is in $server, which is shown to the tests of a user
 serve()
 {
-	"$SERVER" -f -d -o "mode=$1" "$WORK/tree" "$WORK/fuse" \
-		>"$WORK/server.log" 2>&1 &
-	server=$!
-	poll mountpoint -q "$WORK/fuse"
-}
-
-requests()
-{
-	grep -c "opcode: $1 (" "$WORK/server.log"
+	run_server "$SERVER" -f -d -o "mode=$1" "$WORK/tree" "$WORK/fuse"
 }
 
 # Nobody waits for the answer to RELEASE
@@ -450,16 +438,9 @@ change_tests()
 	find "$WORK/tree" "$WORK/direct/work" -mindepth 1 -delete
 }
 
-# Descriptors of files that are open, in the backing tree, of the server
-holds()
-{
-	[ "$("$LSFUSEBACKING" --noheadings --raw -o NAME |
-		grep -c " *$WORK/tree/")" = "$1" ]
-}
-
 stop_server()
 {
-	$unmount "$WORK/fuse" && wait "$server" && poll holds 0
+	ends && poll holds 0
 }
 
 # Once it serves: libfuse doesn't take a signal while it mounts for a good end
@@ -520,13 +501,8 @@ reclaim_tests()
 	check "$tag: and the next lookup attaches again" opens_are_not_asked_for
 }
 
-# as WHO UNMOUNT FIRST: number tests from FIRST on, exit with how many failed
-as()
+tests()
 {
-	who=$1
-	unmount=$2
-	number=$(($3 - 1))
-	umask 022
 	pack_sample
 	workload_directly
 	for mode in none id open inode; do
@@ -539,56 +515,14 @@ as()
 	}
 }
 
-as_user()
-{
-	WORK=$TOP/user
-	cd "$WORK" || exit 1
-	as user "fusermount3 -u" 2
-	exit "$failed"
-}
-
 as_root()
 {
-	WORK=$TOP
-	mount -t tmpfs -o mode=755 work "$TOP" || exit 1
-	for who in user root; do
-		mkdir -p "$TOP/$who/tree" "$TOP/$who/direct" "$TOP/$who/fuse"
-		mount -t tmpfs -o mode=755 backing "$TOP/$who/tree" || exit 1
-	done
-	chown -R "$OWNER:$OWNER" "$TOP/user"
-
+	make_places tree direct
 	echo "TAP version 13"
 	echo "1..$((2 * EACH + OF_ROOT + 4))"
-	check "the server compiles" build_server
-	run_as_user "$0" user
-	failed=$((failed + $?))
-	WORK=$TOP/root
-	as root umount $((EACH + 2))
-	WORK=$TOP
-	check "umount of the user's backing filesystem" umount "$TOP/user/tree"
-	check "umount of root's backing filesystem" umount "$TOP/root/tree"
-	check "no thread is left" poll no_thread
-	totals
+	check "the server compiles" build_example "$NAME"
+	as_both
+	leave tree
 }
 
-build_server()
-{
-	make -s -C "$REPO/tools/examples" O="$TOP/bin" "$NAME"
-}
-
-case ${1:-} in
-user)
-	as_user
-	;;
-inside)
-	as_root
-	;;
-*)
-	[ "$(id -u)" = 0 ] || skip_all "needs root"
-	need_programs fusermount3 gcc make ar tar unshare setpriv sha256sum lsof
-	pkg-config --exists 'fuse3 >= 3.17' || skip_all "no libfuse 3.17"
-	[ -x "$LSFUSEBACKING" ] || skip_all "no lsfusebacking"
-	# Mounts and their servers go with the namespace.
-	exec unshare --mount --propagation private "$0" inside
-	;;
-esac
+main "$*" make ar tar sha256sum lsof

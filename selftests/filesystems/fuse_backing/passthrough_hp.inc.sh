@@ -177,14 +177,31 @@ workload()
 		diff -r --no-dereference "$WORK/direct" "$WORK/fuse"
 }
 
-# start_server BACKING OPTION...: its pid is in $server
+# build_example NAME: a server of tools/examples
+build_example()
+{
+	make -s -C "$REPO/tools/examples" O="$TOP/bin" "$1"
+}
+
+# run_server COMMAND...: until the mount is there; its pid is in $server
+run_server()
+{
+	"$@" >"$WORK/server.log" 2>&1 &
+	# shellcheck disable=SC2034 # the tests use it
+	server=$!
+	poll mountpoint -q "$WORK/fuse"
+}
+
+# start_server BACKING OPTION...
 start_server()
 {
 	source=$1
 	shift
-	passthrough_hp --foreground "$@" "$source" "$WORK/fuse" \
-		>"$WORK/server.log" 2>&1 &
-	# shellcheck disable=SC2034 # the tests use it
-	server=$!
-	poll mountpoint -q "$WORK/fuse"
+	run_server passthrough_hp --foreground "$@" "$source" "$WORK/fuse"
+}
+
+# requests OPCODE: how many the server, with its debug log, had so far
+requests()
+{
+	grep -c "opcode: $1 (" "$WORK/server.log"
 }

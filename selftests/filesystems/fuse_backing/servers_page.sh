@@ -17,17 +17,13 @@
 
 set -u
 
-TOP=/mnt
-OWNER=1000
-REPO=${REPO:-/repo}
+. "$(dirname "$0")/users.inc.sh"
+
 PAGE=$REPO/Documentation/filesystems/fuse/fuse-backing-servers.rst
-LSFUSEBACKING=$REPO/build/tools/lsfusebacking/lsfusebacking
 LINES=120
 
 # Tests of one user
 EACH=20
-
-. "$(dirname "$0")/passthrough_hp.inc.sh"
 
 # block CAPTION [PAGE]: what the page has in blocks with this caption
 block()
@@ -79,10 +75,7 @@ mode_here()
 serve()
 {
 	seq 10000 >"$WORK/backing/file"
-	"$TOP/server" "$1" "$WORK/backing/file" "$WORK/fuse" -d \
-		>"$WORK/server.log" 2>&1 &
-	server=$!
-	poll mountpoint -q "$WORK/fuse"
+	run_server "$TOP/server" "$1" "$WORK/backing/file" "$WORK/fuse" -d
 }
 
 same_bytes()
@@ -104,11 +97,6 @@ more" &&
 		printf H | dd of="$WORK/fuse/file" conv=notrunc,fsync &&
 		says "Hi
 more" && truncate -s 2 "$WORK/fuse/file" && says Hi
-}
-
-requests()
-{
-	grep -c "opcode: $1 (" "$WORK/server.log"
 }
 
 requests_are_of()
@@ -150,11 +138,6 @@ is_mapped_by()
 	return $status
 }
 
-ends()
-{
-	$unmount "$WORK/fuse" && wait "$server"
-}
-
 mode_tests()
 {
 	here=$(mode_here "$1")
@@ -165,67 +148,26 @@ mode_tests()
 	check "$who-$1: umount, the server ends well" ends
 }
 
-# as WHO UNMOUNT FIRST: number tests from FIRST on, exit with how many failed
-as()
+tests()
 {
-	who=$1
-	unmount=$2
-	number=$(($3 - 1))
 	for mode in none id open inode; do
 		mode_tests "$mode"
 	done
 }
 
-as_user()
-{
-	WORK=$TOP/user
-	cd "$WORK" || exit 1
-	as user "fusermount3 -u" 5
-	exit "$failed"
-}
-
 as_root()
 {
-	WORK=$TOP
-	mount -t tmpfs -o mode=755 work "$TOP" || exit 1
-	for who in user root; do
-		mkdir -p "$TOP/$who/backing" "$TOP/$who/fuse"
-		mount -t tmpfs -o mode=755 backing "$TOP/$who/backing" || exit 1
-	done
-	chown -R "$OWNER:$OWNER" "$TOP/user"
-
+	make_places backing
 	echo "TAP version 13"
-	echo "1..$((2 * EACH + 7))"
+	echo "1..$((2 * EACH + 8))"
 	check "the page has a server, and how to compile it" take_from_page
 	check "it has no more than $LINES lines" is_short
 	check "it compiles as it stands" compiles_silently
 	check "so do functions that attach directories" \
 		functions_compile attach BACKING_TREE
 	check "and that say rules" functions_compile rules BACKING_RULES
-	run_as_user "$0" user
-	failed=$((failed + $?))
-	WORK=$TOP/root
-	as root umount $((EACH + 5))
-	WORK=$TOP
-	check "umount of the user's backing filesystem" umount "$TOP/user/backing"
-	check "umount of root's backing filesystem" umount "$TOP/root/backing"
-	check "no thread is left" poll no_thread
-	totals
+	as_both
+	leave backing
 }
 
-case ${1:-} in
-user)
-	as_user
-	;;
-inside)
-	as_root
-	;;
-*)
-	[ "$(id -u)" = 0 ] || skip_all "needs root"
-	need_programs fusermount3 gcc unshare setpriv truncate
-	pkg-config --exists 'fuse3 >= 3.17' || skip_all "no libfuse 3.17"
-	[ -x "$LSFUSEBACKING" ] || skip_all "no lsfusebacking"
-	# Mounts and their servers go with the namespace.
-	exec unshare --mount --propagation private "$0" inside
-	;;
-esac
+main "$*" truncate

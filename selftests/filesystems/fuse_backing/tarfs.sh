@@ -21,12 +21,9 @@
 
 set -u
 
-TOP=/mnt
-OWNER=1000
-REPO=${REPO:-/repo}
+. "$(dirname "$0")/users.inc.sh"
+
 SERVER=$TOP/bin/fuse-tarfs
-LSFUSEBACKING=$REPO/build/tools/lsfusebacking/lsfusebacking
-SWITCH=/sys/module/fuse/parameters/unprivileged_passthrough
 
 # How tar archives are made: a name, and options of tar
 FORMATS="ustar:--format=ustar gnu:--format=gnu pax:--format=pax
@@ -41,10 +38,8 @@ MEMORY=32768
 
 # Tests of each tar archive, all of the user, and all of root
 OF_TAR=8
-OF_USER=$((1 + 7 * OF_TAR + 6 + 1 + 7 + 4 + 4 + 7))
+EACH=$((1 + 7 * OF_TAR + 6 + 1 + 7 + 4 + 4 + 7))
 OF_ROOT=12
-
-. "$(dirname "$0")/passthrough_hp.inc.sh"
 
 # Archives
 
@@ -183,14 +178,7 @@ serve()
 {
 	archive=$WORK/tree/$1
 	shift
-	"$SERVER" -f -d "$@" "$archive" "$WORK/fuse" >"$WORK/server.log" 2>&1 &
-	server=$!
-	poll mountpoint -q "$WORK/fuse"
-}
-
-requests()
-{
-	grep -c "opcode: $1 (" "$WORK/server.log"
+	run_server "$SERVER" -f -d "$@" "$archive" "$WORK/fuse"
 }
 
 complaints()
@@ -210,13 +198,6 @@ asked()
 	[ "$(requests OPEN)" -gt 0 ] && [ "$(requests READ)" -gt 0 ]
 }
 
-# Backing files of the user's mounts, below a directory
-holds()
-{
-	[ "$("$LSFUSEBACKING" --noheadings --raw -o NAME |
-		grep -c " *$WORK/tree/")" = "$1" ]
-}
-
 # Once, for as many inodes as have bytes in it
 shows()
 {
@@ -229,7 +210,7 @@ shows()
 
 stop_server()
 {
-	$unmount "$WORK/fuse" && wait "$server" && poll holds 0
+	ends && poll holds 0
 }
 
 # What clients see
@@ -488,13 +469,8 @@ control_tests()
 	rm -r "$WORK/direct"
 }
 
-as_user()
+user_tests()
 {
-	WORK=$TOP/user
-	unmount="fusermount3 -u"
-	number=1
-	cd "$WORK" || exit 1
-	umask 022
 	check "user: files are made" make_tree
 	for format in $FORMATS; do
 		make_tar "${format%%:*}.tar" "${format#*:}"
@@ -506,7 +482,6 @@ as_user()
 	packed_tests
 	control_tests
 	many_tests
-	exit "$failed"
 }
 
 # Of root's own server
@@ -533,7 +508,6 @@ read_again()
 
 root_tests()
 {
-	unmount=umount
 	check "root: files are made" make_tree
 	make_tar gnu.tar --format=gnu
 	check "root: is mounted" serve gnu.tar
@@ -559,62 +533,29 @@ is_told()
 
 is_not_permitted()
 {
-	old=$(cat "$SWITCH")
-	echo N >"$SWITCH"
-	is_told
-	result=$?
-	echo "$old" >"$SWITCH"
-	run_as_user fusermount3 -u "$TOP/user/fuse" && return $result
+	not_permitted is_told
+	told=$?
+	run_as_user fusermount3 -u "$TOP/user/fuse" && return "$told"
 }
 
-build_server()
+tests()
 {
-	make -s -C "$REPO/tools/examples" O="$TOP/bin" fuse-tarfs
+	case $who in
+	user) user_tests ;;
+	root) root_tests ;;
+	esac
 }
 
 as_root()
 {
-	WORK=$TOP
-	mount -t tmpfs -o mode=755 work "$TOP" || exit 1
-	for who in user root; do
-		mkdir -p "$TOP/$who/tree" "$TOP/$who/fuse"
-		mount -t tmpfs -o mode=755 archives "$TOP/$who/tree" || exit 1
-	done
-	chown -R "$OWNER:$OWNER" "$TOP/user"
-
+	make_places tree
 	echo "TAP version 13"
-	echo "1..$((OF_USER + OF_ROOT))"
-	check "the server compiles" build_server
-	run_as_user "$0" user
-	failed=$((failed + $?))
-	number=$((OF_USER + 1))
-	WORK=$TOP/root
-	root_tests
-	WORK=$TOP
+	echo "1..$((EACH + OF_ROOT))"
+	check "the server compiles" build_example fuse-tarfs
+	as_both
 	check "not permitted: the server reads, and says why" is_not_permitted
-	check "umount of the filesystem of the user's archives" \
-		umount "$TOP/user/tree"
-	check "umount of the filesystem of root's archives" \
-		umount "$TOP/root/tree"
-	check "no thread is left" poll no_thread
-	totals
+	leave tree
 }
 
-case ${1:-} in
-user)
-	as_user
-	;;
-inside)
-	as_root
-	;;
-*)
-	[ "$(id -u)" = 0 ] || skip_all "needs root"
-	need_programs fusermount3 gcc make tar zip python3 unshare setpriv lsof \
-		sha256sum
-	pkg-config --exists 'fuse3 >= 3.17' libarchive ||
-		skip_all "no libfuse 3.17, or no libarchive"
-	[ -x "$LSFUSEBACKING" ] || skip_all "no lsfusebacking"
-	# Mounts and their servers go with the namespace.
-	exec unshare --mount --propagation private "$0" inside
-	;;
-esac
+pkg-config --exists libarchive || skip_all "no libarchive"
+main "$*" make tar zip python3 lsof sha256sum
