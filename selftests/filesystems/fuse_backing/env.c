@@ -85,6 +85,11 @@ void env_teardown(struct env *env)
 		      stderr);
 }
 
+int env_count(const struct fuse_server *srv)
+{
+	return table_count(thread_find(srv->dev));
+}
+
 int env_register(struct env *env, const char *name, int flags)
 {
 	return fuse_backing_open_path(env->srv.fd, scratch_path(name), flags);

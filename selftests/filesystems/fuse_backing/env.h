@@ -32,6 +32,9 @@ int env_setup_with(struct env *env, enum scratch_fs fs, int (*make)(void),
 		   const struct fuse_server_opts *opts);
 void env_teardown(struct env *env);
 
+/* How many files the table of the mount's thread has. */
+int env_count(const struct fuse_server *srv);
+
 /* Backing files "a" to "d", each with contents of its own: 0 or -errno. */
 int env_files(void);
 

@@ -76,11 +76,6 @@ FIXTURE_SETUP(attach)
 	ASSERT_EQ(0, reject_trace_start(&self->trace));
 }
 
-static int count(const struct fuse_server *srv)
-{
-	return table_count(thread_find(srv->dev));
-}
-
 FIXTURE_TEARDOWN(attach)
 {
 	EXPECT_EQ(0, self->srv->sh->bad_fh)
@@ -88,7 +83,7 @@ FIXTURE_TEARDOWN(attach)
 	reject_trace_stop(&self->trace);
 	if (self->dev >= 0) {
 		EXPECT_EQ(0, fuse_backing_close_all(self->dev));
-		EXPECT_EQ(0, count(self->srv));
+		EXPECT_EQ(0, env_count(self->srv));
 		EXPECT_EQ(0, fuse_server_umount(self->srv));
 		EXPECT_EQ(0, scratch_umount_backing());
 	}
@@ -394,7 +389,7 @@ TEST_F(attach, number_of_files)
 	extent[max].backing_id = 0;
 	extent[max].flags = HOLE;
 	EXPECT_EQ(0, try(self, extent, max + 1));
-	EXPECT_EQ(max + 2, count(self->srv));
+	EXPECT_EQ(max + 2, env_count(self->srv));
 }
 
 TEST_F(attach, descriptors)
@@ -684,7 +679,7 @@ TEST_F(attach, connection_gone)
 	EXPECT_EQ(-ENOTCONN, fuse_backing_set_extents(self->dev, NOBODY,
 						      &extent, 1,
 						      BOTH | PENDING));
-	EXPECT_TRUE(wait_until(!count(self->srv)));
+	EXPECT_TRUE(wait_until(!env_count(self->srv)));
 }
 
 /* The array takes its time to come; who waits for it can be killed. */

@@ -84,11 +84,6 @@ FIXTURE_SETUP(life)
 	ASSERT_LT(0, self->id);
 }
 
-static int count(const struct fuse_server *srv)
-{
-	return table_count(thread_find(srv->dev));
-}
-
 FIXTURE_TEARDOWN(life)
 {
 	EXPECT_EQ(0, self->srv->sh->bad_fh)
@@ -216,7 +211,7 @@ TEST_F(life, one_image_for_many)
 		ASSERT_EQ(0, set(self, self->node + i, 100 * (i + 1), i, 0,
 				 BOTH));
 	}
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_TRUE(is_used(self, self->id, FUSE_BACKING_STATE_LIVE, 4, 0));
 	EXPECT_TRUE(is_counted(self, self->id, 4, 1000));
 	ASSERT_TRUE(look_at(self->dev, self->id, &e));
@@ -228,11 +223,11 @@ TEST_F(life, one_image_for_many)
 	ASSERT_EQ(0, fuse_backing_close(self->dev, self->id));
 	EXPECT_TRUE(is_used(self, self->id, FUSE_BACKING_STATE_LIVE, 4, 0));
 	for (int i = 0; i < 4; i++) {
-		EXPECT_EQ(1, count(self->srv));
+		EXPECT_EQ(1, env_count(self->srv));
 		ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node + i, 0,
 						 0));
 	}
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 TEST_F(life, control_file)
@@ -281,11 +276,11 @@ TEST_F(life, counted_through_replacing)
 
 	/* one of the files isn't needed any more, and is gone with its id */
 	ASSERT_EQ(0, fuse_backing_close(self->dev, other));
-	EXPECT_EQ(2, count(self->srv));
+	EXPECT_EQ(2, env_count(self->srv));
 	ASSERT_EQ(0, set(self, self->node, 7, 0, 0, BOTH));
 	EXPECT_TRUE(is_counted(self, self->id, 1, 7));
 	EXPECT_TRUE(is_used(self, self->id, FUSE_BACKING_STATE_LIVE, 1, 0));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 
 	/* nothing but holes: nothing to count */
 	ASSERT_EQ(0, fuse_backing_set_extents(self->dev, self->node, extent + 2,
@@ -302,7 +297,7 @@ TEST_F(life, counted_through_replacing)
 	close(fd);
 	EXPECT_TRUE(is_counted(self, self->id, 0, 0));
 	EXPECT_EQ(0, fuse_backing_close(self->dev, self->id));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 /* Before the inode is there */
@@ -397,7 +392,7 @@ TEST_F(life, pending_dropped)
 	EXPECT_TRUE(is_used(self, self->id, FUSE_BACKING_STATE_PENDING, 0, 10));
 	EXPECT_TRUE(is_counted(self, self->id, 10, 100));
 	EXPECT_EQ(0, fuse_backing_close_all(self->dev));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 /* A directory is named by what waited for a file. */
@@ -424,10 +419,10 @@ TEST_F(life, forgotten)
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, fuse_backing_close(self->dev, self->id));
 	close(fd);
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	scratch_drop_caches();
 	EXPECT_TRUE(wait_until(self->file->forgets));
-	EXPECT_TRUE(wait_until(!count(self->srv)));
+	EXPECT_TRUE(wait_until(!env_count(self->srv)));
 	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 0, 0));
 }
 
@@ -451,9 +446,9 @@ TEST_F(life, detached_while_open)
 	EXPECT_EQ(0, scratch_compare("a", "x", 1, 0));
 	EXPECT_TRUE(reads(self, local, AT));
 	close(fd);
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	close(local);
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 0, 0));
 }
 
@@ -492,7 +487,7 @@ TEST_F(life, revoked_while_open)
 	ASSERT_EQ(0, fuse_backing_close(self->dev, self->id));
 	EXPECT_EQ(-EBUSY, scratch_umount_backing());
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	/* nothing pins it, with the FUSE file open */
 	EXPECT_TRUE(wait_until(!scratch_umount_backing()));
 	ASSERT_EQ(0, scratch_mount_backing(&self->env.scratch));
@@ -576,10 +571,10 @@ TEST_F(life, mmapped)
 	EXPECT_EQ(0, fuse_backing_close(self->dev, self->id));
 	EXPECT_EQ(0, memcmp(map, self->image + 2 * AT, PAGE));
 	/* what a mapping needs is shown as long as there is the mapping */
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_TRUE(is_counted(self, self->id, 1, LEN));
 	munmap(map, PAGE);
-	EXPECT_TRUE(wait_until(!count(self->srv)));
+	EXPECT_TRUE(wait_until(!env_count(self->srv)));
 	EXPECT_EQ(0, asked(self->srv));
 }
 

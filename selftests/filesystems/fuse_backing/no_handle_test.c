@@ -32,7 +32,6 @@
 
 #include "harness.h"
 
-#include "backing_table.h"
 #include "creds.h"
 #include "env.h"
 #include "leaks.h"
@@ -101,11 +100,6 @@ FIXTURE_TEARDOWN(no_handle)
 static bool is_unknown(const struct fuse_server *srv)
 {
 	return !fuse_server_ops(srv, FUSE_OPEN) && !fuse_server_data_ops(srv);
-}
-
-static int count(const struct fuse_server *srv)
-{
-	return table_count(thread_find(srv->dev));
 }
 
 /* READ, WRITE */
@@ -365,7 +359,7 @@ TEST_F(no_handle, ioctl)
 	close(self->fd);
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_FLUSH));
 	EXPECT_TRUE(wait_until(self->file->releases == 1));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	self->fd = -1;
 }
 
@@ -457,7 +451,7 @@ TEST_F(no_handle, open_brings_an_id)
 
 	self->file->per_open = true;
 	EXPECT_EQ(FUSE_SERVER_IOCTL, ioctl(self->fd, IOCTL));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(1, pread(self->fd, &c, 1, 0));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
 }

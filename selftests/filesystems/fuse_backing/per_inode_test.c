@@ -66,11 +66,6 @@ FIXTURE_TEARDOWN(per_inode)
 	env_teardown(&self->env);
 }
 
-static int count(const struct fuse_server *srv)
-{
-	return table_count(thread_find(srv->dev));
-}
-
 static int once(struct env *env, const char *name, int flags)
 {
 	return fuse_backing_open_once(env->srv.fd, scratch_path(name), flags);
@@ -171,7 +166,7 @@ TEST_F(per_inode, asks_nobody)
 		close(fd);
 	}
 	EXPECT_EQ(0, asked(self->srv));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(0, fuse_server_umount(self->srv));
 	EXPECT_EQ(0, scratch_umount_backing());
 }
@@ -226,7 +221,7 @@ TEST_F(per_inode, wider_modes_are_the_servers)
 			TH_LOG("case %zu", i);
 		close(fd);
 		EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
-		EXPECT_EQ(0, count(self->srv));
+		EXPECT_EQ(0, env_count(self->srv));
 	}
 }
 
@@ -305,10 +300,10 @@ TEST_F(per_inode, other_inode_beside_attached)
 TEST_F(per_inode, forgotten)
 {
 	ASSERT_EQ(0, attach_a(&self->env, self->node, BOTH));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	scratch_drop_caches();
 	EXPECT_TRUE(wait_until(self->file->forgets));
-	EXPECT_TRUE(wait_until(!count(self->srv)));
+	EXPECT_TRUE(wait_until(!env_count(self->srv)));
 	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 0, 0));
 }
 
@@ -328,7 +323,7 @@ TEST_F(per_inode, detached)
 	EXPECT_EQ(1, self->file->opens);
 	close(fd);
 	close(local);
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 0, 0));
 }
 
@@ -372,9 +367,9 @@ TEST_F(per_inode, closing_the_id_leaves_it)
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, self->file->opens);
 	close(fd);
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 TEST_F(per_inode, auto_close_id_is_consumed)
@@ -389,7 +384,7 @@ TEST_F(per_inode, auto_close_id_is_consumed)
 					       BOTH));
 	/* also by a call that fails */
 	EXPECT_EQ(-EEXIST, attach_a(&self->env, self->node, BOTH));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	/* but not by one that is refused as such */
 	id = once(&self->env, "a", O_RDWR);
 	ASSERT_LT(0, id);
@@ -408,12 +403,12 @@ TEST_F(per_inode, close_all)
 					 BOTH | PENDING));
 	fd = fuse_server_open(self->srv, "a", O_RDWR);
 	ASSERT_LE(0, fd);
-	EXPECT_EQ(2, count(self->srv));
+	EXPECT_EQ(2, env_count(self->srv));
 	EXPECT_EQ(0, fuse_backing_close_all(self->dev));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_TRUE(works(fd));
 	close(fd);
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 TEST_F(per_inode, server_gone)
@@ -499,7 +494,7 @@ TEST_F(per_inode, attached_by_lookup)
 		close(fd);
 		scratch_drop_caches();
 		EXPECT_TRUE(wait_until(self->file->forgets == i + 1U));
-		EXPECT_TRUE(wait_until(!count(self->srv)));
+		EXPECT_TRUE(wait_until(!env_count(self->srv)));
 	}
 	EXPECT_EQ(0, asked(self->srv));
 	EXPECT_EQ(3, fuse_server_ops(self->srv, FUSE_LOOKUP));
@@ -525,7 +520,7 @@ TEST_F(per_inode, attached_by_create)
 	close(created);
 	close(fd);
 	EXPECT_TRUE(wait_until(file->releases == 1));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 }
 
 /* Nodes are reused; what waits for one generation isn't for another. */
@@ -558,7 +553,7 @@ TEST_F(per_inode, pending_for_another_generation)
 	close(fd);
 	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 5, 0));
 	EXPECT_EQ(0, fuse_backing_close(self->dev, id));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 TEST_F(per_inode, pending_dropped)
@@ -572,13 +567,13 @@ TEST_F(per_inode, pending_dropped)
 	ASSERT_EQ(0, fuse_backing_attach(self->dev, 40, 0,
 					 once(&self->env, "b", O_RDWR),
 					 BOTH | PENDING));
-	EXPECT_EQ(2, count(self->srv));
+	EXPECT_EQ(2, env_count(self->srv));
 	EXPECT_EQ(0, fuse_backing_detach(self->dev, 30, 0, 0));
 	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, 30, 0, 0));
 	EXPECT_EQ(0, fuse_backing_close(self->dev, id));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(0, fuse_backing_detach(self->dev, 40, 0, 0));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 /* They cost memory: as many as the thread may have files. */
@@ -619,7 +614,7 @@ TEST_F(per_inode, pending_for_no_file)
 					 once(&self->env, "b", O_RDWR),
 					 BOTH | PENDING));
 	EXPECT_EQ(0, look_up("a"));
-	EXPECT_TRUE(wait_until(!count(self->srv)));
+	EXPECT_TRUE(wait_until(!env_count(self->srv)));
 }
 
 /* Attach and lookup at once: one of them must find the other. */
@@ -669,9 +664,9 @@ TEST_F(per_inode, attach_races_lookup)
 		ASSERT_EQ(0, file->opens) TH_LOG("round %d", i);
 		close(fd);
 	}
-	EXPECT_EQ(RACES, count(self->srv));
+	EXPECT_EQ(RACES, env_count(self->srv));
 	scratch_drop_caches();
-	EXPECT_TRUE(wait_until(!count(self->srv)));
+	EXPECT_TRUE(wait_until(!env_count(self->srv)));
 }
 
 /* What is refused. */
@@ -726,7 +721,7 @@ TEST_F(per_inode, bad_arguments)
 	EXPECT_EQ(-EPERM, fuse_backing_attach(unmounted, 9, 0, id, BOTH));
 	EXPECT_EQ(-EPERM, fuse_backing_detach(unmounted, 9, 0, 0));
 	close(unmounted);
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 }
 
 TEST_F(per_inode, attach_with_other_opens)

@@ -55,11 +55,6 @@ FIXTURE_TEARDOWN(per_open)
 	env_teardown(&self->env);
 }
 
-static int count(const struct fuse_server *srv)
-{
-	return table_count(thread_find(srv->dev));
-}
-
 static int once(struct env *env, const char *name, int flags)
 {
 	return fuse_backing_open_once(env->srv.fd, scratch_path(name), flags);
@@ -68,7 +63,7 @@ static int once(struct env *env, const char *name, int flags)
 /* Wait a bit: whoever opens learns of the reply after the server sent it. */
 static bool empties(const struct fuse_server *srv)
 {
-	return wait_until(!count(srv));
+	return wait_until(!env_count(srv));
 }
 
 /* Does the id's line in backing_files have this mode and state? */
@@ -101,7 +96,7 @@ TEST_F(per_open, goes_with_its_file)
 
 	id = once(&self->env, "a", O_RDWR);
 	ASSERT_LT(0, id);
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_TRUE(is_shown_as(self->srv, id, "open", "pending"));
 
 	fd = fuse_server_open_id(self->srv, "a", O_RDWR, id);
@@ -113,7 +108,7 @@ TEST_F(per_open, goes_with_its_file)
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
 
 	close(fd);
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 TEST_F(per_open, closed_id_is_closed)
@@ -125,10 +120,10 @@ TEST_F(per_open, closed_id_is_closed)
 	fd = fuse_server_open_id(self->srv, "a", O_RDWR, id);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(-ENOENT, fuse_backing_close(self->srv->fd, id));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	close(fd);
 	EXPECT_EQ(-ENOENT, fuse_backing_close(self->srv->fd, id));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 TEST_F(per_open, second_reply_is_refused)
@@ -148,7 +143,7 @@ TEST_F(per_open, second_reply_is_refused)
 	EXPECT_EQ(1, pwrite(fd, "x", 1, 0));
 	close(fd);
 	EXPECT_EQ(-ENOENT, fuse_server_open(self->srv, "a", O_RDWR));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	reject_trace_stop(&trace);
 }
 
@@ -165,9 +160,9 @@ TEST_F(per_open, others_may_be_named_again)
 	ASSERT_LE(0, second);
 	close(first);
 	close(second);
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(0, fuse_backing_close(self->srv->fd, id));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 TEST_F(per_open, several_opens_of_one_inode)
@@ -178,12 +173,12 @@ TEST_F(per_open, several_opens_of_one_inode)
 	for (int i = 0; i < 5; i++) {
 		fd[i] = fuse_server_open(self->srv, "a", O_RDWR);
 		ASSERT_LE(0, fd[i]);
-		EXPECT_EQ(i + 1, count(self->srv));
+		EXPECT_EQ(i + 1, env_count(self->srv));
 	}
 	for (int i = 0; i < 5; i++) {
 		EXPECT_EQ(1, pwrite(fd[i], &"12345"[i], 1, i));
 		close(fd[i]);
-		EXPECT_EQ(4 - i, count(self->srv));
+		EXPECT_EQ(4 - i, env_count(self->srv));
 	}
 	EXPECT_EQ(0, scratch_compare("a", "12345", 5, 0));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
@@ -201,15 +196,15 @@ TEST_F(per_open, beside_an_id_that_stays)
 	second = fuse_server_open_id(self->srv, "a", O_RDWR,
 				     once(&self->env, "a", O_RDWR));
 	ASSERT_LE(0, second);
-	EXPECT_EQ(2, count(self->srv));
+	EXPECT_EQ(2, env_count(self->srv));
 	EXPECT_EQ(-EBUSY, fuse_server_open_id(self->srv, "a", O_RDWR,
 					      once(&self->env, "b", O_RDWR)));
-	EXPECT_EQ(2, count(self->srv));
+	EXPECT_EQ(2, env_count(self->srv));
 	close(second);
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	close(first);
 	EXPECT_EQ(0, fuse_backing_close(self->srv->fd, plain));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 TEST_F(per_open, mmapped_stays_until_munmap)
@@ -224,11 +219,11 @@ TEST_F(per_open, mmapped_stays_until_munmap)
 	map = mmap(NULL, MAP_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ASSERT_NE(MAP_FAILED, map);
 	close(fd);
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	map[0] = 'y';
 	munmap(map, MAP_SIZE);
 	EXPECT_EQ(0, scratch_compare("a", "y", 1, 0));
-	EXPECT_TRUE(wait_until(!count(self->srv)));
+	EXPECT_TRUE(wait_until(!env_count(self->srv)));
 	EXPECT_EQ(0, fuse_server_umount(self->srv));
 	EXPECT_EQ(0, scratch_umount_backing());
 }
@@ -242,7 +237,7 @@ TEST_F(per_open, failed_no_permission)
 	ASSERT_LT(0, id);
 	ASSERT_EQ(0, scratch_flags("a", FS_IMMUTABLE_FL));
 	EXPECT_EQ(-EPERM, fuse_server_open_id(self->srv, "a", O_RDWR, id));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	EXPECT_EQ(0, scratch_flags("a", 0));
 }
 
@@ -253,7 +248,7 @@ TEST_F(per_open, failed_flags)
 	file->per_open = true;
 	file->open_flags = FOPEN_KEEP_CACHE;
 	EXPECT_EQ(-EINVAL, fuse_server_open(self->srv, "a", O_RDWR));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	EXPECT_EQ(1, file->opens);
 	EXPECT_EQ(1, file->releases);
 }
@@ -267,7 +262,7 @@ TEST_F(per_open, failed_cached_open)
 	ASSERT_LE(0, cached);
 	file->per_open = true;
 	EXPECT_EQ(-ETXTBSY, fuse_server_open(self->srv, "a", O_RDWR));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	close(cached);
 }
 
@@ -283,10 +278,10 @@ TEST_F(per_open, create)
 	fd = fuse_server_open(self->srv, "new", O_RDWR | O_CREAT);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_CREATE));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(1, pwrite(fd, "x", 1, 0));
 	close(fd);
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 static const char nameless[] = ".";
@@ -302,14 +297,14 @@ TEST_F(per_open, tmpfile)
 	fd = fuse_server_open(self->srv, nameless, O_RDWR | O_TMPFILE);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_TMPFILE));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	close(fd);
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 
 	file->bad_node = true;
 	EXPECT_EQ(-EIO, fuse_server_open(self->srv, nameless,
 					 O_RDWR | O_TMPFILE));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 TEST_F(per_open, failed_create_bad_node)
@@ -321,7 +316,7 @@ TEST_F(per_open, failed_create_bad_node)
 	file->bad_node = true;
 	EXPECT_EQ(-EIO, fuse_server_open(self->srv, "new", O_RDWR | O_CREAT));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_CREATE));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 TEST_F(per_open, failed_create_finish)
@@ -334,7 +329,7 @@ TEST_F(per_open, failed_create_finish)
 	EXPECT_EQ(-EINVAL, fuse_server_open(self->srv, "new",
 					    O_RDWR | O_CREAT));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_CREATE));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 /* The opener is killed while the server has its request. */
@@ -373,9 +368,9 @@ TEST_F(per_open, opened_for_an_ioctl)
 	/* the server has no ioctls; what matters is what it was asked */
 	EXPECT_NE(0, ioctl(fd, FS_IOC_GETFLAGS, &flags));
 	EXPECT_EQ(2, file->opens);
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	close(fd);
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 /* Opens that ask nobody consume nothing. */
@@ -388,12 +383,12 @@ TEST_F(per_open, o_path_consumes_nothing)
 	path = fuse_server_open_id(self->srv, "a", O_PATH, id);
 	ASSERT_LE(0, path);
 	EXPECT_EQ(0, self->srv->sh->file[0].opens);
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	fd = fuse_server_open(self->srv, "a", O_RDWR);
 	ASSERT_LE(0, fd);
 	close(path);
 	close(fd);
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 /* A reply that fails, or that doesn't ask for passthrough, names no id. */
@@ -408,17 +403,17 @@ TEST_F(per_open, other_replies_name_nothing)
 	fd = fuse_server_open(self->srv, "a", O_RDWR);
 	ASSERT_LE(0, fd);
 	close(fd);
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 
 	file->open_error = EACCES;
 	EXPECT_EQ(-EACCES, fuse_server_open_id(self->srv, "a", O_RDWR, id));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 
 	file->open_error = 0;
 	fd = fuse_server_open_id(self->srv, "a", O_RDWR, id);
 	EXPECT_LE(0, fd);
 	close(fd);
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 /* Ids that no reply ever names. */
@@ -429,7 +424,7 @@ TEST_F(per_open, closed_before_use)
 
 	ASSERT_LT(0, id);
 	EXPECT_EQ(0, fuse_backing_close(self->srv->fd, id));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	EXPECT_EQ(-ENOENT, fuse_server_open_id(self->srv, "a", O_RDWR, id));
 }
 
@@ -552,7 +547,7 @@ TEST_F(per_open, one_of_many_gets_it)
 		ASSERT_EQ(0, race_once(self->srv, &won, &lost));
 		ASSERT_EQ(1, won) TH_LOG("round %d", i);
 		ASSERT_EQ(RACERS - 1, lost) TH_LOG("round %d", i);
-		ASSERT_EQ(0, count(self->srv));
+		ASSERT_EQ(0, env_count(self->srv));
 	}
 }
 

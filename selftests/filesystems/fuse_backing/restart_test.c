@@ -69,11 +69,6 @@ static int once(struct env *env, const char *name, int flags)
 	return fuse_backing_open_once(env->srv.fd, scratch_path(name), flags);
 }
 
-static int count(const struct fuse_server *srv)
-{
-	return table_count(thread_find(srv->dev));
-}
-
 /* What the ioctl says of one id, or NULL. */
 static const struct fuse_backing_entry *entry_of(int dev, int id)
 {
@@ -279,7 +274,7 @@ TEST_F(restart, bad_arguments)
 	EXPECT_EQ(-1, ioctl(self->dev, FUSE_DEV_IOC_BACKING_CLOSE_ALL, NULL));
 	EXPECT_EQ(EFAULT, errno);
 	EXPECT_EQ(-EPERM, fuse_backing_close_all(unmounted));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	close(unmounted);
 }
 
@@ -294,14 +289,14 @@ TEST_F(restart, close_all)
 	ASSERT_LT(0, once(&self->env, "c", O_RDWR));
 	fd = fuse_server_open_id(self->srv, "a", O_RDWR, id);
 	ASSERT_LE(0, fd);
-	EXPECT_EQ(3, count(self->srv));
+	EXPECT_EQ(3, env_count(self->srv));
 
 	EXPECT_EQ(0, fuse_backing_close_all(self->dev));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(-ENOENT, fuse_server_open(self->srv, "a", O_RDWR));
 	EXPECT_EQ(1, pwrite(fd, "x", 1, 0));
 	close(fd);
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 
 	/* and life goes on */
 	id = env_register(&self->env, "a", O_RDWR);
@@ -385,7 +380,7 @@ TEST_F(restart, by_id_under_load)
 	ASSERT_EQ(0, fuse_server_kill(self->srv));
 	for (int i = 0; i < LOADERS; i++)
 		EXPECT_TRUE(load_runs(&load[i]));
-	EXPECT_EQ(LOADERS, count(self->srv));
+	EXPECT_EQ(LOADERS, env_count(self->srv));
 
 	ASSERT_EQ(0, fuse_server_restart(self->srv));
 	for (int i = 0; i < LOADERS; i++) {
@@ -404,7 +399,7 @@ TEST_F(restart, by_id_under_load)
 		EXPECT_EQ(0, load_end(&load[i]));
 		close(load[i].fd);
 	}
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
 }
 
@@ -427,18 +422,18 @@ TEST_F(restart, per_open_under_load)
 	ASSERT_LT(0, unused);
 	ASSERT_EQ(0, fuse_server_kill(self->srv));
 	EXPECT_TRUE(load_runs(&load[1]));
-	EXPECT_EQ(LOADERS + 1, count(self->srv));
+	EXPECT_EQ(LOADERS + 1, env_count(self->srv));
 
 	ASSERT_EQ(0, fuse_server_restart(self->srv));
 	/* an id that the dead server never named */
 	fd = fuse_server_open_id(self->srv, "b", O_RDWR, unused);
 	ASSERT_LE(0, fd);
 	close(fd);
-	EXPECT_EQ(LOADERS, count(self->srv));
+	EXPECT_EQ(LOADERS, env_count(self->srv));
 	EXPECT_EQ(0, load_end(&load[1]));
 	for (int i = 0; i < LOADERS; i++)
 		close(load[i].fd);
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
 }
 
@@ -484,9 +479,9 @@ TEST_F(restart, per_inode_under_load)
 	EXPECT_EQ(0, fuse_backing_detach(self->dev, node, 0, 0));
 	EXPECT_EQ(0, load_end(&load));
 	close(load.fd);
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(0, fuse_backing_close_all(self->dev));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
 }
 
@@ -515,10 +510,10 @@ TEST_F(restart, requests_are_sent_again)
 	ASSERT_EQ(0, fuse_server_resend(self->srv));
 	pthread_join(thread, &result);
 	ASSERT_LE(0, (long)result);
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(1, pwrite((long)result, "x", 1, 0));
 	close((long)result);
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 TEST_HARNESS_MAIN

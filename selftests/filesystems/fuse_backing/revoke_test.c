@@ -34,7 +34,6 @@
 
 #include "async_io.h"
 #include "backing_ioctl.h"
-#include "backing_table.h"
 #include "env.h"
 #include "held_page.h"
 #include "io_load.h"
@@ -125,11 +124,6 @@ FIXTURE_TEARDOWN(revoke)
 	env_teardown(&self->env);
 }
 
-static int count(const struct fuse_server *srv)
-{
-	return table_count(thread_find(srv->dev));
-}
-
 /* Another file takes the place of "a", at once: the server opens it by name. */
 static int migrate(void)
 {
@@ -165,10 +159,10 @@ static bool is_served(int fd)
 TEST_F(revoke, goes_on_through_the_server)
 {
 	EXPECT_EQ(1, pwrite(self->fd, "o", 1, 3));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	ASSERT_EQ(0, migrate());
 	EXPECT_TRUE(is_served(self->fd));
 	EXPECT_EQ(0, scratch_compare("a.old", "o", 1, 3));
@@ -197,7 +191,7 @@ TEST_F(revoke, detach_leaves_it)
 	ASSERT_EQ(0, migrate());
 	EXPECT_EQ(1, pwrite(self->fd, "o", 1, 3));
 	EXPECT_EQ(0, scratch_compare("a.old", "o", 1, 3));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
 	/* and it can still be taken away */
 	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
@@ -212,7 +206,7 @@ TEST_F(revoke, nothing_there)
 	EXPECT_EQ(variant->attached ? 0 : -ENOENT,
 		  fuse_backing_detach(self->dev, self->node, 0, REVOKE));
 	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, 40, 0, REVOKE));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 TEST_F(revoke, server_does_not_open)
@@ -383,7 +377,7 @@ TEST_F(revoke, splice_copies)
 
 	EXPECT_EQ(1, pipe_keeps(self, fd, reuse));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 /* Not promised without the flag: the pages are the file's. */
@@ -392,7 +386,7 @@ TEST_F(revoke, splice_gives_pages)
 	int fd = open_with(self->srv, self->file, variant->attached, 0);
 
 	EXPECT_EQ(0, pipe_keeps(self, fd, reuse));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 /* But who only empties the file, or unlinks it, takes them away from nobody. */
@@ -401,7 +395,7 @@ TEST_F(revoke, splice_outlives_the_file)
 	int fd = open_with(self->srv, self->file, variant->attached, 0);
 
 	EXPECT_EQ(1, pipe_keeps(self, fd, empty));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 /* What else carries a handle goes to the server now, with one. */
@@ -465,14 +459,14 @@ TEST_F(revoke, mmapped)
 	reject_trace_stop(&trace);
 	EXPECT_EQ(1, pwrite(self->fd, "x", 1, 0));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
-	EXPECT_LE(1, count(self->srv));
+	EXPECT_LE(1, env_count(self->srv));
 
 	/* not longer than that, though the file is open */
 	munmap(map, BLOCK);
 	serve_directly(self->file);
 	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
 	EXPECT_TRUE(is_served(self->fd));
-	EXPECT_TRUE(wait_until(!count(self->srv)));
+	EXPECT_TRUE(wait_until(!env_count(self->srv)));
 }
 
 /* Nothing was mapped, so it can be taken away. */
@@ -488,7 +482,7 @@ TEST_F(revoke, mmap_fails)
 				   self->fd, 0));
 	EXPECT_EQ(EIO, errno);
 	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 /* mmap(2) holds a lock that readers of /proc wait for: it asks nobody. */
@@ -530,7 +524,7 @@ TEST_F(revoke, several_files)
 	}
 	serve_directly(self->file);
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	ASSERT_EQ(0, migrate());
 	close(fd[0]);
 	for (int i = 1; i < 3; i++) {
@@ -558,7 +552,7 @@ TEST_F(revoke, later_opens)
 	/* and on what it migrated to */
 	fd = open_a(self->srv, self->file, false);
 	ASSERT_LE(0, fd);
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_TRUE(is_served(fd));
 	EXPECT_TRUE(is_served(self->fd));
 	close(fd);
@@ -596,7 +590,7 @@ TEST_F(revoke, opened_meanwhile)
 	ASSERT_LE(0, (long)result);
 	self->file->hold_open = false;
 	serve_directly(self->file);
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	ASSERT_EQ(0, migrate());
 	EXPECT_TRUE(is_served((long)result));
 	close((long)result);
@@ -679,13 +673,13 @@ TEST_F(revoke, waits_for_what_is_in_flight)
 	ASSERT_LT(0, pid);
 	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
 	EXPECT_EQ(-2, GET(b.result));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(0, freeze(FITHAW));
 	EXPECT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 	/* it was waited for, so it is done */
 	EXPECT_EQ(0, scratch_compare("a", "f", 1, 9));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	pthread_join(b.thread, NULL);
 	EXPECT_EQ(1, b.result);
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
@@ -711,7 +705,7 @@ TEST_F(revoke, waiting_can_be_killed)
 	EXPECT_TRUE(is_served(self->fd));
 	EXPECT_EQ(2, fuse_server_data_ops(self->srv));
 	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 static void do_nothing(int sig)
@@ -773,12 +767,12 @@ TEST_F(revoke, waiting_can_be_interrupted)
 		kill(revoker, SIGKILL);
 	}
 	EXPECT_TRUE(sleeps_in(writer, SYS_pwrite64));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	held_page_release(&page);
 	EXPECT_EQ(1, write(ready[1], "", 1));
 	EXPECT_EQ(revoker, waitpid(revoker, &status, 0));
 	EXPECT_EQ(0, status);
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	EXPECT_EQ(writer, waitpid(writer, &status, 0));
 	EXPECT_EQ(0, status);
 	held_page_stop(&page);
@@ -819,14 +813,14 @@ TEST_F_TIMEOUT(revoke, under_load, 400)
 		ASSERT_LE(0, self->fd);
 		if (round % 2)
 			ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_DIRECT));
-		EXPECT_EQ(1, count(self->srv));
+		EXPECT_EQ(1, env_count(self->srv));
 		serve_directly(self->file);
 
 		ASSERT_EQ(0, io_loads_start(loads, self->fd));
 		ASSERT_TRUE(io_loads_run(loads));
 		ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0,
 						 REVOKE));
-		EXPECT_EQ(0, count(self->srv));
+		EXPECT_EQ(0, env_count(self->srv));
 		ASSERT_EQ(0, migrate());
 		/* the server may have opened the old one for a request */
 		served = fuse_server_data_ops(self->srv);
@@ -838,7 +832,7 @@ TEST_F_TIMEOUT(revoke, under_load, 400)
 		EXPECT_EQ(0, old_is_clear()) TH_LOG("round %d", round);
 		ASSERT_EQ(0, unlink(scratch_path("a.old")));
 	}
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 /* Who comes too late, again and again, without ever waiting for the server */
@@ -870,7 +864,7 @@ TEST_F_TIMEOUT(revoke, too_late, 400)
 		self->file->open_flags = 0;
 		self->fd = fuse_server_open(self->srv, "a", O_RDWR);
 		ASSERT_LE(0, self->fd);
-		ASSERT_EQ(1, count(self->srv));
+		ASSERT_EQ(1, env_count(self->srv));
 
 		late = (struct late){ .fd = self->fd };
 		for (int i = 0; i < LATE; i++)
@@ -879,7 +873,7 @@ TEST_F_TIMEOUT(revoke, too_late, 400)
 		EXPECT_TRUE(wait_until(GET(late.reads) > 2 * LATE));
 		EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0,
 						 REVOKE));
-		EXPECT_EQ(0, count(self->srv)) TH_LOG("round %d", round);
+		EXPECT_EQ(0, env_count(self->srv)) TH_LOG("round %d", round);
 		EXPECT_TRUE(wait_until(GET(late.refused)));
 		SET(late.stop, true);
 		for (int i = 0; i < LATE; i++)

@@ -120,11 +120,6 @@ static bool came(const struct fuse_server *srv, __u32 opcode, __u32 n)
 	       srv->sh->ring_ops[opcode] == (srv->sh->over_ring ? n : 0);
 }
 
-static int count(const struct fuse_server *srv)
-{
-	return table_count(thread_find(srv->dev));
-}
-
 static int once(struct env *env, const char *name)
 {
 	return fuse_backing_open_once(env->srv.fd, scratch_path(name), O_RDWR);
@@ -178,7 +173,7 @@ TEST_F(uring, named_in_a_reply)
 	close(fd);
 	EXPECT_TRUE(came(self->srv, FUSE_FLUSH, 1));
 	EXPECT_TRUE(wait_until(came(self->srv, FUSE_RELEASE, 1)));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(0, fuse_backing_close(self->dev, id));
 	EXPECT_TRUE(ends(self->srv, thread));
 }
@@ -192,10 +187,10 @@ TEST_F(uring, registered_for_a_reply)
 		fd = fuse_server_open(self->srv, "a", O_RDWR);
 		ASSERT_LE(0, fd);
 		EXPECT_TRUE(came(self->srv, FUSE_OPEN, i));
-		EXPECT_EQ(1, count(self->srv));
+		EXPECT_EQ(1, env_count(self->srv));
 		EXPECT_TRUE(works(fd));
 		close(fd);
-		EXPECT_EQ(0, count(self->srv));
+		EXPECT_EQ(0, env_count(self->srv));
 	}
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
 }
@@ -210,12 +205,12 @@ TEST_F(uring, created)
 	fd = fuse_server_open(self->srv, "new", O_RDWR | O_CREAT);
 	ASSERT_LE(0, fd);
 	EXPECT_TRUE(came(self->srv, FUSE_CREATE, 1));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(1, pwrite(fd, "x", 1, 0));
 	EXPECT_EQ(0, scratch_compare("new", "x", 1, 0));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
 	close(fd);
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 /* The control: data of a file without a backing file go the requests' way. */
@@ -264,14 +259,14 @@ TEST_F(uring, opened_on_each_processor)
 		ASSERT_LE(0, fd[cpu]);
 	}
 	EXPECT_TRUE(came(self->srv, FUSE_OPEN, CPU_COUNT(&set)));
-	EXPECT_EQ(CPU_COUNT(&set), count(self->srv));
+	EXPECT_EQ(CPU_COUNT(&set), env_count(self->srv));
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (!CPU_ISSET(cpu, &set))
 			continue;
 		EXPECT_TRUE(works(fd[cpu]));
 		close(fd[cpu]);
 	}
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
 }
 
@@ -311,7 +306,7 @@ TEST_F(uring, attached)
 	EXPECT_EQ(0, asked(self->srv));
 	EXPECT_TRUE(table_has(thread_find(self->srv->dev), id));
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, node, 0, 0));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 
 	/* and then it is the server's again */
 	EXPECT_EQ(0, open_and_close_a(self->srv));
@@ -328,11 +323,11 @@ TEST_F(uring, attached_by_the_lookup)
 		EXPECT_EQ(0, open_and_close_a(self->srv));
 	EXPECT_TRUE(came(self->srv, FUSE_LOOKUP, 1));
 	EXPECT_EQ(0, asked(self->srv));
-	EXPECT_EQ(1, count(self->srv));
+	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(0, fuse_backing_detach(self->dev,
 					 fuse_server_node(self->srv, file), 0,
 					 0));
-	EXPECT_EQ(0, count(self->srv));
+	EXPECT_EQ(0, env_count(self->srv));
 }
 
 /* Opens that wait for the server: those of "c", one in a thread each. */
@@ -559,7 +554,7 @@ TEST_F(uring, killed_client)
 	EXPECT_TRUE(WIFSIGNALED(status));
 	EXPECT_TRUE(came(self->srv, FUSE_OPEN, 1));
 	EXPECT_TRUE(wait_until(came(self->srv, FUSE_RELEASE, 1)));
-	EXPECT_TRUE(wait_until(!count(self->srv)));
+	EXPECT_TRUE(wait_until(!env_count(self->srv)));
 }
 
 /* The end comes at any time: requests and replies are on their way. */
