@@ -36,25 +36,13 @@
 #include "fuzz.h"
 #include "fuzz_files.h"
 #include "fuzz_session.h"
+#include "leaks.h"
 #include "scratch.h"
 #include "wait_until.h"
 
 #define DEFAULT_SEED	20251
 #define DEFAULT_OPS	100000
 #define SESSIONS	20
-
-static long file_nr(void)
-{
-	FILE *f = fopen("/proc/sys/fs/file-nr", "re");
-	long nr = -1;
-
-	if (!f)
-		return -1;
-	if (fscanf(f, "%ld", &nr) != 1)
-		nr = -1;
-	fclose(f);
-	return nr;
-}
 
 /* Each processor counts up to so many files before file-nr shows them. */
 static long file_nr_error(void)

@@ -25,6 +25,12 @@ long file_nr(void)
 	return nr;
 }
 
+void leaks_begin(struct leaks *before)
+{
+	before->files = file_nr();
+	before->slabs_err = slabs_read(&before->slabs);
+}
+
 static bool slabs_mean_something(void)
 {
 	char out[64];

@@ -34,10 +34,8 @@
 #define FIRSTS		4	/* who all register first, of as many mounts */
 #define MOUNTS		20
 
-/* What a leak of one object per refusal would far exceed. */
+/* A leak of one object per refusal would far exceed LEAKS_OBJECTS. */
 #define REFUSALS	10000
-#define SLAB_NOISE	4000
-#define FILE_NOISE	500
 
 FIXTURE(limits) {
 	struct env env;
@@ -299,10 +297,8 @@ static int refuse(int dev, int file, int dir, int i)
 TEST_F_TIMEOUT(limits, refusals_leak_nothing, 120)
 {
 	struct fuse_server *srv = &self->env.srv;
-	static struct slabs before;
-	const char *name = "";
+	static struct leaks before;
 	int dir, err, refused = 0;
-	long files;
 
 	ASSERT_EQ(0, set_nofile(0, 16, 16));
 	ASSERT_EQ(15, register_until_error(srv->fd, self->fd, 100, &err));
@@ -311,51 +307,34 @@ TEST_F_TIMEOUT(limits, refusals_leak_nothing, 120)
 	for (int i = 0; i < 100; i++)
 		refuse(srv->fd, self->fd, dir, i);
 
-	files = file_nr();
-	err = slabs_read(&before);
+	leaks_begin(&before);
 	for (int i = 0; i < REFUSALS; i++)
 		refused += refuse(srv->fd, self->fd, dir, i);
 	EXPECT_EQ(REFUSALS, refused);
 	EXPECT_EQ(15, table_count(thread_find(srv->dev)));
 	EXPECT_EQ(1, thread_count());
 
-	/* Credentials and the like are freed after a grace period. */
-	EXPECT_TRUE(wait_until(file_nr() <= files + FILE_NOISE));
-	if (err)
-		TH_LOG("slabs not compared: error %d", err);
-	else
-		EXPECT_TRUE(wait_until(slabs_growth(&before, &name) <
-				       SLAB_NOISE))
-			TH_LOG("%s grew", name);
+	leaks_end(_metadata, &before);
 	close(dir);
 }
 
 TEST_F_TIMEOUT(limits, registrations_leak_nothing, 120)
 {
 	struct fuse_server *srv = &self->env.srv;
-	static struct slabs before;
-	const char *name = "";
-	long files;
-	int err, id;
+	static struct leaks before;
+	int id;
 
 	id = fuse_backing_open(srv->fd, self->fd);
 	ASSERT_LT(0, id);
 	ASSERT_EQ(0, fuse_backing_close(srv->fd, id));
-	files = file_nr();
-	err = slabs_read(&before);
+	leaks_begin(&before);
 	for (int i = 0; i < REFUSALS; i++) {
 		id = fuse_backing_open(srv->fd, self->fd);
 		ASSERT_LT(0, id);
 		ASSERT_EQ(0, fuse_backing_close(srv->fd, id));
 	}
 	EXPECT_EQ(0, table_count(thread_find(srv->dev)));
-	EXPECT_TRUE(wait_until(file_nr() <= files + FILE_NOISE));
-	if (err)
-		TH_LOG("slabs not compared: error %d", err);
-	else
-		EXPECT_TRUE(wait_until(slabs_growth(&before, &name) <
-				       SLAB_NOISE))
-			TH_LOG("%s grew", name);
+	leaks_end(_metadata, &before);
 }
 
 /*

@@ -57,10 +57,6 @@
 #define STUCK_STEPS	(12 * WAIT_STEPS)
 #define SOON_STEPS	500
 
-/* What a leak of an object for each round or each operation would exceed */
-#define SLAB_NOISE	4000
-#define FILE_NOISE	500
-
 enum end { END_ABORT, END_DETACH, END_FORCE, END_SERVER, END_NONE, ENDS };
 
 static const char * const end_names[ENDS] = {
@@ -529,12 +525,9 @@ TEST_F_TIMEOUT(stress, everything_at_once, 36000)
 	__u64 seed = number_from("STRESS_SEED", DEFAULT_SEED);
 	unsigned long first = number_from("STRESS_FIRST", 0), ops = 0;
 	struct round *r = &self->round;
-	static struct slabs before;
+	static struct leaks before;
 	time_t start = time(NULL);
-	const char *name = "";
 	unsigned long nr = 0;
-	long files = 0;
-	int err = 0;
 
 	TH_LOG("STRESS_SEED=%llu", (unsigned long long)seed);
 	do {
@@ -550,20 +543,11 @@ TEST_F_TIMEOUT(stress, everything_at_once, 36000)
 		ASSERT_TRUE(one_round(r, first + nr, seed));
 		ops += ops_done(shared, 0, STRESS_WORKERS);
 		/* the first one has filled all caches */
-		if (!nr) {
-			files = file_nr();
-			err = slabs_read(&before);
-		}
+		if (!nr)
+			leaks_begin(&before);
 	} while (!is_time_up(start, ++nr));
 	TH_LOG("%lu rounds, %lu operations", nr, ops);
-
-	EXPECT_TRUE(wait_until(file_nr() <= files + FILE_NOISE));
-	if (err)
-		TH_LOG("slabs not compared: error %d", err);
-	else
-		EXPECT_TRUE(wait_until(slabs_growth(&before, &name) <
-				       SLAB_NOISE))
-			TH_LOG("%s grew", name);
+	leaks_end(_metadata, &before);
 }
 
 TEST_HARNESS_MAIN
