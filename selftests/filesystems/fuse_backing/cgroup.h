@@ -5,6 +5,9 @@
 #ifndef CGROUP_H
 #define CGROUP_H
 
+#include <errno.h>
+#include <stdbool.h>
+
 /* Make it: 0, -EOPNOTSUPP if there are no such controllers, or -errno. */
 int cgroup_make(void);
 
@@ -23,5 +26,24 @@ long cgroup_event(const char *name);
 
 /* 0, or -EBUSY as long as there are processes in it. */
 int cgroup_remove(void);
+
+/* Only one object of a program, the test itself, can include the harness. */
+#ifdef HARNESS_H
+
+/* For a fixture's setup, which is to end if this says false. */
+static inline bool cgroup_start(struct __test_metadata *_metadata)
+{
+	int err;
+
+	if (geteuid())
+		SKIP(return false, "needs root");
+	err = cgroup_make();
+	if (err == -EOPNOTSUPP)
+		SKIP(return false, "needs cgroup 2 with memory and pids");
+	ASSERT_EQ(0, err);
+	return true;
+}
+
+#endif /* HARNESS_H */
 
 #endif /* CGROUP_H */

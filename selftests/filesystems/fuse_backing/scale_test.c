@@ -305,14 +305,8 @@ FIXTURE(memory) {
 
 FIXTURE_SETUP(memory)
 {
-	int err;
-
-	if (geteuid())
-		SKIP(return, "needs root");
-	err = cgroup_make();
-	if (err == -EOPNOTSUPP)
-		SKIP(return, "needs the memory controller");
-	ASSERT_EQ(0, err);
+	if (!cgroup_start(_metadata))
+		return;
 	if (!env_start(_metadata, &self->env, SCRATCH_TMPFS))
 		return;
 	ASSERT_EQ(0, set_nofile(TOO_MANY));

@@ -72,14 +72,8 @@ static const char *mountpoint(int i)
 
 FIXTURE_SETUP(thread_cgroup)
 {
-	int err;
-
-	if (geteuid())
-		SKIP(return, "needs root");
-	err = cgroup_make();
-	if (err == -EOPNOTSUPP)
-		SKIP(return, "needs cgroup 2 with memory and pids");
-	ASSERT_EQ(0, err);
+	if (!cgroup_start(_metadata))
+		return;
 	ASSERT_EQ(0, scratch_setup(&self->m.scratch, SCRATCH_TMPFS));
 	ASSERT_EQ(0, scratch_file("a", FILE_SIZE, 0));
 	mkdir(SCRATCH_OTHER, 0755);

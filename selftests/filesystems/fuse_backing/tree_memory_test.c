@@ -50,14 +50,8 @@ static int make_files(void)
 
 FIXTURE_SETUP(tree_memory)
 {
-	int err;
-
-	if (geteuid())
-		SKIP(return, "needs root");
-	err = cgroup_make();
-	if (err == -EOPNOTSUPP)
-		SKIP(return, "needs cgroup 2 with memory and pids");
-	ASSERT_EQ(0, err);
+	if (!cgroup_start(_metadata))
+		return;
 	ASSERT_EQ(0, cgroup_write("memory.max", LIMIT));
 	tree_start(_metadata, &self->env, SCRATCH_TMPFS, make_files, BELOW, FUSE_BACKING_READ);
 }
