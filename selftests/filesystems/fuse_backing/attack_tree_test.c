@@ -607,12 +607,12 @@ static pid_t list_into(void *memory)
 	_exit(fd < 0 || syscall(SYS_getdents64, fd, memory, 4096) <= 0);
 }
 
-TEST_F(user, listed_into_memory_that_does_not_come)
+/* Whose process is returned when it waits for the memory */
+static pid_t list_and_wait(struct __test_metadata *_metadata, FIXTURE_DATA(user) * self)
 {
 	struct attack *attack = &self->attack;
-	struct dir_list direct = {};
-	int id, status;
 	pid_t pid;
+	int id;
 
 	ASSERT_EQ(0, held_page_start(&self->page, "root"));
 	id = register_dir(attack, READABLE, O_RDONLY, 0);
@@ -620,6 +620,16 @@ TEST_F(user, listed_into_memory_that_does_not_come)
 	ASSERT_EQ(0, attach_root(attack, id, LIST));
 	pid = list_into(self->page.addr);
 	ASSERT_TRUE(wait_until(held_page_is_wanted(&self->page)));
+	return pid;
+}
+
+TEST_F(user, listed_into_memory_that_does_not_come)
+{
+	struct dir_list direct = {};
+	int status;
+	pid_t pid;
+
+	pid = list_and_wait(_metadata, self);
 
 	/* whoever uses the directory, exclusively and by the mount too */
 	EXPECT_EQ(0, mkdir(READABLE "/new", 0755));
@@ -640,16 +650,10 @@ TEST_F(user, listed_into_memory_that_does_not_come)
 /* It can be killed, as anybody who waits for a server */
 TEST_F(user, killed_while_memory_does_not_come)
 {
-	struct attack *attack = &self->attack;
-	int id, status;
+	int status;
 	pid_t pid;
 
-	ASSERT_EQ(0, held_page_start(&self->page, "root"));
-	id = register_dir(attack, READABLE, O_RDONLY, 0);
-	ASSERT_LT(0, id);
-	ASSERT_EQ(0, attach_root(attack, id, LIST));
-	pid = list_into(self->page.addr);
-	ASSERT_TRUE(wait_until(held_page_is_wanted(&self->page)));
+	pid = list_and_wait(_metadata, self);
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_TRUE(WIFSIGNALED(status));

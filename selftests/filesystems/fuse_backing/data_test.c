@@ -471,58 +471,40 @@ static int async_roundtrip(FIXTURE_DATA(data) * self, int fd, async_rw *rw)
 	return scratch_compare("a", self->buf, FILE_SIZE, FILE_SIZE);
 }
 
-TEST_F(data, aio)
+static void asynchronous(struct __test_metadata *_metadata, FIXTURE_DATA(data) * self,
+			 int flags, async_rw *rw)
 {
-	int fd = open_a(self, O_RDWR);
-	int err = async_roundtrip(self, fd, aio_rw);
+	int fd = open_a(self, O_RDWR | flags);
+	int err = async_roundtrip(self, fd, rw);
 	struct stat st;
 
 	if (err == -EOPNOTSUPP)
-		SKIP(return, "no aio");
+		SKIP(return, "the kernel has no such calls");
 	EXPECT_EQ(0, err);
 	ASSERT_EQ(0, fstat(fd, &st));
 	EXPECT_EQ(2 * FILE_SIZE, st.st_size);
 	close(fd);
 	EXPECT_NO_DATA_OPS(self);
+}
+
+TEST_F(data, aio)
+{
+	asynchronous(_metadata, self, 0, aio_rw);
 }
 
 TEST_F(data, aio_direct)
 {
-	int fd = open_a(self, O_RDWR | O_DIRECT);
-	int err = async_roundtrip(self, fd, aio_rw);
-	struct stat st;
-
-	if (err == -EOPNOTSUPP)
-		SKIP(return, "no aio");
-	EXPECT_EQ(0, err);
-	ASSERT_EQ(0, fstat(fd, &st));
-	EXPECT_EQ(2 * FILE_SIZE, st.st_size);
-	close(fd);
-	EXPECT_NO_DATA_OPS(self);
+	asynchronous(_metadata, self, O_DIRECT, aio_rw);
 }
 
 TEST_F(data, io_uring)
 {
-	int fd = open_a(self, O_RDWR);
-	int err = async_roundtrip(self, fd, uring_rw);
-
-	if (err == -EOPNOTSUPP)
-		SKIP(return, "no io_uring");
-	EXPECT_EQ(0, err);
-	close(fd);
-	EXPECT_NO_DATA_OPS(self);
+	asynchronous(_metadata, self, 0, uring_rw);
 }
 
 TEST_F(data, io_uring_direct)
 {
-	int fd = open_a(self, O_RDWR | O_DIRECT);
-	int err = async_roundtrip(self, fd, uring_rw);
-
-	if (err == -EOPNOTSUPP)
-		SKIP(return, "no io_uring");
-	EXPECT_EQ(0, err);
-	close(fd);
-	EXPECT_NO_DATA_OPS(self);
+	asynchronous(_metadata, self, O_DIRECT, uring_rw);
 }
 
 /* The first open's descriptor is read-only, the second open writes. */

@@ -32,6 +32,7 @@
 #include "env.h"
 #include "held_page.h"
 #include "reject_trace.h"
+#include "text_file.h"
 #include "wait_until.h"
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
@@ -716,27 +717,14 @@ TEST_F(attach, killed)
 #define GROUP		CGROUP "/extents"
 #define GROUP_LIMIT	"8388608"
 
-static int put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
 /* How many inodes' extents there is room for in the group, or -errno. */
 static int fill_group(int dev, const struct fuse_backing_extent *extent)
 {
 	int err, n = 0;
 
 	/* what little else the call needs must not get the test killed */
-	err = put("/proc/self/oom_score_adj", "-1000") ?:
-	      put(GROUP "/cgroup.procs", "0");
+	err = text_file_write("/proc/self/oom_score_adj", "-1000") ?:
+	      text_file_write(GROUP "/cgroup.procs", "0");
 	while (!err && n < 100) {
 		err = fuse_backing_set_extents(dev, NOBODY + n, extent, MAX,
 					       BOTH | PENDING);
@@ -764,10 +752,10 @@ TEST_F(attach, memory_cgroup)
 	int status;
 	pid_t pid;
 
-	if (put(CGROUP "/cgroup.subtree_control", "+memory") ||
+	if (text_file_write(CGROUP "/cgroup.subtree_control", "+memory") ||
 	    (mkdir(GROUP, 0755) && errno != EEXIST))
 		SKIP(return, "needs cgroup2 with the memory controller");
-	ASSERT_EQ(0, put(GROUP "/memory.max", GROUP_LIMIT));
+	ASSERT_EQ(0, text_file_write(GROUP "/memory.max", GROUP_LIMIT));
 	for (int i = 0; i < MAX; i++)
 		extent[i] = (struct fuse_backing_extent) { i, 1, 0, 0, HOLE };
 	fflush(NULL);
