@@ -552,6 +552,10 @@ static void do_create(struct server *s, const struct fuse_create_in *in)
 	} out;
 	int err = -ENOSPC;
 
+	if (s->sh->no_create) {
+		reply_error(s, -ENOSYS);
+		return;
+	}
 	if (!file)
 		file = server_shared_add(s->sh, name);
 	if (file)
