@@ -8,6 +8,8 @@
  *
  * What is about to be removed or moved is looked up again with the backing directories
  * locked.  If it isn't what the client has seen, that is ESTALE: the VFS looks once more.
+ * What the server is asked for, a device or a mount point, it may have hidden: then the
+ * name is its own, too.
  *
  * Locking: the VFS has locked the FUSE directories.  Inside of these, see
  * backing_change.c, are those of the backing directories.
@@ -27,6 +29,9 @@
 #include <linux/fuse_backing.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
+
+/* Not ours: of a delegation, that others may have to give back, only the server waits */
+#define ASK_SERVER	(-EWOULDBLOCK)
 
 /* What is to be made, and how */
 struct making {
@@ -71,6 +76,12 @@ static bool is_ours(const struct dentry *entry, const struct fuse_tree *tree)
 	return node && node->tree == tree;
 }
 
+/* Does the client see nothing where the server has something to say? */
+static bool is_servers(const struct dentry *entry, const struct dentry *backing)
+{
+	return d_really_is_negative(entry) && !fuse_tree_is_passed(backing);
+}
+
 /* Is it that still, and nothing is mounted there? */
 static bool is_still(const struct dentry *entry, const struct dentry *backing)
 {
@@ -104,24 +115,27 @@ static struct dentry *make_at(const struct fuse_tree_dir *at, struct dentry *bac
 
 /* To be called with the credentials of the registration; returns with a reference */
 static struct dentry *make_locked(const struct fuse_tree_dir *at,
-				  const struct qstr *name, const struct making *what)
+				  const struct dentry *entry, const struct making *what)
 {
 	struct dentry *made = ERR_PTR(-EEXIST);
 	struct dentry *backing;
 	int err;
 
-	backing = fuse_backing_start_creating(mnt_idmap(at->tree->mnt), name, at->dentry);
+	backing = fuse_backing_start_creating(mnt_idmap(at->tree->mnt), &entry->d_name,
+					      at->dentry);
 	if (IS_ERR(backing))
 		return backing;
 	if (d_is_negative(backing)) {
 		backing = make_at(at, backing, what, &err);
 		made = err ? ERR_PTR(err) : dget(backing);
+	} else if (is_servers(entry, backing)) {
+		made = ERR_PTR(ASK_SERVER);
 	}
 	fuse_backing_end_creating(backing, at->dentry);
 	return made;
 }
 
-static struct dentry *make(const struct fuse_tree_dir *at, const struct qstr *name,
+static struct dentry *make(const struct fuse_tree_dir *at, const struct dentry *entry,
 			   const struct making *what)
 {
 	struct dentry *made;
@@ -131,7 +145,7 @@ static struct dentry *make(const struct fuse_tree_dir *at, const struct qstr *na
 	if (err)
 		return ERR_PTR(err);
 	scoped_with_creds(at->tree->cred)
-		made = make_locked(at, name, what);
+		made = make_locked(at, entry, what);
 	fuse_change_end(at->tree);
 	return made;
 }
@@ -170,7 +184,7 @@ static bool make_entry(struct inode *dir, struct dentry *entry,
 
 	if (!get_place(dir, entry, &at))
 		return false;
-	backing = make(&at, &entry->d_name, what);
+	backing = make(&at, entry, what);
 	if (IS_ERR(backing))
 		*alias = backing;
 	else
@@ -180,8 +194,7 @@ static bool make_entry(struct inode *dir, struct dentry *entry,
 		d_drop(entry);
 	fuse_invalidate_attr(dir);
 	fuse_tree_put(at.tree);
-	/* whose delegation it is, the server may wait for */
-	return *alias != ERR_PTR(-EWOULDBLOCK);
+	return backing != ERR_PTR(ASK_SERVER);
 }
 
 /**
@@ -351,7 +364,7 @@ bool fuse_backing_remove(struct inode *dir, struct dentry *entry, int *err)
 		*err = remove_entry(&at, entry);
 	fuse_invalidate_attr(dir);
 	fuse_tree_put(at.tree);
-	return passed && *err != -EWOULDBLOCK;
+	return passed && *err != ASK_SERVER;
 }
 
 static int move_locked(struct fuse_backing_move *move, const struct dentry *from,
@@ -364,7 +377,9 @@ static int move_locked(struct fuse_backing_move *move, const struct dentry *from
 	if (err)
 		return err;
 	err = -ESTALE;
-	if (is_still(from, data->old_dentry) && is_still(to, data->new_dentry))
+	if (is_servers(to, data->new_dentry))
+		err = ASK_SERVER;
+	else if (is_still(from, data->old_dentry) && is_still(to, data->new_dentry))
 		err = vfs_rename(data);
 	fuse_backing_end_moving(move);
 	return err;
@@ -401,7 +416,7 @@ static bool move_from(const struct fuse_tree_dir *at, struct dentry *from,
 		*err = move_entry(at, from, &to_at, to, flags);
 	fuse_invalidate_attr(dir);
 	fuse_tree_put(to_at.tree);
-	return passed && *err != -EWOULDBLOCK;
+	return passed && *err != ASK_SERVER;
 }
 
 /**
@@ -475,7 +490,7 @@ static int create_at(const struct fuse_tree_dir *at, struct dentry *entry,
 		     struct file *file, umode_t mode)
 {
 	const struct making what = { .mode = mode };
-	struct dentry *backing = make(at, &entry->d_name, &what);
+	struct dentry *backing = make(at, entry, &what);
 	int err;
 
 	if (IS_ERR(backing)) {
@@ -521,5 +536,5 @@ bool fuse_backing_create(struct inode *dir, struct dentry *entry, struct file *f
 		*err = create_at(&at, entry, file, mode);
 	fuse_invalidate_attr(dir);
 	fuse_tree_put(at.tree);
-	return passed && *err != -EWOULDBLOCK;
+	return passed && *err != ASK_SERVER;
 }
