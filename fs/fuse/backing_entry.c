@@ -486,22 +486,29 @@ static int open_entry(const struct fuse_tree_dir *at, struct dentry *entry,
 	return err;
 }
 
-static int create_at(const struct fuse_tree_dir *at, struct dentry *entry,
-		     struct file *file, umode_t mode)
+/*
+ * Returns false if the server is to be asked.  What has been made is not to be made again,
+ * whatever the server, or a lease, then says of opening it.
+ */
+static bool create_at(const struct fuse_tree_dir *at, struct dentry *entry,
+		      struct file *file, umode_t mode, int *err)
 {
 	const struct making what = { .mode = mode };
 	struct dentry *backing = make(at, entry, &what);
-	int err;
 
-	if (IS_ERR(backing)) {
-		d_drop(entry);
-		err = PTR_ERR(backing);
-		/* somebody else was faster: it may be opened */
-		return err == -EEXIST && !(file->f_flags & O_EXCL) ? -ESTALE : err;
+	if (backing == ERR_PTR(ASK_SERVER))
+		return false;
+	if (!IS_ERR(backing)) {
+		*err = open_entry(at, entry, backing, file);
+		dput(backing);
+		return true;
 	}
-	err = open_entry(at, entry, backing, file);
-	dput(backing);
-	return err;
+	d_drop(entry);
+	*err = PTR_ERR(backing);
+	/* somebody else was faster: it may be opened */
+	if (*err == -EEXIST && !(file->f_flags & O_EXCL))
+		*err = -ESTALE;
+	return true;
 }
 
 /* Who opens it may want to do either, and both are asked for where it is opened again */
@@ -531,10 +538,8 @@ bool fuse_backing_create(struct inode *dir, struct dentry *entry, struct file *f
 
 	if (!get_place(dir, entry, &at))
 		return false;
-	passed = opens_too(at.tree);
-	if (passed)
-		*err = create_at(&at, entry, file, mode);
+	passed = opens_too(at.tree) && create_at(&at, entry, file, mode, err);
 	fuse_invalidate_attr(dir);
 	fuse_tree_put(at.tree);
-	return passed && *err != ASK_SERVER;
+	return passed;
 }
