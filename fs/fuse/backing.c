@@ -363,12 +363,16 @@ static struct fuse_backing *put_at(struct fuse_backing_place *place,
 	return there;
 }
 
-/* As fuse_backing_install_path(), of an open file whose reference is taken over */
+/*
+ * As fuse_backing_install_path(), of an open file whose reference is taken over.  Without
+ * a place it is good for one open.
+ */
 static struct fuse_backing *install_file(struct fuse_backing_table *table,
 					 struct file *file,
 					 struct fuse_backing_place *place)
 {
-	struct fuse_backing *fb = alloc_mapping(table, file, false, 0);
+	u32 flags = place ? 0 : FUSE_BACKING_MAP_AUTO_CLOSE;
+	struct fuse_backing *fb = alloc_mapping(table, file, false, flags);
 	int id;
 
 	if (!fb) {
@@ -383,7 +387,7 @@ static struct fuse_backing *install_file(struct fuse_backing_table *table,
 	if (id > 0) {
 		fuse_backing_trace(fuse_backing_install, table->fc, id,
 				   table->files);
-		return put_at(place, fb);
+		return place ? put_at(place, fb) : fb;
 	}
 	free_removed(fb);
 	fput(file);
@@ -416,20 +420,22 @@ struct fuse_backing *fuse_backing_install_path(struct fuse_backing_table *table,
  * fuse_backing_install_made - make a mapping for what was just made
  * @table: a table that the caller holds a reference on
  * @path: of the backing file
- * @place: where others who open it find the mapping
+ * @flags: of open(2), of which the access mode counts
  *
- * It is open for reading and writing, which who made the file may do whatever its mode is.
+ * It is open as who made the file opens it, who may do so whatever its mode is: so others
+ * don't find it, who may not, and nobody who only reads keeps it open for writing.
  *
  * Context: as fuse_backing_install_path().
  * Return: as that.
  */
 struct fuse_backing *fuse_backing_install_made(struct fuse_backing_table *table,
-					       const struct path *path,
-					       struct fuse_backing_place *place)
+					       const struct path *path, int flags)
 {
-	struct file *file = dentry_open(path, O_RDWR | O_LARGEFILE, current_cred());
+	/* an access mode of 3 takes both */
+	int mode = min(flags & O_ACCMODE, O_RDWR);
+	struct file *file = dentry_open(path, mode | O_LARGEFILE, current_cred());
 
-	return IS_ERR(file) ? ERR_CAST(file) : install_file(table, file, place);
+	return IS_ERR(file) ? ERR_CAST(file) : install_file(table, file, NULL);
 }
 
 /**

@@ -451,18 +451,17 @@ bool fuse_backing_rename(struct inode *olddir, struct dentry *from,
 
 /*
  * Who makes a file may write to it, whatever its mode is: so it is opened before anybody
- * else gets to it.
+ * else gets to it.  A table that is full leaves that to the server: %NULL.
  */
 static struct fuse_backing *open_made(const struct fuse_tree_dir *at,
-				      struct inode *inode, struct dentry *backing)
+				      struct dentry *backing, int flags)
 {
 	const struct path path = { .mnt = at->tree->mnt, .dentry = backing };
 	struct fuse_backing *fb;
 
 	scoped_with_creds(at->tree->cred)
-		fb = fuse_backing_install_made(at->tree->fb->table, &path,
-					       &fuse_inode_node(inode)->place);
-	return fb;
+		fb = fuse_backing_install_made(at->tree->fb->table, &path, flags);
+	return fb == ERR_PTR(-EMFILE) ? NULL : fb;
 }
 
 static int open_entry(const struct fuse_tree_dir *at, struct dentry *entry,
@@ -474,15 +473,18 @@ static int open_entry(const struct fuse_tree_dir *at, struct dentry *entry,
 
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
-	fb = open_made(at, inode, backing);
+	fb = open_made(at, backing, file->f_flags);
 	d_instantiate(entry, inode);
 	fuse_backing_entry_made(entry);
 	if (IS_ERR(fb))
 		return PTR_ERR(fb);
 	/* it is empty */
 	file->f_flags &= ~O_TRUNC;
+	/* until it is open, see fuse_backing_open_attached() */
+	file->private_data = fb;
 	err = finish_open(file, entry, NULL);
-	fuse_backing_put(fb);
+	if (fb)
+		fuse_backing_put(fb);
 	return err;
 }
 

@@ -93,6 +93,18 @@ static bool use_chosen(struct inode *inode, int id, struct fuse_passthrough *pt)
 	return pt->fb;
 }
 
+/* Of what is below a tree: who has just made it has it open already */
+static struct fuse_backing *get_below(struct inode *inode, struct file *file)
+{
+	struct fuse_backing *made = file->private_data;
+
+	if (!made)
+		return fuse_node_map(inode, file->f_path.dentry,
+				     fuse_backing_modes(file));
+	refcount_inc(&made->count);
+	return made;
+}
+
 /* Get what is attached, or what is below a tree */
 static bool use_own(struct inode *inode, struct file *file,
 		    struct fuse_passthrough *pt, int *err)
@@ -102,7 +114,7 @@ static bool use_own(struct inode *inode, struct file *file,
 
 	if (!rcu_access_pointer(fi->backing.node))
 		return fuse_inode_use_attached(fi, fuse_backing_modes(file), pt);
-	fb = fuse_node_map(inode, file->f_path.dentry, fuse_backing_modes(file));
+	fb = get_below(inode, file);
 	/* a table that is full leaves the file to the server */
 	if (!fb || fb == ERR_PTR(-EMFILE))
 		return false;
@@ -139,7 +151,8 @@ static bool use_passed(struct inode *inode, struct file *file,
 /**
  * fuse_backing_open_attached - open a file without the server, if possible
  * @inode: the FUSE inode
- * @file: the FUSE file that is being opened
+ * @file: the FUSE file that is being opened; private_data is %NULL, or the mapping of what
+ *	was made for it below a tree
  * @err: set to the result: 0, or a negative errno
  *
  * While the inode is open through the server in cached mode, or on another

@@ -21,8 +21,7 @@ struct fuse_backing *fuse_backing_install_path(struct fuse_backing_table *table,
 					       const struct path *path,
 					       struct fuse_backing_place *place);
 struct fuse_backing *fuse_backing_install_made(struct fuse_backing_table *table,
-					       const struct path *path,
-					       struct fuse_backing_place *place);
+					       const struct path *path, int flags);
 struct fuse_backing *fuse_backing_find_at(struct fuse_backing_place *place);
 struct fuse_backing *fuse_backing_lookup(struct fuse_conn *fc, int backing_id);
 struct fuse_backing *fuse_backing_claim(struct fuse_conn *fc, int backing_id);
