@@ -199,13 +199,18 @@ static void tell(struct inode *inode, const struct fuse_tree *tree,
 	fuse_change_attributes(inode, &attr, NULL, 0, version);
 }
 
-/* Several at once, as a size and a mode, are nobody's who names an inode by its path */
-static bool is_simple(const struct iattr *attr)
+/*
+ * Several at once, as a size and a mode, are nobody's who names an inode by its path.  What
+ * is cached of a file that the server opened would be written to it after it was cut off.
+ */
+static bool may_resize(const struct inode *inode, const struct fuse_tree *tree,
+		       const struct iattr *attr)
 {
 	const unsigned int times = ATTR_ATIME | ATTR_MTIME | ATTR_CTIME;
 
-	return !(attr->ia_valid & ATTR_SIZE) ||
-	       !(attr->ia_valid & ~(ATTR_SIZE | times | ATTR_OPEN | ATTR_FILE));
+	return (tree->modes & FUSE_BACKING_WRITE) &&
+	       !(attr->ia_valid & ~(ATTR_SIZE | times | ATTR_OPEN | ATTR_FILE)) &&
+	       READ_ONCE(fuse_inode_of(inode)->iocachectr) <= 0;
 }
 
 /**
@@ -224,9 +229,9 @@ bool fuse_backing_setattr_below(struct inode *inode, struct dentry *dentry,
 	struct fuse_tree *tree = tree_of(inode, FUSE_BACKING_OPS_SETATTR);
 	struct path path;
 
-	if (likely(!tree) || !is_simple(attr))
+	if (likely(!tree))
 		return false;
-	if ((attr->ia_valid & ATTR_SIZE) && !(tree->modes & FUSE_BACKING_WRITE))
+	if ((attr->ia_valid & ATTR_SIZE) && !may_resize(inode, tree, attr))
 		return false;
 	*err = fuse_node_path(inode, dentry, &path);
 	if (fuse_node_is_servers(inode, *err))
