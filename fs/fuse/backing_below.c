@@ -420,6 +420,21 @@ static int check_permission(const struct fuse_tree *tree, struct inode *backing,
 	return fuse_tree_may_search(tree, backing, mask & MAY_NOT_BLOCK);
 }
 
+/*
+ * With a sticky bit the VFS goes by the FUSE directory, too, when somebody opens or follows
+ * what is in there.
+ */
+static bool is_sticky(const struct inode *inode, const struct inode *backing)
+{
+	return (fuse_glance(inode->i_mode) | READ_ONCE(backing->i_mode)) & S_ISVTX;
+}
+
+/* Does it?  Also for whoever is about to change something */
+static bool is_gone_by(const struct inode *inode, const struct inode *backing, int mask)
+{
+	return (mask & ~MAY_NOT_BLOCK) != MAY_EXEC || is_sticky(inode, backing);
+}
+
 /* In RCU mode, where the backing directory may be going */
 static int look_at_dir(const struct inode *inode, int mask, bool *asked)
 {
@@ -432,8 +447,7 @@ static int look_at_dir(const struct inode *inode, int mask, bool *asked)
 	backing = d_inode_rcu(at.dentry);
 	if (!backing)
 		return -ECHILD;
-	/* who is about to change something goes by the FUSE inode, too */
-	if ((mask & ~MAY_NOT_BLOCK) != MAY_EXEC && !is_fresh(inode, at.tree, backing))
+	if (is_gone_by(inode, backing, mask) && !is_fresh(inode, at.tree, backing))
 		return -ECHILD;
 	return check_permission(at.tree, backing, mask | MAY_NOT_BLOCK);
 }
@@ -537,7 +551,7 @@ static bool is_for_all(const struct inode *dir)
 		return false;
 	if (fuse_tree_of_dir(dir, &at))
 		backing = d_inode_rcu(at.dentry);
-	return backing && fuse_tree_is_for_all(backing);
+	return backing && fuse_tree_is_for_all(backing) && !is_sticky(dir, backing);
 }
 
 /**
