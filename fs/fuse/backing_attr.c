@@ -586,7 +586,8 @@ static int set_times(struct inode *inode, struct fuse_backing *fb,
  * @err: set to the result
  *
  * By path or by descriptor: that is the same to the kernel.  As whoever registered the
- * file, who may have less power over it than the client.
+ * file, who may have less power over it than the client.  A directory's are the server's:
+ * of what is attached to it, a tree, SETATTR is for what is below.
  *
  * Context: process context with the FUSE inode locked; may sleep, killable.
  * Return: false if the server is to be asked.
@@ -596,7 +597,8 @@ bool fuse_backing_set_times(struct inode *inode, const struct iattr *attr,
 {
 	struct answerer who;
 
-	if (!is_timing(attr) || !find_attached(inode, FUSE_BACKING_OPS_TIMES, &who))
+	if (!is_timing(attr) || !S_ISREG(inode->i_mode) ||
+	    !find_attached(inode, FUSE_BACKING_OPS_TIMES, &who))
 		return false;
 	*err = set_times(inode, who.fb, attr);
 	put_answerer(&who);
