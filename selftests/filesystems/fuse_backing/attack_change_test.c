@@ -1,0 +1,556 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Attacks on changes below a tree, which are made without the server.
+ *
+ * Proves: who makes a file may write to it whatever its mode is, also where the server has
+ * no CREATE, the table is full or the tree is detached in the middle, and never finds a
+ * file of its own in its way; others who have it open aren't writers by that; a name that
+ * the server hides is nobody's to find, to make or to move to; what the server is about to
+ * write isn't there again after a file was cut off; what is sticky by now protects what is
+ * in there; times of the tree's root are the server's; what is refused below leaves no
+ * lock; who has a delegation is waited for by nobody but the server.
+ *
+ * Privilege: root, for whose server, or a user's, clients of the same user change names.
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <linux/fs.h>
+
+#include "harness.h"
+
+#include "backing_ioctl.h"
+#include "backing_table.h"
+#include "creds.h"
+#include "hold_task.h"
+#include "rules.h"
+#include "text_file.h"
+#include "tree_env.h"
+#include "wait_until.h"
+
+#define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
+#define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
+		 FUSE_BACKING_OPS_LIST | FUSE_BACKING_OPS_READLINK |	\
+		 FUSE_BACKING_OPS_XATTR | FUSE_BACKING_OPS_OPEN |	\
+		 FUSE_BACKING_OPS_CHANGE)
+/* Of which our server knows nothing: it has more bytes than that keeps */
+#define HIDDEN	"a-name-with-more-than-31-bytes-in-it"
+
+#define CLIENT	"task-A"
+
+static const struct creds user = { .uid = 1000, .gid = 1000 };
+
+FIXTURE(change) {
+	struct env env;
+	struct fuse_server *srv;
+	int id;
+};
+
+FIXTURE_VARIANT(change) {
+	enum scratch_fs fs;
+	uid_t uid;
+};
+
+FIXTURE_VARIANT_ADD(change, tmpfs_root) {
+	.fs = SCRATCH_TMPFS,
+};
+
+FIXTURE_VARIANT_ADD(change, ext4_user) {
+	.fs = SCRATCH_EXT4,
+	.uid = 1000,
+};
+
+static int register_it(void *dev)
+{
+	return tree_register(*(int *)dev, SCRATCH_BACKING);
+}
+
+/* A server of @uid's that has all names below its root passed through */
+static bool start(FIXTURE_DATA(change) * self, uid_t uid)
+{
+	const struct fuse_server_opts opts = {
+		.mount_opts = "default_permissions",
+		.uid = uid,
+	};
+
+	if (env_serve(&self->env, self->srv, &opts))
+		return false;
+	self->srv->sh->deep = true;
+	self->id = uid ? creds_call(&user, register_it, &self->srv->fd) :
+			 register_it(&self->srv->fd);
+	return self->id > 0 &&
+	       !tree_attach(self->srv->fd, FUSE_ROOT_ID, self->id, BELOW, BOTH) &&
+	       !access(SCRATCH_FUSE, F_OK);
+}
+
+FIXTURE_SETUP(change)
+{
+	int err;
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	err = scratch_setup(&self->env.scratch, variant->fs);
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "needs loop devices, mkfs.ext4");
+	ASSERT_EQ(0, err);
+	ASSERT_EQ(0, chmod(SCRATCH_BACKING, 0755));
+	ASSERT_EQ(0, chown(SCRATCH_BACKING, variant->uid, variant->uid));
+	ASSERT_EQ(0, mkdir(scratch_path("dir"), 0755));
+	ASSERT_EQ(0, chown(scratch_path("dir"), variant->uid, variant->uid));
+	ASSERT_EQ(0, scratch_owned("dir/file", 100, 1, variant->uid, 0644));
+	self->srv = &self->env.srv;
+	ASSERT_TRUE(start(self, variant->uid));
+}
+
+FIXTURE_TEARDOWN(change)
+{
+	hold_task_stop();
+	if (self->srv && self->srv->sh) {
+		EXPECT_EQ(0, self->srv->sh->no_node);
+		EXPECT_EQ(0, self->srv->sh->bad_fh);
+	}
+	env_teardown(&self->env);
+}
+
+/* As the server's user, in a process of its own */
+static int as(uid_t uid, int (*fn)(void *), const void *arg)
+{
+	const struct creds root = { .caps = ~0ULL >> 23 };
+
+	return creds_call(uid ? &user : &root, fn, (void *)arg);
+}
+
+static int make_read_only(void *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, "x", 1) != 1)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* Somewhere else the server has said that it has no CREATE */
+TEST_F(change, server_without_create)
+{
+	static const struct rule rules[] = { RULE_SERVER("own") };
+	int fd;
+
+	ASSERT_EQ(0, as(variant->uid, make_read_only, tree_at("dir/before")));
+	ASSERT_EQ(0, rules_set(self->srv->fd, FUSE_ROOT_ID, rules, 1, FUSE_BACKING_PASS));
+	self->srv->sh->no_create = true;
+	fd = open(tree_at("own"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	EXPECT_EQ(-1, fd);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_CREATE));
+	EXPECT_EQ(0, as(variant->uid, make_read_only, tree_at("dir/after")));
+}
+
+static int make(void *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+/* A table that is full leaves to the server what was made, and that is there */
+TEST_F(change, full_table)
+{
+	pid_t thread = thread_find(self->srv->dev);
+	struct rlimit limit = { 3, 3 };
+
+	ASSERT_EQ(0, prlimit(thread, RLIMIT_NOFILE, &limit, NULL));
+	ASSERT_EQ(0, as(variant->uid, make, tree_at("dir/before")));
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_OPEN));
+	ASSERT_EQ(1, table_count(thread));
+	limit.rlim_cur = 2;
+	ASSERT_EQ(0, prlimit(thread, RLIMIT_NOFILE, &limit, NULL));
+	EXPECT_EQ(0, as(variant->uid, make, tree_at("dir/after")));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_OPEN));
+}
+
+static int make_late(void *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+/* What the server says of a file that was made already is no reason to make it again */
+TEST_F(change, server_that_opens_later)
+{
+	const struct rlimit limit = { 2, 2 };
+	struct fuse_server_file *file = fuse_server_add(self->srv, "dir/made");
+	struct stat st;
+
+	ASSERT_NE(NULL, file);
+	file->open_error = EAGAIN;
+	ASSERT_EQ(0, prlimit(thread_find(self->srv->dev), RLIMIT_NOFILE, &limit, NULL));
+	EXPECT_EQ(-EAGAIN, as(variant->uid, make, tree_at("dir/made")));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_OPEN));
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_CREATE));
+	EXPECT_EQ(0, stat(scratch_path("dir/made"), &st));
+	/* control */
+	file->open_error = 0;
+	EXPECT_EQ(0, as(variant->uid, make_late, tree_at("dir/made")));
+}
+
+static int move_here(void *to)
+{
+	return rename(tree_at("dir/file"), to) < 0 ? -errno : 0;
+}
+
+static int make_dir(void *path)
+{
+	return mkdir(path, 0700) < 0 ? -errno : 0;
+}
+
+/*
+ * A fifo that the server says isn't there: not even that somebody has made one is to be
+ * seen.  It knows no such names, and makes none; nor directories, nor does it move.
+ */
+TEST_F(change, hidden_by_the_server)
+{
+	ASSERT_EQ(0, mkfifo(scratch_path("dir/" HIDDEN), 0666));
+	EXPECT_EQ(-ENOSPC, as(variant->uid, make_late, tree_at("dir/" HIDDEN)));
+	EXPECT_EQ(-ENOSPC, as(variant->uid, make, tree_at("dir/" HIDDEN)));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_CREATE));
+	EXPECT_EQ(-ENOSYS, as(variant->uid, move_here, tree_at("dir/" HIDDEN)));
+	EXPECT_EQ(-ENOSYS, as(variant->uid, make_dir, tree_at("dir/" HIDDEN)));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_MKDIR));
+
+	/* control: nobody hides a file */
+	ASSERT_EQ(0, unlink(scratch_path("dir/" HIDDEN)));
+	EXPECT_EQ(0, as(variant->uid, make, tree_at("dir/" HIDDEN)));
+	EXPECT_EQ(-EEXIST, as(variant->uid, make, tree_at("dir/" HIDDEN)));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_CREATE));
+}
+
+#define TRY(expr)	((expr) < 0 && errno == EPERM)
+
+/* The number of what isn't refused */
+static int change_immutable(void *arg)
+{
+	const char *dir = arg;
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const bool refused[] = {
+		TRY(mkdirat(fd, "new", 0700)),
+		TRY(openat(fd, "new", O_CREAT | O_RDWR | O_CLOEXEC, 0600)),
+		TRY(symlinkat("x", fd, "new")),
+		TRY(mknodat(fd, "new", S_IFREG | 0600, 0)),
+		TRY(linkat(fd, "file", fd, "new", 0)),
+		TRY(renameat(fd, "file", fd, "new")),
+		TRY(unlinkat(fd, "file", 0)),
+		TRY(unlinkat(fd, "sub", AT_REMOVEDIR)),
+	};
+
+	close(fd);
+	for (unsigned int i = 0; i < ARRAY_SIZE(refused); i++)
+		if (!refused[i])
+			return i + 1;
+	return 0;
+}
+
+/* Which FUSE doesn't know: the backing filesystem refuses, and is left unlocked */
+TEST_F(change, immutable_directory)
+{
+	ASSERT_EQ(0, mkdir(scratch_path("dir/sub"), 0755));
+	ASSERT_EQ(0, chown(scratch_path("dir/sub"), variant->uid, variant->uid));
+	ASSERT_EQ(0, scratch_flags("dir", FS_IMMUTABLE_FL));
+	EXPECT_EQ(0, as(variant->uid, change_immutable, tree_at("dir")));
+	EXPECT_EQ(0, scratch_flags("dir", 0));
+	EXPECT_EQ(0, as(variant->uid, make_dir, tree_at("dir/new")));
+	EXPECT_EQ(0, as(variant->uid, move_here, tree_at("dir/moved")));
+}
+
+static int open_in(int dir, const char *name, int flags)
+{
+	int fd = openat(dir, name, flags | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static int make_theirs(void *dir)
+{
+	return open_in(*(int *)dir, "theirs", O_CREAT | O_RDWR);
+}
+
+static int follow_theirs(void *dir)
+{
+	return open_in(*(int *)dir, "link", O_RDONLY);
+}
+
+/* In a directory that somebody has open there is another's file, and a link to that */
+static int make_others(const char *dir)
+{
+	char file[64], link[64];
+
+	snprintf(file, sizeof(file), "%s/theirs", dir);
+	snprintf(link, sizeof(link), "%s/link", dir);
+	return scratch_owned(file, 10, 1, 2000, 0666) ?:
+	       (symlink("theirs", scratch_path(link)) ||
+		lchown(scratch_path(link), 2000, 2000) ? -errno : 0);
+}
+
+/* The directory is found to be sticky, and everybody's, by who only searches it */
+TEST_F(change, sticky_since)
+{
+	static const char * const dirs[] = { ".", "dir" };
+	int fd, direct;
+
+	ASSERT_EQ(0, text_file_write("/proc/sys/fs/protected_regular", "1"));
+	ASSERT_EQ(0, text_file_write("/proc/sys/fs/protected_symlinks", "1"));
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, make_others(dirs[i]));
+		fd = open(tree_at(dirs[i]), O_PATH | O_DIRECTORY | O_CLOEXEC);
+		direct = open(scratch_path(dirs[i]), O_PATH | O_DIRECTORY | O_CLOEXEC);
+		ASSERT_LE(0, fd);
+		ASSERT_LE(0, direct);
+		/* control */
+		EXPECT_EQ(0, as(variant->uid, make_theirs, &fd));
+		EXPECT_EQ(0, as(variant->uid, follow_theirs, &fd));
+
+		ASSERT_EQ(0, chmod(scratch_path(dirs[i]), 01777));
+		EXPECT_EQ(-EACCES, as(variant->uid, make_theirs, &direct));
+		EXPECT_EQ(-EACCES, as(variant->uid, follow_theirs, &direct));
+		EXPECT_EQ(-EACCES, as(variant->uid, make_theirs, &fd));
+		EXPECT_EQ(-EACCES, as(variant->uid, follow_theirs, &fd));
+
+		/* and it may be another's again */
+		ASSERT_EQ(0, chmod(scratch_path(dirs[i]), 0755));
+		EXPECT_EQ(0, as(variant->uid, make_theirs, &fd));
+		close(fd);
+		close(direct);
+	}
+}
+
+#ifndef F_SETDELEG
+#define F_SETDELEG	(1024 + 16)
+
+struct delegation {
+	__u32 d_flags;
+	__u16 d_type;
+	__u16 __pad;
+};
+#endif
+
+/* Somebody has to give the directory back first */
+TEST_F(change, delegated_directory)
+{
+	struct delegation delegation = { .d_type = F_RDLCK };
+	int dir = open(scratch_path("dir"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	ASSERT_LE(0, dir);
+	ASSERT_EQ(0, text_file_write("/proc/sys/fs/lease-break-time", "1"));
+	signal(SIGIO, SIG_IGN);
+	if (fcntl(dir, F_SETDELEG, &delegation) < 0)
+		SKIP(return, "needs delegations of directories");
+	EXPECT_EQ(0, as(variant->uid, make, tree_at("dir/new")));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_CREATE));
+	close(dir);
+	EXPECT_EQ(0, as(variant->uid, make, tree_at("dir/other")));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_CREATE));
+}
+
+static int lease_made(void *arg)
+{
+	const char *backing = arg;
+	int fd, rd, lease, err;
+
+	fd = open(tree_at("dir/made"), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0755);
+	rd = open(tree_at("dir/made"), O_RDONLY | O_CLOEXEC);
+	lease = open(backing, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || rd < 0 || lease < 0)
+		return -errno;
+	/* control: there is a writer */
+	if (!fcntl(lease, F_SETLEASE, F_RDLCK))
+		return -EEXIST;
+	close(fd);
+	err = fcntl(lease, F_SETLEASE, F_RDLCK) ? -errno : 0;
+	close(lease);
+	close(rd);
+	return err;
+}
+
+/* Who still has open for reading what somebody else made is no writer */
+TEST_F(change, made_and_closed)
+{
+	__u32 before = fuse_server_requests(self->srv);
+
+	EXPECT_EQ(0, as(variant->uid, lease_made, scratch_path("dir/made")));
+	EXPECT_EQ(before, fuse_server_requests(self->srv));
+}
+
+static int status_of(pid_t pid)
+{
+	int st;
+
+	return waitpid(pid, &st, 0) == pid && WIFEXITED(st) ? WEXITSTATUS(st) : -1;
+}
+
+/* For a moment, or until it is */
+static void wait_until_cut(off_t size)
+{
+	for (int i = 0; i < 300 && scratch_size("dir/file") != size; i++)
+		usleep(WAIT_STEP_US);
+}
+
+static int waiting(const struct fuse_server *srv)
+{
+	char text[16] = "";
+	int fd = fuse_server_control(srv, "waiting", O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	return n > 0 ? atoi(text) : -1;
+}
+
+static int do_truncate(void *path)
+{
+	return truncate(path, 10) ? -errno : 0;
+}
+
+/* What the server is still about to write isn't there again after a truncation */
+TEST_F(change, truncated_beside_the_server)
+{
+	struct rlimit limit = { 2, 2 };
+	const size_t size = 3 * 4096;
+	pid_t cut;
+	char *map;
+	int fd;
+
+	ASSERT_EQ(0, prlimit(thread_find(self->srv->dev), RLIMIT_NOFILE, &limit, NULL));
+	ASSERT_EQ(0, truncate(scratch_path("dir/file"), size));
+	fd = open(tree_at("dir/file"), O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(1, fuse_server_ops(self->srv, FUSE_OPEN));
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	map[size - 1] = 'x';
+
+	ASSERT_EQ(0, kill(self->srv->pid, SIGSTOP));
+	ASSERT_EQ(0, sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE));
+	ASSERT_TRUE(wait_until(waiting(self->srv) == 1));
+	fflush(NULL);
+	cut = fork();
+	if (!cut)
+		_exit(-as(variant->uid, do_truncate, tree_at("dir/file")));
+	/* it is either cut off by now, or waits for the server */
+	wait_until_cut(10);
+	ASSERT_EQ(0, kill(self->srv->pid, SIGCONT));
+	EXPECT_EQ(0, status_of(cut));
+	EXPECT_EQ(10, scratch_size("dir/file"));
+	munmap(map, size);
+	close(fd);
+}
+
+static int touch(void *path)
+{
+	return utimensat(AT_FDCWD, path, NULL, 0) < 0 ? -errno : 0;
+}
+
+/* By whoever may write to it: what is above the names that are passed is the server's */
+TEST_F(change, times_of_the_root)
+{
+	const struct creds other = { .uid = 2000, .gid = 2000 };
+
+	ASSERT_EQ(0, chmod(SCRATCH_BACKING, 0777));
+	creds_call(&other, touch, SCRATCH_FUSE);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
+	as(variant->uid, touch, SCRATCH_FUSE);
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_SETATTR));
+	/* control */
+	EXPECT_EQ(0, as(variant->uid, touch, tree_at("dir")));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_SETATTR));
+}
+
+/* Who makes a file, held where it calls @function */
+static pid_t make_held(uid_t uid, const char *function, const char *path)
+{
+	char parameters[128];
+	pid_t pid;
+
+	snprintf(parameters, sizeof(parameters),
+		 "function=%s comm=" CLIENT " nth=1", function);
+	if (hold_task_start(parameters))
+		return -1;
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_NAME, CLIENT);
+		_exit(uid && creds_set(&user) ? 255 : -make((void *)path));
+	}
+	return pid;
+}
+
+enum end { NONE, DETACHED, REVOKED, CLOSED, UNMOUNTED, ENDS };
+
+static int finish(struct fuse_server *srv, enum end how)
+{
+	switch (how) {
+	case DETACHED:
+		return fuse_backing_detach(srv->fd, FUSE_ROOT_ID, 0, 0);
+	case REVOKED:
+		return fuse_backing_detach(srv->fd, FUSE_ROOT_ID, 0,
+					   FUSE_BACKING_DETACH_REVOKE);
+	case CLOSED:
+		return fuse_backing_close_all(srv->fd);
+	case UNMOUNTED:
+		return umount2(SCRATCH_FUSE, MNT_DETACH);
+	default:
+		return 0;
+	}
+}
+
+/* Who was told that a file is there already thinks that somebody else has made it */
+TEST_F(change, detached_in_the_middle)
+{
+	static const char * const functions[] = {
+		"vfs_create", "fuse_tree_get_inode", "fuse_backing_install_made",
+	};
+	char name[32];
+	struct stat st;
+	pid_t pid;
+
+	for (int i = 0; i < 3 * ENDS; i++) {
+		ASSERT_EQ(0, stat(tree_at("dir"), &st));
+		snprintf(name, sizeof(name), "dir/made%d", i);
+		pid = make_held(variant->uid, functions[i / ENDS], tree_at(name));
+		if (pid < 0)
+			SKIP(return, "needs the module that holds tasks");
+		EXPECT_TRUE(hold_task_is_held(0));
+		EXPECT_EQ(0, finish(self->srv, i % ENDS));
+		EXPECT_EQ(0, hold_task_go(0));
+		EXPECT_EQ(0, status_of(pid))
+			TH_LOG("%s, end %d", functions[i / ENDS], i % ENDS);
+		EXPECT_EQ(0, stat(scratch_path(name), &st));
+		hold_task_stop();
+		if (i % ENDS) {
+			fuse_server_stop(self->srv);
+			ASSERT_TRUE(start(self, variant->uid));
+		}
+	}
+}
+
+TEST_HARNESS_MAIN
