@@ -955,52 +955,70 @@ int fuse_backing_ioctl_detach(struct fuse_conn *fc,
 	return err;
 }
 
+/* Rules that are said */
+struct ruling {
+	const struct fuse_backing_rules *args;
+	/* they, and once they are set what there was */
+	struct fuse_rules *rules;
+	/* where they are set by then, with a reference */
+	struct fuse_tree *tree;
+};
+
 /*
- * Where the rules of a directory are, below a tree, that has one attached, or that one
- * waits for; as long as the lock is held.  %NULL if its names aren't passed through.
+ * The tree that a directory is below, that it has attached, or that waits for it, and
+ * where its rules are; as long as the lock is held.  %NULL if its names aren't passed
+ * through.
  */
-static struct fuse_rules __rcu **
-find_rules_locked(struct fuse_attachments *all, const struct inode *inode,
-		  const struct fuse_backing_rules *args)
+static struct fuse_tree *find_rules_locked(struct fuse_attachments *all,
+					   const struct inode *inode,
+					   const struct fuse_backing_rules *args,
+					   struct fuse_rules __rcu ***rules)
 {
 	struct fuse_node *node = inode ? fuse_inode_node(inode) : NULL;
 	const struct fuse_attachment *att = NULL;
 
-	if (node)
-		return READ_ONCE(node->tree->detached) ? NULL : &node->rules;
+	if (node) {
+		*rules = &node->rules;
+		return READ_ONCE(node->tree->detached) ? NULL : node->tree;
+	}
 	if (inode)
 		att = fuse_inode_of(inode)->backing.attached;
 	/* it may wait still for an inode that was just made */
 	att = att ?: find_pending_locked(all, args->nodeid, args->generation);
-	return att && att->tree ? &att->tree->rules : NULL;
+	if (!att || !att->tree)
+		return NULL;
+	*rules = &att->tree->rules;
+	return att->tree;
 }
 
-/* Set @rules to what there was, which is the caller's to free; killsb is held */
+/* killsb is held */
 static int replace_rules(struct fuse_conn *fc, struct fuse_attachments *all,
-			 const struct inode *inode,
-			 const struct fuse_backing_rules *args,
-			 struct fuse_rules **rules)
+			 const struct inode *inode, struct ruling *ruling)
 {
+	const struct fuse_backing_rules *args = ruling->args;
 	struct fuse_rules __rcu **there;
+	struct fuse_tree *tree;
 
 	if (inode && fuse_inode_node(inode) && !S_ISDIR(inode->i_mode))
 		return fuse_backing_reject(fc, 0, -ENOTDIR, FUSE_BACKING_FILE_TYPE);
 	spin_lock(&all->lock);
-	there = find_rules_locked(all, inode, args);
-	if (there) {
+	tree = find_rules_locked(all, inode, args, &there);
+	if (tree) {
 		fuse_backing_trace(fuse_backing_rules, fc, args->nodeid,
-				   fuse_rules_count(*rules), args->otherwise);
-		*rules = rcu_replace_pointer(*there, *rules,
-					     lockdep_is_held(&all->lock));
+				   fuse_rules_count(ruling->rules), args->otherwise);
+		ruling->rules = rcu_replace_pointer(*there, ruling->rules,
+						    lockdep_is_held(&all->lock));
+		refcount_inc(&tree->count);
+		ruling->tree = tree;
 	}
 	spin_unlock(&all->lock);
-	return there ? 0 : -ENOENT;
+	return tree ? 0 : -ENOENT;
 }
 
 static int set_rules(struct fuse_conn *fc, struct fuse_attachments *all,
-		     const struct fuse_backing_rules *args,
-		     struct fuse_rules **rules)
+		     struct ruling *ruling)
 {
+	const struct fuse_backing_rules *args = ruling->args;
 	int err, tries = 2;
 	struct inode *inode;
 
@@ -1010,10 +1028,14 @@ static int set_rules(struct fuse_conn *fc, struct fuse_attachments *all,
 	/* what waits for an inode may become the inode's meanwhile */
 	do {
 		inode = find_inode(fc, args->nodeid, args->generation);
-		err = replace_rules(fc, all, inode, args, rules);
+		err = replace_rules(fc, all, inode, ruling);
 		iput(inode);
 	} while (err == -ENOENT && --tries);
 	up_read(&fc->killsb);
+	if (err)
+		return err;
+	err = fuse_tree_wait_for_changes(ruling->tree);
+	fuse_tree_put(ruling->tree);
 	return err;
 }
 
@@ -1022,6 +1044,8 @@ static int set_rules(struct fuse_conn *fc, struct fuse_attachments *all,
  * @fc: the connection
  * @args: node and rules
  *
+ * Returns when nobody changes anything any more by what rules said before.
+ *
  * Context: process context without locks; may sleep, killable.
  * Return: 0; -EPERM as for fuse_backing_open(); -ENOENT if names of the node aren't passed
  *	through, -ENOTDIR, -EINTR, or an error as fuse_rules_read().
@@ -1029,24 +1053,24 @@ static int set_rules(struct fuse_conn *fc, struct fuse_attachments *all,
 int fuse_backing_ioctl_rules(struct fuse_conn *fc,
 			     const struct fuse_backing_rules *args)
 {
+	struct ruling ruling = { .args = args };
 	struct fuse_backing_table *table;
-	struct fuse_rules *rules;
 	int err;
 
 	err = fuse_backing_may_call(fc, 0);
 	if (err)
 		return err;
 	/* memory of the caller's may take forever: the table's end would wait */
-	rules = fuse_rules_read(fc, args);
-	if (IS_ERR(rules))
-		return PTR_ERR(rules);
+	ruling.rules = fuse_rules_read(fc, args);
+	if (IS_ERR(ruling.rules))
+		return PTR_ERR(ruling.rules);
 	err = -ENOENT;
 	table = fuse_backing_table_get(fc);
 	if (table) {
-		err = set_rules(fc, &table->attachments, args, &rules);
+		err = set_rules(fc, &table->attachments, &ruling);
 		fuse_backing_table_put(table);
 	}
-	fuse_rules_free(rules);
+	fuse_rules_free(ruling.rules);
 	if (err == -ENOENT)
 		fuse_backing_reject(fc, 0, err, FUSE_BACKING_NOT_ATTACHED);
 	return err;

@@ -7,8 +7,8 @@
  * registration has.  For any other the server is asked, who knows whom it serves.
  *
  * Locking: the FUSE inode's lock, the right to write to the backing mount and to its
- * filesystem, and inside of these the lock of the backing inode.  Of filesystems that are
- * stacked themselves, lockdep can't tell these: the server is asked.
+ * filesystem, fuse_tree::changes, and inside of these the lock of the backing inode.  Of
+ * filesystems that are stacked themselves, lockdep can't tell these: the server is asked.
  */
 
 #include "fuse_i.h"
@@ -73,10 +73,13 @@ bool fuse_change_is_passed(const struct fuse_tree *tree, u64 ops)
  * fuse_change_start - the filesystem below a tree is about to be changed
  * @tree: the tree
  *
- * Context: process context; may sleep, killable where the filesystem is frozen.
+ * Who says other rules waits until it has been: so what they say is to be looked at after
+ * this.
+ *
+ * Context: process context; may sleep, killable.
  * Return: 0, and fuse_change_end() must be called; -EROFS, -EINTR.
  */
-int fuse_change_start(const struct fuse_tree *tree)
+int fuse_change_start(struct fuse_tree *tree)
 {
 	struct super_block *sb = tree->mnt->mnt_sb;
 	int err;
@@ -88,7 +91,13 @@ int fuse_change_start(const struct fuse_tree *tree)
 	}
 	err = mnt_get_write_access(tree->mnt);
 	if (err)
-		sb_end_write(sb);
+		goto out_fs;
+	err = down_read_killable(&tree->changes);
+	if (!err)
+		return 0;
+	mnt_put_write_access(tree->mnt);
+out_fs:
+	sb_end_write(sb);
 	return err;
 }
 
@@ -98,8 +107,9 @@ int fuse_change_start(const struct fuse_tree *tree)
  *
  * Context: process context.
  */
-void fuse_change_end(const struct fuse_tree *tree)
+void fuse_change_end(struct fuse_tree *tree)
 {
+	up_read(&tree->changes);
 	mnt_put_write_access(tree->mnt);
 	sb_end_write(tree->mnt->mnt_sb);
 }

@@ -11,7 +11,7 @@
 struct fuse_tree;
 
 bool fuse_change_is_passed(const struct fuse_tree *tree, u64 ops);
-int fuse_change_start(const struct fuse_tree *tree);
-void fuse_change_end(const struct fuse_tree *tree);
+int fuse_change_start(struct fuse_tree *tree);
+void fuse_change_end(struct fuse_tree *tree);
 
 #endif /* _FS_FUSE_BACKING_CHANGE_H */

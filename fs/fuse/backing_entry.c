@@ -65,6 +65,12 @@ static bool get_place(struct inode *dir, const struct dentry *entry,
 	return false;
 }
 
+/* Have rules said nothing else of @entry before the change was begun? */
+static bool is_passed_still(const struct fuse_tree_dir *at, const struct dentry *entry)
+{
+	return fuse_tree_verdict(at, &entry->d_name) == FUSE_BACKING_PASS;
+}
+
 /* Is @entry what was found below, or nothing? */
 static bool is_ours(const struct dentry *entry, const struct fuse_tree *tree)
 {
@@ -138,14 +144,16 @@ static struct dentry *make_locked(const struct fuse_tree_dir *at,
 static struct dentry *make(const struct fuse_tree_dir *at, const struct dentry *entry,
 			   const struct making *what)
 {
-	struct dentry *made;
+	struct dentry *made = ERR_PTR(ASK_SERVER);
 	int err;
 
 	err = fuse_change_start(at->tree);
 	if (err)
 		return ERR_PTR(err);
-	scoped_with_creds(at->tree->cred)
-		made = make_locked(at, entry, what);
+	if (is_passed_still(at, entry)) {
+		scoped_with_creds(at->tree->cred)
+			made = make_locked(at, entry, what);
+	}
 	fuse_change_end(at->tree);
 	return made;
 }
@@ -337,8 +345,11 @@ static int remove_entry(const struct fuse_tree_dir *at, struct dentry *entry)
 
 	if (err)
 		return err;
-	scoped_with_creds(at->tree->cred)
-		err = remove_locked(at, entry);
+	err = ASK_SERVER;
+	if (is_passed_still(at, entry)) {
+		scoped_with_creds(at->tree->cred)
+			err = remove_locked(at, entry);
+	}
 	fuse_change_end(at->tree);
 	return err;
 }
@@ -396,8 +407,11 @@ static int move_entry(const struct fuse_tree_dir *at, const struct dentry *from,
 		return err;
 	fuse_backing_init_move(&move, mnt_idmap(at->tree->mnt), at->dentry,
 			       to_at->dentry, flags);
-	scoped_with_creds(at->tree->cred)
-		err = move_locked(&move, from, to);
+	err = ASK_SERVER;
+	if (is_passed_still(at, from) && is_passed_still(to_at, to)) {
+		scoped_with_creds(at->tree->cred)
+			err = move_locked(&move, from, to);
+	}
 	fuse_change_end(at->tree);
 	return err;
 }

@@ -74,6 +74,7 @@ struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb
 		return NULL;
 	}
 	refcount_set(&tree->count, 1);
+	init_rwsem(&tree->changes);
 	refcount_inc(&fb->count);
 	tree->fb = fb;
 	tree->fc = fc;
@@ -104,6 +105,22 @@ static void free_tree(struct kthread_files_work *work)
 void fuse_tree_last_put(struct fuse_tree *tree)
 {
 	kthread_files_queue(tree->fb->table->files, &tree->dead, free_tree);
+}
+
+/**
+ * fuse_tree_wait_for_changes - wait until what was begun by other rules is done
+ * @tree: the tree, whose rules are others now
+ *
+ * Context: process context without locks; may sleep, killable.
+ * Return: 0 or -EINTR.
+ */
+int fuse_tree_wait_for_changes(struct fuse_tree *tree)
+{
+	int err = down_write_killable(&tree->changes);
+
+	if (!err)
+		up_write(&tree->changes);
+	return err;
 }
 
 /**

@@ -16,6 +16,7 @@
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable-types.h>
+#include <linux/rwsem.h>
 #include <linux/stringhash.h>
 #include <linux/types.h>
 
@@ -48,6 +49,7 @@ struct vfsmount;
  * @modes: FUSE_BACKING_READ and _WRITE, what files below may be opened for
  * @detached: everything below is the server's
  * @rules: of names in @root, if there are any
+ * @changes: held for reading while something below is changed, by the rules there are
  * @nodes: inodes below, by backing inode
  * @dead: without references: for the thread to free
  * @rcu: when nobody looks any more
@@ -63,6 +65,7 @@ struct fuse_tree {
 	u32 modes;
 	bool detached;
 	struct fuse_rules __rcu *rules;
+	struct rw_semaphore changes;
 	struct rhashtable nodes;
 	struct kthread_files_work dead;
 	struct rcu_head rcu;
@@ -129,6 +132,7 @@ struct fuse_tree_dir {
 struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb,
 				   const struct fuse_backing_attach *args);
 void fuse_tree_last_put(struct fuse_tree *tree);
+int fuse_tree_wait_for_changes(struct fuse_tree *tree);
 void fuse_tree_stack_dir(struct inode *inode);
 bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at);
 int fuse_tree_may_search(const struct fuse_tree *tree, struct inode *dir, int mask);

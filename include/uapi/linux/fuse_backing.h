@@ -681,7 +681,8 @@ struct fuse_backing_refusal {
  * attachment, or with the inode of the directory.
  *
  * Whoever uses a name after the call returned goes by the new rules; who is about to may
- * still go by the old ones. Files that are open stay open. What the server said of a name
+ * still go by the old ones. Who is changing names by the old ones, without the server, is
+ * waited for. Files that are open stay open. What the server said of a name
  * before is good for as long as it said. A name that becomes the server's is looked up,
  * and if it answers with another node, what was found there before is that no more. So
  * to have a client who is about to change something do that with the server's file, say
@@ -701,7 +702,7 @@ struct fuse_backing_refusal {
  *   ENOBUFS     RLIMIT_MEMLOCK of the caller is reached, which they count against as
  *               extents do
  *   EFAULT      the structure or the rules are not readable
- *   EINTR       the caller was killed
+ *   EINTR       the caller was killed; the rules may have been replaced
  *   ENOMEM      out of memory, or over the limit of the caller's memory cgroup
  *
  * FUSE_DEV_IOC_BACKING_DETACH takes an attachment away, or one that waits. Open

@@ -7,8 +7,9 @@
  * file of its own in its way; others who have it open aren't writers by that; a name that
  * the server hides is nobody's to find, to make or to move to; what the server is about to
  * write isn't there again after a file was cut off; what is sticky by now protects what is
- * in there; times of the tree's root are the server's; what is refused below leaves no
- * lock; who has a delegation is waited for by nobody but the server.
+ * in there; times of the tree's root are the server's; when the server has said that a name
+ * is its own, nobody makes that any more; what is refused below leaves no lock; who has a
+ * delegation is waited for by nobody but the server.
  *
  * Privilege: root, for whose server, or a user's, clients of the same user change names.
  */
@@ -551,6 +552,53 @@ TEST_F(change, detached_in_the_middle)
 			ASSERT_TRUE(start(self, variant->uid));
 		}
 	}
+}
+
+/* Say that what is held is the server's, and see whether it is there by then */
+static pid_t rule_beside(int dev)
+{
+	static const struct rule rules[] = { RULE_SERVER("held") };
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		if (rules_set(dev, FUSE_ROOT_ID, rules, 1, FUSE_BACKING_PASS))
+			_exit(EIO);
+		_exit(access(scratch_path("held"), F_OK) ? errno : 0);
+	}
+	return pid;
+}
+
+/* Who is making it by the rules that there were has made it when there are others */
+TEST_F(change, ruled_in_the_middle)
+{
+	pid_t maker = make_held(variant->uid, "vfs_create", tree_at("held"));
+	pid_t ruler;
+
+	if (maker < 0)
+		SKIP(return, "needs the module that holds tasks");
+	ASSERT_TRUE(hold_task_is_held(0));
+	ruler = rule_beside(self->srv->fd);
+	usleep(100 * WAIT_STEP_US);
+	EXPECT_EQ(0, hold_task_go(0));
+	EXPECT_EQ(0, status_of(maker));
+	EXPECT_EQ(0, status_of(ruler));
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_CREATE));
+}
+
+/* Who comes later asks the server */
+TEST_F(change, ruled_before)
+{
+	pid_t maker = make_held(variant->uid, "fuse_change_start", tree_at("held"));
+
+	if (maker < 0)
+		SKIP(return, "needs the module that holds tasks");
+	ASSERT_TRUE(hold_task_is_held(0));
+	EXPECT_EQ(ENOENT, status_of(rule_beside(self->srv->fd)));
+	EXPECT_EQ(0, hold_task_go(0));
+	EXPECT_EQ(0, status_of(maker));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_CREATE));
 }
 
 TEST_HARNESS_MAIN
