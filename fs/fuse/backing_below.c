@@ -304,7 +304,7 @@ static __always_inline enum look look_at_name(struct inode *dir,
 					      const struct dentry *entry)
 {
 	struct inode *inode = d_inode_rcu(entry);
-	struct fuse_tree_dir at;
+	struct fuse_tree_dir at __uninitialized;
 
 	if (!fuse_tree_look_dir(dir, &at))
 		return DETACHED;
@@ -549,7 +549,7 @@ bool fuse_backing_permission(struct inode *inode, int mask, int *err)
 static bool is_for_all(const struct inode *dir)
 {
 	struct inode *backing = NULL;
-	struct fuse_tree_dir at;
+	struct fuse_tree_dir at __uninitialized;
 
 	if (IS_ENABLED(CONFIG_SECURITY))
 		return false;
