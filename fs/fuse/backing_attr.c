@@ -62,7 +62,8 @@ static bool may_answer(struct inode *inode, const struct fuse_backing *fb)
 	return !err;
 }
 
-static bool find_attached(struct inode *inode, u64 ops, struct answerer *who)
+/* stat(2) gets here, as to what is inline below */
+static inline bool find_attached(struct inode *inode, u64 ops, struct answerer *who)
 {
 	who->fb = fuse_inode_get_attached(get_fuse_inode(inode), ops);
 	if (!who->fb)
@@ -110,7 +111,7 @@ static bool get_answerer(struct inode *inode, struct dentry *dentry, u64 ops,
 	return *err;
 }
 
-static void put_answerer(const struct answerer *who)
+static inline void put_answerer(const struct answerer *who)
 {
 	if (who->attached)
 		fuse_backing_put(who->fb);
@@ -242,7 +243,7 @@ static bool change_times(struct inode *inode, const struct kstat *below, u64 ver
 	struct fuse_inode *fi = get_fuse_inode(inode);
 
 	if (!is_same_file(inode, below) || READ_ONCE(inode->i_mapping->nrpages) ||
-	    fuse_get_cache_mask(inode))
+	    get_fuse_conn(inode)->writeback_cache)
 		return false;
 	spin_lock(&fi->lock);
 	if (fi->attr_version <= version &&
@@ -331,7 +332,7 @@ bool fuse_backing_getattr(struct mnt_idmap *idmap, struct inode *inode,
 			  struct dentry *dentry, struct kstat *stat, u32 mask,
 			  unsigned int flags, int *err)
 {
-	struct answerer who;
+	struct answerer who __uninitialized;
 
 	if (!get_answerer(inode, dentry, FUSE_BACKING_OPS_ATTR, &who, err))
 		return false;
