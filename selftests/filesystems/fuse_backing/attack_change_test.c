@@ -159,14 +159,19 @@ TEST_F(change, server_without_create)
 	EXPECT_EQ(0, as(variant->uid, make_read_only, tree_at("dir/after")));
 }
 
-static int make(void *path)
+static int make_with(const char *path, int flags)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | flags, 0600);
 
 	if (fd < 0)
 		return -errno;
 	close(fd);
 	return 0;
+}
+
+static int make(void *path)
+{
+	return make_with(path, O_EXCL);
 }
 
 /* A table that is full leaves to the server what was made, and that is there */
@@ -187,12 +192,7 @@ TEST_F(change, full_table)
 
 static int make_late(void *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
+	return make_with(path, O_NONBLOCK);
 }
 
 /* What the server says of a file that was made already is no reason to make it again */
