@@ -23,6 +23,7 @@
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/path.h>
+#include <linux/security.h>
 #include <linux/xattr.h>
 
 static bool are_same_groups(const struct group_info *a, const struct group_info *b)
@@ -146,16 +147,47 @@ static void kill_privileges(struct mnt_idmap *idmap, struct inode *inode,
 				  setattr_should_drop_sgid(idmap, inode);
 }
 
-static int change_attributes(struct dentry *dentry, struct mnt_idmap *idmap,
-			     const struct iattr *attr)
+/* Ids of the filesystem, as chown(2) tells; what stays as it is has none */
+static int may_chown(const struct path *path, const struct iattr *attr)
 {
+	struct user_namespace *ns = i_user_ns(d_inode(path->dentry));
+	struct mnt_idmap *idmap = mnt_idmap(path->mnt);
+	kuid_t uid = INVALID_UID;
+	kgid_t gid = INVALID_GID;
+
+	if (attr->ia_valid & ATTR_UID)
+		uid = from_vfsuid(idmap, ns, attr->ia_vfsuid);
+	if (attr->ia_valid & ATTR_GID)
+		gid = from_vfsgid(idmap, ns, attr->ia_vfsgid);
+	return security_path_chown(path, uid, gid);
+}
+
+/*
+ * notify_change() asks no security module that goes by paths: system calls do.  A mode that
+ * comes with another owner needn't be what the VFS made of that, so it is asked for, too.
+ */
+static int may_change(const struct path *path, const struct iattr *attr)
+{
+	int err = 0;
+
+	if (attr->ia_valid & ATTR_MODE)
+		err = security_path_chmod(path, attr->ia_mode & S_IALLUGO);
+	if (!err && (attr->ia_valid & (ATTR_UID | ATTR_GID)))
+		err = may_chown(path, attr);
+	return err;
+}
+
+static int change_attributes(const struct path *path, const struct iattr *attr)
+{
+	struct inode *inode = d_inode(path->dentry);
+	struct mnt_idmap *idmap = mnt_idmap(path->mnt);
 	struct iattr below = attributes_below(attr);
-	struct inode *inode = d_inode(dentry);
 	int err;
 
 	inode_lock(inode);
 	kill_privileges(idmap, inode, &below);
-	err = notify_change(idmap, dentry, &below, NULL);
+	err = may_change(path, &below) ?:
+	      notify_change(idmap, path->dentry, &below, NULL);
 	inode_unlock(inode);
 	return err;
 }
@@ -167,12 +199,15 @@ static int change_started(struct fuse_tree *tree, const struct path *path,
 
 	if (err)
 		return err;
-	err = change_attributes(path->dentry, mnt_idmap(path->mnt), attr);
+	err = change_attributes(path, attr);
 	fuse_change_end(tree);
 	return err;
 }
 
-/* vfs_truncate() gets the right to write by itself: who waits for a thaw does so before */
+/*
+ * vfs_truncate() gets the right to write by itself, and asks security modules: who waits
+ * for a thaw does so before.
+ */
 static int truncate_started(struct fuse_tree *tree, const struct path *path, loff_t size)
 {
 	int err = fuse_change_start(tree);

@@ -11,6 +11,9 @@
  * What the server is asked for, a device or a mount point, it may have hidden: then the
  * name is its own, too.
  *
+ * Security modules that go by paths are asked here, as system calls ask them: what the
+ * registration's domain forbids, nobody has done by its power.
+ *
  * Locking: the VFS has locked the FUSE directories.  Inside of these, see
  * backing_change.c, are those of the backing directories.
  */
@@ -29,6 +32,8 @@
 #include <linux/fuse_backing.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
+#include <linux/path.h>
+#include <linux/security.h>
 
 /* Not ours: of a delegation, that others may have to give back, only the server waits */
 #define ASK_SERVER	(-EWOULDBLOCK)
@@ -98,6 +103,26 @@ static bool is_still(const struct dentry *entry, const struct dentry *backing)
 	return fuse_node_is(fuse_inode_node(d_inode(entry)), d_inode(backing));
 }
 
+static struct path path_of(const struct fuse_tree_dir *at)
+{
+	return (struct path) { .mnt = at->tree->mnt, .dentry = at->dentry };
+}
+
+/* As for all below: with the credentials of the registration, whose domain counts */
+static int may_make(const struct fuse_tree_dir *at, struct dentry *backing,
+		    const struct making *what)
+{
+	const struct path dir = path_of(at);
+
+	if (S_ISDIR(what->mode))
+		return security_path_mkdir(&dir, backing, what->mode & ~S_IFMT);
+	if (what->old.dentry)
+		return security_path_link(what->old.dentry, &dir, backing);
+	if (S_ISLNK(what->mode))
+		return security_path_symlink(&dir, backing, what->text);
+	return security_path_mknod(&dir, backing, what->mode, 0);
+}
+
 /* Returns what was made, in place of @backing, or an ERR_PTR() in place of a directory */
 static struct dentry *make_at(const struct fuse_tree_dir *at, struct dentry *backing,
 			      const struct making *what, int *err)
@@ -132,7 +157,9 @@ static struct dentry *make_locked(const struct fuse_tree_dir *at,
 	if (IS_ERR(backing))
 		return backing;
 	if (d_is_negative(backing)) {
-		backing = make_at(at, backing, what, &err);
+		err = may_make(at, backing, what);
+		if (!err)
+			backing = make_at(at, backing, what, &err);
 		made = err ? ERR_PTR(err) : dget(backing);
 	} else if (is_servers(entry, backing)) {
 		made = ERR_PTR(ASK_SERVER);
@@ -313,6 +340,14 @@ bool fuse_backing_link(struct dentry *old, struct inode *dir, struct dentry *ent
 	return passed;
 }
 
+static int may_remove(const struct fuse_tree_dir *at, struct dentry *backing)
+{
+	const struct path dir = path_of(at);
+
+	return d_is_dir(backing) ? security_path_rmdir(&dir, backing) :
+				   security_path_unlink(&dir, backing);
+}
+
 static int remove_at(const struct fuse_tree_dir *at, struct dentry *entry,
 		     struct dentry *backing)
 {
@@ -321,8 +356,9 @@ static int remove_at(const struct fuse_tree_dir *at, struct dentry *entry,
 
 	if (!is_still(entry, backing))
 		return -ESTALE;
-	return d_is_dir(backing) ? fuse_backing_rmdir_at(idmap, dir, backing) :
-				   vfs_unlink(idmap, dir, backing, NULL);
+	return may_remove(at, backing) ?:
+	       (d_is_dir(backing) ? fuse_backing_rmdir_at(idmap, dir, backing) :
+				    vfs_unlink(idmap, dir, backing, NULL));
 }
 
 static int remove_locked(const struct fuse_tree_dir *at, struct dentry *entry)
@@ -378,7 +414,17 @@ bool fuse_backing_remove(struct inode *dir, struct dentry *entry, int *err)
 	return passed && *err != ASK_SERVER;
 }
 
-static int move_locked(struct fuse_backing_move *move, const struct dentry *from,
+static int may_move(const struct fuse_tree_dir *at, const struct fuse_tree_dir *to_at,
+		    const struct renamedata *data)
+{
+	const struct path dir = path_of(at), to_dir = path_of(to_at);
+
+	return security_path_rename(&dir, data->old_dentry, &to_dir, data->new_dentry,
+				    data->flags);
+}
+
+static int move_locked(struct fuse_backing_move *move, const struct fuse_tree_dir *at,
+		       const struct dentry *from, const struct fuse_tree_dir *to_at,
 		       const struct dentry *to)
 {
 	struct renamedata *data = &move->data;
@@ -391,7 +437,7 @@ static int move_locked(struct fuse_backing_move *move, const struct dentry *from
 	if (is_servers(to, data->new_dentry))
 		err = ASK_SERVER;
 	else if (is_still(from, data->old_dentry) && is_still(to, data->new_dentry))
-		err = vfs_rename(data);
+		err = may_move(at, to_at, data) ?: vfs_rename(data);
 	fuse_backing_end_moving(move);
 	return err;
 }
@@ -410,7 +456,7 @@ static int move_entry(const struct fuse_tree_dir *at, const struct dentry *from,
 	err = ASK_SERVER;
 	if (is_passed_still(at, from) && is_passed_still(to_at, to)) {
 		scoped_with_creds(at->tree->cred)
-			err = move_locked(&move, from, to);
+			err = move_locked(&move, at, from, to_at, to);
 	}
 	fuse_change_end(at->tree);
 	return err;
