@@ -29,6 +29,7 @@
 #include <linux/falloc.h>
 #include <linux/fsnotify.h>
 #include <linux/pagemap.h>
+#include <linux/security.h>
 
 /*
  * Open a FUSE file on the mapping that it has got.
@@ -552,6 +553,16 @@ static int truncate_backing(struct fuse_passthrough *pt, loff_t size)
 	return err;
 }
 
+/* ftruncate(2) has asked of the FUSE file.  Writing may be allowed where this isn't. */
+static int may_truncate(const struct fuse_passthrough *pt)
+{
+	int err = 0;
+
+	scoped_with_creds(pt->fb->write_cred)
+		err = security_file_truncate(pt->file);
+	return err;
+}
+
 static int truncate_file(struct file *file, loff_t size)
 {
 	struct fuse_file *ff = file->private_data;
@@ -560,7 +571,7 @@ static int truncate_file(struct file *file, loff_t size)
 	bool hidden;
 	int err;
 
-	err = fuse_backing_may_write(ff, false);
+	err = fuse_backing_may_write(ff, false) ?: may_truncate(pt);
 	if (err)
 		return err;
 
