@@ -101,13 +101,18 @@ static int lower_register(struct mounts *m)
 				      O_RDWR);
 }
 
+/* Without descriptors of others: a server ends with the last one of /dev/fuse */
 static void write_and_pause(int report)
 {
 	static char page[4096];
-	int fd = open(SCRATCH_FUSE2 "/a", O_RDWR);
-	bool ok = fd >= 0 && pwrite(fd, page, sizeof(page), 0) ==
-			     (ssize_t)sizeof(page);
+	int fd;
+	bool ok;
 
+	close_range(STDERR_FILENO + 1, report - 1, 0);
+	close_range(report + 1, ~0U, 0);
+	fd = open(SCRATCH_FUSE2 "/a", O_RDWR);
+	ok = fd >= 0 && pwrite(fd, page, sizeof(page), 0) ==
+			(ssize_t)sizeof(page);
 	if (write(report, &ok, sizeof(ok)) == sizeof(ok))
 		pause();
 	_exit(1);
