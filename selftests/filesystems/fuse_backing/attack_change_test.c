@@ -40,10 +40,6 @@
 #include "wait_until.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
-#define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
-		 FUSE_BACKING_OPS_LIST | FUSE_BACKING_OPS_READLINK |	\
-		 FUSE_BACKING_OPS_XATTR | FUSE_BACKING_OPS_OPEN |	\
-		 FUSE_BACKING_OPS_CHANGE)
 /* Of which our server knows nothing: it has more bytes than that keeps */
 #define HIDDEN	"a-name-with-more-than-31-bytes-in-it"
 
@@ -90,7 +86,7 @@ static bool start(FIXTURE_DATA(change) * self, uid_t uid)
 	self->id = uid ? creds_call(&user, register_it, &self->srv->fd) :
 			 register_it(&self->srv->fd);
 	return self->id > 0 &&
-	       !tree_attach(self->srv->fd, FUSE_ROOT_ID, self->id, BELOW, BOTH) &&
+	       !tree_attach(self->srv->fd, FUSE_ROOT_ID, self->id, TREE_OPS, BOTH) &&
 	       !access(SCRATCH_FUSE, F_OK);
 }
 

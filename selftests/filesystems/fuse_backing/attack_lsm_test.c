@@ -41,10 +41,6 @@
 		 LANDLOCK_ACCESS_FS_TRUNCATE)
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
-#define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
-		 FUSE_BACKING_OPS_LIST | FUSE_BACKING_OPS_READLINK |	\
-		 FUSE_BACKING_OPS_XATTR | FUSE_BACKING_OPS_OPEN |	\
-		 FUSE_BACKING_OPS_CHANGE)
 
 enum domain { UNRESTRICTED, FORBIDDEN, ALLOWED };
 
@@ -164,7 +160,7 @@ FIXTURE_SETUP(lsm)
 	self->srv = &self->env.srv;
 	id = register_as(variant->domain, self->srv->fd);
 	ASSERT_LT(0, id);
-	ASSERT_EQ(0, tree_attach(self->srv->fd, FUSE_ROOT_ID, id, BELOW, BOTH));
+	ASSERT_EQ(0, tree_attach(self->srv->fd, FUSE_ROOT_ID, id, TREE_OPS, BOTH));
 	ASSERT_EQ(0, access(SCRATCH_FUSE, F_OK));
 	fuse_server_new_requests(self->srv);
 }

@@ -30,10 +30,6 @@
 #include "tree_env.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
-#define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
-		 FUSE_BACKING_OPS_LIST | FUSE_BACKING_OPS_READLINK |	\
-		 FUSE_BACKING_OPS_XATTR | FUSE_BACKING_OPS_OPEN |	\
-		 FUSE_BACKING_OPS_CHANGE)
 
 FIXTURE(tree_change) {
 	struct env env;
@@ -64,7 +60,7 @@ static int make_tree(void)
 
 FIXTURE_SETUP(tree_change)
 {
-	self->id = tree_start(_metadata, &self->env, variant->fs, make_tree, BELOW, BOTH);
+	self->id = tree_start(_metadata, &self->env, variant->fs, make_tree, TREE_OPS, BOTH);
 	self->srv = &self->env.srv;
 	self->dev = self->srv->fd;
 }
@@ -285,7 +281,7 @@ TEST_F(tree_change, owners_lose_bits)
 	ASSERT_EQ(0, tree_serve(&self->env, &srv, &opts));
 	id = tree_register(srv.fd, SCRATCH_BACKING);
 	ASSERT_LT(0, id);
-	ASSERT_EQ(0, tree_attach(srv.fd, FUSE_ROOT_ID, id, BELOW, BOTH));
+	ASSERT_EQ(0, tree_attach(srv.fd, FUSE_ROOT_ID, id, TREE_OPS, BOTH));
 	ASSERT_EQ(0, access(SCRATCH_FUSE2, F_OK));
 	ASSERT_EQ(0, chown(scratch_path("dir/file"), 1000, 1000));
 	ASSERT_EQ(0, chmod(scratch_path("dir/file"), 06755));
@@ -378,7 +374,7 @@ TEST_F(tree_change, of_a_user)
 	ASSERT_EQ(0, tree_serve(&self->env, &srv, &opts));
 	id = tree_register_as(&user, srv.fd);
 	ASSERT_LT(0, id);
-	ASSERT_EQ(0, tree_attach(srv.fd, FUSE_ROOT_ID, id, BELOW, BOTH));
+	ASSERT_EQ(0, tree_attach(srv.fd, FUSE_ROOT_ID, id, TREE_OPS, BOTH));
 	ASSERT_EQ(0, access(SCRATCH_FUSE2, F_OK));
 	before = fuse_server_requests(&srv);
 
@@ -447,7 +443,7 @@ TEST_F(tree_change, read_only)
 TEST_F(tree_change, modes)
 {
 	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
-	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, BELOW, FUSE_BACKING_READ));
+	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, TREE_OPS, FUSE_BACKING_READ));
 	truncate(tree_at("dir/file"), 1);
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
 	EXPECT_EQ(0, chmod(tree_at("dir/file"), 0600));

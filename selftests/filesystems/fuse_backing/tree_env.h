@@ -8,10 +8,18 @@
 #ifndef TREE_ENV_H
 #define TREE_ENV_H
 
+#include <linux/fuse_backing.h>
+
 #include "creds.h"
 #include "env.h"
 
 #define TREE_TEXT	"some text"
+
+/* All that is done below a tree, changes too */
+#define TREE_OPS	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
+			 FUSE_BACKING_OPS_LIST | FUSE_BACKING_OPS_READLINK |	\
+			 FUSE_BACKING_OPS_XATTR | FUSE_BACKING_OPS_OPEN |	\
+			 FUSE_BACKING_OPS_CHANGE)
 
 /* Below a directory, the mount point, or the second one, in one of two buffers. */
 const char *tree_under(const char *top, const char *name);
