@@ -16,26 +16,13 @@
 #include <bpf/libbpf.h>
 
 #include "filter.h"
+#include "helper.h"
 
 static int log_to_none(enum libbpf_print_level level, const char *format, va_list args)
 {
 	if (level == LIBBPF_DEBUG || !getenv("FILTER_LOG"))
 		return 0;
 	return vfprintf(stderr, format, args);
-}
-
-/* Beside the program */
-static int path_of(const char *file, char *path, size_t size)
-{
-	ssize_t len = readlink("/proc/self/exe", path, size - 1);
-	char *slash;
-
-	if (len < 0)
-		return -errno;
-	path[len] = 0;
-	slash = strrchr(path, '/') + 1;
-	snprintf(slash, size - (slash - path), "helpers/%s", file);
-	return 0;
 }
 
 static int open_object(struct filter *filter, const char *file, const char *ops)
@@ -46,7 +33,7 @@ static int open_object(struct filter *filter, const char *file, const char *ops)
 
 	libbpf_set_print(log_to_none);
 	memset(filter, 0, sizeof(*filter));
-	err = path_of(file, path, sizeof(path));
+	err = helper_path(file, path, sizeof(path));
 	if (err)
 		return err;
 	filter->object = bpf_object__open_file(path, NULL);

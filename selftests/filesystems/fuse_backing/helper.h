@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a test runs or loads itself is in helpers/, beside the test.
+ */
+#ifndef HELPER_H
+#define HELPER_H
+
+#include <stddef.h>
+
+/* The path of @name there: 0 or -errno. */
+int helper_path(const char *name, char *path, size_t size);
+
+#endif /* HELPER_H */
