@@ -56,6 +56,30 @@ static __always_inline bool is_other(const struct filter_state *s)
 	return s->uid && s->uid == (__u32)bpf_get_current_uid_gid();
 }
 
+/* Seconds, in an emulated guest: a bound for a test that fails */
+#define HOLD_LOOPS	8000000
+
+/* Looked at each time */
+static bool is_to_wait(struct filter_state *s)
+{
+	return __sync_fetch_and_add(&s->hold, 0);
+}
+
+static long is_let_go(__u64 i, struct filter_state **s)
+{
+	return !is_to_wait(*s);
+}
+
+static __always_inline void be_held(struct filter_state *s)
+{
+	if (!s->hold)
+		return;
+	__sync_fetch_and_add(&s->held, 1);
+	bpf_loop(HOLD_LOOPS, is_let_go, &s, 0);
+	if (!is_to_wait(s))
+		__sync_fetch_and_add(&s->let_go, 1);
+}
+
 static __always_inline int answer(struct fuse_backing_bpf_entry *entry,
 				  enum filter_call call, __u32 modes)
 {
@@ -66,6 +90,7 @@ static __always_inline int answer(struct fuse_backing_bpf_entry *entry,
 		return FUSE_BACKING_SERVER;
 	note(s, entry, call);
 	s->modes = modes;
+	be_held(s);
 	if (!is_meant(s))
 		return FUSE_BACKING_PASS;
 	id = is_other(s) ? s->uid_id : s->id;

@@ -5,6 +5,7 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <bpf/libbpf.h>
 
 #include "filter.h"
+#include "fuse_server.h"
 #include "helper.h"
 
 static int log_to_none(enum libbpf_print_level level, const char *format, va_list args)
@@ -174,4 +176,15 @@ __u32 filter_id(const struct filter *filter)
 	__u32 len = sizeof(info);
 
 	return bpf_map_get_info_by_fd(bpf_map__fd(filter->map), &info, &len) ? 0 : info.id;
+}
+
+int filter_asks(const struct fuse_server *srv, const char *name)
+{
+	__u32 before = fuse_server_ops(srv, FUSE_OPEN);
+	int fd = fuse_server_open(srv, name, O_RDONLY);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return fuse_server_ops(srv, FUSE_OPEN) - before;
 }

@@ -9,6 +9,8 @@
 
 #include "filter_bpf.h"
 
+struct fuse_server;
+
 struct bpf_link;
 struct bpf_map;
 struct bpf_object;
@@ -52,5 +54,8 @@ int filter_load_bad(const char *program, int fuse_fd);
  */
 int filter_shown(int fuse_fd, char *name, int size);
 __u32 filter_id(const struct filter *filter);
+
+/* How often the server is asked when a file is opened, or -errno */
+int filter_asks(const struct fuse_server *srv, const char *name);
 
 #endif /* FILTER_H */

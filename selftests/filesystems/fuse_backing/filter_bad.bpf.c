@@ -81,6 +81,56 @@ int BPF_PROG(writes_user, struct fuse_backing_bpf_entry *entry)
 	return bpf_probe_write_user((void *)4096, &byte, sizeof(byte));
 }
 
+/* The kernel's memory isn't a buffer */
+SEC("struct_ops/lookup")
+int BPF_PROG(into_entry, struct fuse_backing_bpf_entry *entry)
+{
+	return bpf_fuse_name(entry, (char *)entry, 8);
+}
+
+SEC("struct_ops/lookup")
+int BPF_PROG(into_task, struct fuse_backing_bpf_entry *entry)
+{
+	return bpf_fuse_name(entry, (char *)bpf_get_current_task_btf(), 8);
+}
+
+/* Nor is what nobody may write to */
+static const char constant[8] = "name";
+
+SEC("struct_ops/lookup")
+int BPF_PROG(into_constant, struct fuse_backing_bpf_entry *entry)
+{
+	return bpf_fuse_name(entry, (char *)constant, sizeof(constant));
+}
+
+/* For a call that comes later, when that is gone */
+#define KEPT_ENTRY	struct fuse_backing_bpf_entry __kptr_untrusted
+
+struct kept {
+	KEPT_ENTRY *entry;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct kept);
+} kept SEC(".maps");
+
+SEC("struct_ops/lookup")
+int BPF_PROG(keeps, struct fuse_backing_bpf_entry *entry)
+{
+	struct kept *k = bpf_map_lookup_elem(&kept, &(__u32){ 0 });
+	struct fuse_backing_bpf_entry *before;
+	char name[8];
+
+	if (!k)
+		return 0;
+	before = k->entry;
+	k->entry = entry;
+	return before && bpf_fuse_name(before, name, sizeof(name)) > 0;
+}
+
 /* An open has two, a name has one */
 SEC("struct_ops/lookup")
 int BPF_PROG(second_argument, struct fuse_backing_bpf_entry *entry, __u32 modes)
@@ -104,4 +154,8 @@ BAD(nothing);
 BAD(beside);
 BAD(peeks);
 BAD(writes_user);
+BAD(into_entry);
+BAD(into_task);
+BAD(into_constant);
+BAD(keeps);
 BAD(second_argument);

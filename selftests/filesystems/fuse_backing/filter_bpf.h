@@ -27,9 +27,12 @@ struct filter_state {
 	__s32 uid_verdict;
 	__s32 uid_id;
 	char only[FILTER_NAME];	/* of what else it is FUSE_BACKING_PASS, unless empty */
+	__u32 hold;		/* whoever asks waits in the program while it is set */
 
 	/* Observations, of the last call but the counts */
 	__u32 calls[FILTER_CALLS];
+	__u32 held;
+	__u32 let_go;		/* of those that were held */
 	__u64 nodeid;
 	__u64 ino;
 	__u32 type;

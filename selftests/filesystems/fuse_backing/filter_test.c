@@ -60,16 +60,9 @@ FIXTURE_TEARDOWN(filter)
 	env_teardown(&self->env);
 }
 
-/* How often the server is asked when "a" is opened, or -errno */
 static int open_a(const struct fuse_server *srv)
 {
-	__u32 before = fuse_server_ops(srv, FUSE_OPEN);
-	int fd = fuse_server_open(srv, "a", O_RDONLY);
-
-	if (fd < 0)
-		return fd;
-	close(fd);
-	return fuse_server_ops(srv, FUSE_OPEN) - before;
+	return filter_asks(srv, "a");
 }
 
 static struct filter_opts by_fd(const struct fuse_server *srv)
@@ -164,6 +157,8 @@ TEST_F(filter, arguments)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int unmounted = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	int path = open("/dev/fuse", O_PATH | O_CLOEXEC);
+	int client = fuse_server_open(self->srv, "b", O_RDWR);
 	const struct {
 		int err;
 		const char *ops;
@@ -175,6 +170,8 @@ TEST_F(filter, arguments)
 		{ -EBADF, "opens", { .fuse_fd = 999 } },
 		{ -EINVAL, "opens", { .fuse_fd = null } },
 		{ -EINVAL, "opens", { .fuse_fd = unmounted } },
+		{ -EBADF, "opens", { .fuse_fd = path } },
+		{ -EINVAL, "opens", { .fuse_fd = client } },
 		{ -ENOENT, "opens", { .connection = 999999 } },
 		{ -EINVAL, "opens", { .fuse_fd = self->dev, .flags = 1U << 2 } },
 		{ -EINVAL, "empty", { .fuse_fd = self->dev } },
@@ -186,6 +183,8 @@ TEST_F(filter, arguments)
 
 	ASSERT_LE(0, null);
 	ASSERT_LE(0, unmounted);
+	ASSERT_LE(0, path);
+	ASSERT_LE(0, client);
 	for (unsigned int i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
 		struct filter filter;
 
@@ -196,6 +195,8 @@ TEST_F(filter, arguments)
 	}
 	close(null);
 	close(unmounted);
+	close(path);
+	close(client);
 }
 
 TEST_F(filter, not_negotiated)
@@ -386,7 +387,8 @@ TEST_F(filter, verifier)
 {
 	static const char * const bad[] = {
 		"writes_entry", "sleeps", "overflows", "invents", "nothing",
-		"beside", "peeks", "writes_user", "second_argument",
+		"beside", "peeks", "writes_user", "into_entry", "into_task",
+		"into_constant", "keeps", "second_argument",
 	};
 
 	EXPECT_EQ(0, filter_load_bad("good", self->dev));

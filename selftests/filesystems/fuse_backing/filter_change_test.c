@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A BPF program is asked about names below a tree that are made, removed and moved.
+ *
+ * Proves: what is passed through is changed without the server; what is hidden is nobody's
+ * to remove or to move, and isn't replaced by what is made or moved there; what is the
+ * server's isn't made, removed or moved without it, under the old name or the new one;
+ * what is hidden from one caller is there for another all the while.
+ *
+ * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "harness.h"
+
+#include "creds.h"
+#include "filter.h"
+#include "tree_env.h"
+
+#define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
+#define ALICE	1000
+
+FIXTURE(changes) {
+	struct env env;
+	struct fuse_server *srv;
+	struct filter filter;
+	struct filter_state *state;
+};
+
+/* What is in there is what it is called */
+static int make_text(const char *name)
+{
+	int fd = open(scratch_path(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, name, strlen(name)) != (ssize_t)strlen(name))
+		err = -EIO;
+	close(fd);
+	return err;
+}
+
+static int make_tree(void)
+{
+	if (mkdir(scratch_path("dir"), 0777) || chmod(scratch_path("dir"), 0777))
+		return -errno;
+	return make_text("dir/file") ?: make_text("dir/other");
+}
+
+FIXTURE_SETUP(changes)
+{
+	struct filter_opts opts = { .flags = FUSE_BACKING_FILTER_PER_CALLER };
+
+	if (access("/sys/kernel/btf/vmlinux", F_OK))
+		SKIP(return, "the kernel has no BTF");
+	tree_start(_metadata, &self->env, SCRATCH_TMPFS, make_tree, TREE_OPS, BOTH);
+	self->srv = &self->env.srv;
+	opts.fuse_fd = self->srv->fd;
+	ASSERT_EQ(0, filter_start(&self->filter, "lookups", &opts));
+	self->state = self->filter.state;
+}
+
+FIXTURE_TEARDOWN(changes)
+{
+	filter_close(&self->filter);
+	tree_end(_metadata, &self->env);
+}
+
+static void say(FIXTURE_DATA(changes) * self, const char *name, int verdict)
+{
+	memset(self->state->only, 0, sizeof(self->state->only));
+	memcpy(self->state->only, name, strlen(name));
+	self->state->verdict = verdict;
+	fuse_server_new_requests(self->srv);
+}
+
+/* All of these: 0 or -errno */
+static int make(const char *name)
+{
+	int fd = open(tree_at(name), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static int make_dir(const char *name)
+{
+	return mkdir(tree_at(name), 0755) ? -errno : 0;
+}
+
+static int take(void *name)
+{
+	return unlink(tree_at(name)) ? -errno : 0;
+}
+
+static int move(const char *from, const char *to)
+{
+	return rename(tree_at(from), tree_at(to)) ? -errno : 0;
+}
+
+static int also(const char *from, const char *to)
+{
+	return link(tree_at(from), tree_at(to)) ? -errno : 0;
+}
+
+static int take_as_alice(const char *name)
+{
+	const struct creds alice = { ALICE, ALICE, 0 };
+
+	return creds_call(&alice, take, (void *)name);
+}
+
+static bool is_there(const char *name)
+{
+	return !access(scratch_path(name), F_OK);
+}
+
+/* As it was made */
+static bool is_whole(const char *name)
+{
+	return !scratch_compare(name, name, strlen(name), 0);
+}
+
+static __u32 asked(FIXTURE_DATA(changes) * self, __u32 opcode)
+{
+	return fuse_server_ops(self->srv, opcode);
+}
+
+/* The control of all others */
+TEST_F(changes, passed_through)
+{
+	say(self, "nothing", FUSE_BACKING_HIDE);
+	EXPECT_EQ(0, make("dir/new"));
+	EXPECT_EQ(0, make_dir("dir/newdir"));
+	EXPECT_EQ(0, also("dir/new", "dir/newer"));
+	EXPECT_EQ(0, move("dir/newer", "dir/newest"));
+	EXPECT_EQ(0, move("dir/other", "dir/file"));
+	EXPECT_EQ(0, take("dir/file"));
+	EXPECT_TRUE(is_there("dir/newest"));
+	EXPECT_FALSE(is_there("dir/file"));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+	EXPECT_LT(0, self->state->calls[FILTER_LOOKUP]);
+}
+
+TEST_F(changes, hidden_before_it_is_known)
+{
+	say(self, "file", FUSE_BACKING_HIDE);
+	EXPECT_EQ(-ENOENT, take("dir/file"));
+	EXPECT_EQ(-ENOENT, move("dir/file", "dir/x"));
+	EXPECT_EQ(-ENOENT, also("dir/file", "dir/x"));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+	/* to make it is the server's to refuse, which can't, or has it already */
+	EXPECT_EQ(-ENOSYS, move("dir/other", "dir/file"));
+	EXPECT_EQ(-ENOSYS, make_dir("dir/file"));
+	EXPECT_EQ(1, asked(self, FUSE_MKDIR));
+	make("dir/file");
+	EXPECT_EQ(1, asked(self, FUSE_CREATE));
+	EXPECT_TRUE(is_whole("dir/file"));
+	EXPECT_TRUE(is_whole("dir/other"));
+}
+
+/* Others have it in the dcache, where it stays */
+TEST_F(changes, hidden_while_it_is_known)
+{
+	ASSERT_EQ(0, access(tree_at("dir/file"), F_OK));
+	say(self, "file", FUSE_BACKING_HIDE);
+	EXPECT_EQ(-ENOENT, take("dir/file"));
+	EXPECT_EQ(-ENOENT, move("dir/file", "dir/x"));
+	EXPECT_GT(0, move("dir/other", "dir/file"));
+	EXPECT_GT(0, make_dir("dir/file"));
+	EXPECT_GT(0, make("dir/file"));
+	EXPECT_TRUE(is_whole("dir/file"));
+	EXPECT_TRUE(is_whole("dir/other"));
+	say(self, "nothing", FUSE_BACKING_HIDE);
+	EXPECT_EQ(0, access(tree_at("dir/file"), F_OK));
+	EXPECT_EQ(0, take("dir/file"));
+}
+
+TEST_F(changes, the_servers)
+{
+	say(self, "new", FUSE_BACKING_SERVER);
+	EXPECT_EQ(-ENOSYS, make_dir("dir/new"));
+	EXPECT_EQ(1, asked(self, FUSE_MKDIR));
+	EXPECT_EQ(-ENOSYS, move("dir/other", "dir/new"));
+	also("dir/other", "dir/new");
+	EXPECT_EQ(1, asked(self, FUSE_LINK));
+	EXPECT_FALSE(is_there("dir/new"));
+	say(self, "other", FUSE_BACKING_SERVER);
+	EXPECT_EQ(-ENOSYS, take("dir/other"));
+	EXPECT_EQ(1, asked(self, FUSE_UNLINK));
+	EXPECT_EQ(-ENOSYS, move("dir/other", "dir/new"));
+	EXPECT_TRUE(is_whole("dir/other"));
+	EXPECT_FALSE(is_there("dir/new"));
+	/* and beside it */
+	EXPECT_EQ(0, take("dir/file"));
+}
+
+TEST_F(changes, callers)
+{
+	self->state->uid = ALICE;
+	self->state->uid_verdict = FUSE_BACKING_HIDE;
+	say(self, "file", FUSE_BACKING_PASS);
+	ASSERT_EQ(0, access(tree_at("dir/file"), F_OK));
+	EXPECT_EQ(-ENOENT, take_as_alice("dir/file"));
+	EXPECT_EQ(0, asked(self, FUSE_UNLINK));
+	/* who may do less than the server is asked about, where it isn't hidden */
+	EXPECT_EQ(-ENOSYS, take_as_alice("dir/other"));
+	EXPECT_EQ(1, asked(self, FUSE_UNLINK));
+	EXPECT_TRUE(is_there("dir/file"));
+	EXPECT_EQ(0, take("dir/file"));
+	EXPECT_FALSE(is_there("dir/file"));
+}
+
+TEST_HARNESS_MAIN
