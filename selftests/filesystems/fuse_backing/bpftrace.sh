@@ -24,45 +24,10 @@ EVENTS=/sys/kernel/tracing/events/fuse
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/passthrough_hp.inc.sh"
 . "$here/map_many.inc.sh"
-
-scripts=$REPO/tools/bpftrace
+. "$here/bpftrace.inc.sh"
 
 # A mapping that is used must be before it is that many seconds old
 leak_after=20
-
-# Generous: the compiler starts slowly in an emulated guest
-is_attached()
-{
-	tries=0
-	until grep -qE '^(Tracing|TIME)' "$WORK/trace"; do
-		tries=$((tries + 1))
-		if [ "$tries" -gt 1800 ] || ! kill -0 "$tracer"; then
-			cat "$WORK/trace"
-			return 1
-		fi
-		sleep 0.1
-	done
-}
-
-# start_trace COMMAND ARGUMENT...: what it prints goes to $WORK/trace. What BEGIN
-# prints is taken in when all probes are attached.
-start_trace()
-{
-	script=$1
-	shift
-	"$scripts/$script" "$@" >"$WORK/trace" 2>&1 8>&- &
-	tracer=$!
-	is_attached
-}
-
-stop_trace()
-{
-	kill -INT "$tracer"
-	wait "$tracer"
-	status=$?
-	cat "$WORK/trace"
-	[ "$status" = 0 ] && ! grep -qE 'ERROR|WARNING|Lost' "$WORK/trace"
-}
 
 # matches FILE: it has the lines of standard input, and no others
 matches()

@@ -6,7 +6,8 @@
 # Proves: names that match the pattern are asked for, others are not; each user gets what
 # was said of it, at the same time; what is hidden is neither listed nor there; the
 # program is shown; when it is gone all is as before, and where it was sticky, the server's;
-# bpftool registers a program by the number of the connection, lists and unregisters it.
+# bpftool registers a program by the number of the connection, lists and unregisters it;
+# the bpftrace scripts say what was decided, and count what became the server's.
 #
 # Privilege: root, also to become an ordinary user.
 #
@@ -20,6 +21,7 @@ WORK=$TOP
 EXAMPLES=$(dirname "$0")/helpers/filter
 
 . "$(dirname "$0")/passthrough_hp.inc.sh"
+. "$(dirname "$0")/bpftrace.inc.sh"
 
 serve()
 {
@@ -128,6 +130,27 @@ bpftool_unregisters()
 		poll is_shown ''
 }
 
+# One name that is the server's, one that is passed through, and what a script says of it
+traced()
+{
+	start_trace "$1" "$WORK/fuse" && looks_up 1 a.tmp && looks_up 0 b.txt &&
+		stop_trace
+}
+
+snoop_says_verdicts()
+{
+	traced fusebackingsnoop && grep ' filter .* name: server$' "$WORK/trace" &&
+		grep ' filter .* name: pass$' "$WORK/trace"
+}
+
+# Nobody has a function for opens
+round_trips_are_counted()
+{
+	traced fuseroundtrips &&
+		grep "^@filtered\[$(stat -c %Ld "$WORK/fuse"), name\]: [1-9]" "$WORK/trace" &&
+		! grep '^@filtered.*open' "$WORK/trace"
+}
+
 tests()
 {
 	check "the server compiles" build_example passthrough_modes
@@ -140,6 +163,8 @@ tests()
 	check "pattern: what doesn't is passed through" looks_up 0 b.txt
 	check "pattern: below, too" looks_up 2 dir/c.tmp
 	check "pattern: and there" looks_up 0 dir/d.txt
+	check "pattern: snoop says the verdicts" snoop_says_verdicts
+	check "pattern: round trips are counted" round_trips_are_counted
 	check "pattern: detached" filter_ends
 	# what the server has answered for stays its own while it is known
 	check "pattern: a name is passed through" looks_up 0 e.tmp
@@ -186,7 +211,7 @@ inside()
 		echo "$f" >"$TOP/tree/$f"
 	done
 	echo "TAP version 13"
-	echo "1..25"
+	echo "1..27"
 	tests
 	totals
 }
@@ -198,7 +223,7 @@ inside)
 *)
 	[ "$(id -u)" = 0 ] || skip_all "needs root"
 	[ -e /sys/kernel/btf/vmlinux ] || skip_all "the kernel has no BTF"
-	need_programs gcc make unshare setpriv python3 bpftool
+	need_programs gcc make unshare setpriv python3 bpftool bpftrace
 	pkg-config --exists 'fuse3 >= 3.17' || skip_all "no libfuse 3.17"
 	# Mounts and their servers go with the namespace.
 	exec unshare --mount --propagation private "$0" inside
