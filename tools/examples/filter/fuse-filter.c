@@ -4,9 +4,11 @@
  *
  *	fuse-filter MOUNTPOINT pattern.bpf.o PATTERN
  *	fuse-filter MOUNTPOINT uid.bpf.o UID=pass|hide|server[:ID]...
+ *	fuse-filter MOUNTPOINT PROGRAM
  *
- * The program decides until this is ended. Needs CAP_SYS_ADMIN, CAP_BPF and CAP_PERFMON;
- * a server sets fuse_fd to its /dev/fuse instead of connection, and does without the first.
+ * Any program will do whose map is called filter. It decides until this is ended. Needs
+ * CAP_SYS_ADMIN, CAP_BPF and CAP_PERFMON; a server sets fuse_fd to its /dev/fuse instead of
+ * connection, and does without the first.
  */
 
 #include <err.h>
@@ -97,7 +99,7 @@ static void set_user(struct bpf_map *map, const char *text)
 
 static void set_up(struct bpf_object *object, char *argv[])
 {
-	if (bpf_object__find_map_by_name(object, "pattern")) {
+	if (*argv && bpf_object__find_map_by_name(object, "pattern")) {
 		set_pattern(map_of(object, "pattern"), argv[0]);
 		return;
 	}
@@ -114,8 +116,8 @@ int main(int argc, char *argv[])
 	struct stat st;
 	size_t size;
 
-	if (argc < 4)
-		errx(2, "usage: fuse-filter MOUNTPOINT PROGRAM ARGUMENT...");
+	if (argc < 3)
+		errx(2, "usage: fuse-filter MOUNTPOINT PROGRAM [ARGUMENT]...");
 	if (stat(argv[1], &st))
 		err(1, "%s", argv[1]);
 	object = bpf_object__open_file(argv[2], NULL);
