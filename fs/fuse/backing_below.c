@@ -278,15 +278,14 @@ static enum look look_at_filtered(const struct fuse_tree_dir *at, struct inode *
 /*
  * By rules, and what comes after them.  A name that becomes the server's isn't asked for
  * what that doesn't know; what it said itself is good for as long as it said.
+ * Where there are neither, @at is in registers: for that it is passed by value.
  */
-static noinline enum look look_by_rules(struct inode *dir, const struct qstr *name,
+static noinline enum look look_by_rules(struct fuse_tree_dir at, struct inode *dir,
+					const struct qstr *name,
 					const struct dentry *entry, struct inode *inode)
 {
-	struct fuse_tree_dir at;
-
-	if (!fuse_tree_look_dir(dir, &at))
-		return DETACHED;
-	switch (fuse_tree_verdict(&at, name)) {
+	switch (rcu_access_pointer(*at.rules) ? fuse_tree_verdict(&at, name) :
+						FUSE_BACKING_PASS) {
 	case FUSE_BACKING_HIDE:
 		return inode ? OTHER : SAME;
 	case FUSE_BACKING_SERVER:
@@ -309,7 +308,7 @@ static __always_inline enum look look_at_name(struct inode *dir,
 	if (!fuse_tree_look_dir(dir, &at))
 		return DETACHED;
 	if (rcu_access_pointer(*at.rules) || fuse_is_filtered(at.tree->fc))
-		return look_by_rules(dir, name, entry, inode);
+		return look_by_rules(at, dir, name, entry, inode);
 	return look_at_passed(&at, name, entry, inode);
 }
 

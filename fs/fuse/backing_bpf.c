@@ -97,8 +97,9 @@ static const struct fuse_backing_bpf_ops *ops_of(const struct fuse_conn *fc)
 	return rcu_dereference(fc->backing_filter.ops);
 }
 
-static int ask(const struct fuse_backing_bpf_ops *ops, struct question *question,
-	       enum fuse_filter_asked asked, u32 modes)
+static __always_inline int ask(const struct fuse_backing_bpf_ops *ops,
+			       struct question *question, enum fuse_filter_asked asked,
+			       u32 modes)
 {
 	struct fuse_backing_bpf_entry *entry = &question->entry;
 
@@ -114,10 +115,13 @@ static int ask(const struct fuse_backing_bpf_ops *ops, struct question *question
 	}
 }
 
-/* Where a sticky program was detached, all is @otherwise */
-static enum fuse_backing_verdict decide(struct fuse_conn *fc, struct question *question,
-					enum fuse_filter_asked asked, u32 modes,
-					enum fuse_backing_verdict otherwise)
+/*
+ * Where a sticky program was detached, all is @otherwise.  Inline, for names: that is each
+ * part of each path.
+ */
+static __always_inline enum fuse_backing_verdict
+decision(struct fuse_conn *fc, struct question *question, enum fuse_filter_asked asked,
+	 u32 modes, enum fuse_backing_verdict otherwise)
 {
 	const struct fuse_backing_bpf_ops *ops;
 	enum fuse_backing_verdict verdict;
@@ -150,8 +154,8 @@ enum fuse_backing_verdict fuse_filter_lookup(struct inode *dir, const struct qst
 	struct question question = question_of(dir);
 
 	question.name = name;
-	return decide(get_fuse_conn(dir), &question, FUSE_FILTER_LOOKUP, 0,
-		      FUSE_BACKING_SERVER);
+	return decision(get_fuse_conn(dir), &question, FUSE_FILTER_LOOKUP, 0,
+			FUSE_BACKING_SERVER);
 }
 
 /**
@@ -172,8 +176,8 @@ bool fuse_filter_lists(struct inode *dir, const struct qstr *name, unsigned int 
 
 	question.name = name;
 	question.entry.type = type;
-	return decide(get_fuse_conn(dir), &question, FUSE_FILTER_DIRENT, 0,
-		      FUSE_BACKING_HIDE) != FUSE_BACKING_HIDE;
+	return decision(get_fuse_conn(dir), &question, FUSE_FILTER_DIRENT, 0,
+			FUSE_BACKING_HIDE) != FUSE_BACKING_HIDE;
 }
 
 /**
@@ -223,8 +227,8 @@ enum fuse_backing_verdict fuse_filter_open(struct file *file, int *id)
 	question.entry.open_flags = file->f_flags;
 	question.dentry = file->f_path.dentry;
 	question.may_choose = true;
-	verdict = decide(get_fuse_conn(file_inode(file)), &question, FUSE_FILTER_OPEN,
-			 fuse_backing_modes(file), FUSE_BACKING_SERVER);
+	verdict = decision(get_fuse_conn(file_inode(file)), &question, FUSE_FILTER_OPEN,
+			   fuse_backing_modes(file), FUSE_BACKING_SERVER);
 	*id = question.id;
 	return verdict;
 }
