@@ -34,6 +34,11 @@ OVERLAY_PERCENT = 10
 # itself
 COMPONENT_OVER_DIRECT = 250
 
+# instructions of a name below a tree: where programs could decide, but none does,
+# beyond those in a kernel without; and where one that does nothing is asked, beyond those
+UNFILTERED_OVER_NONE = 5
+ASKED_OVER_UNFILTERED = 150
+
 # instructions of what the backing file has the answer to, beyond those of the file
 # itself; it makes no request
 ANSWERED_OVER_DIRECT = 900
@@ -192,6 +197,16 @@ def component(direct, tree):
     verdict = Verdict()
     verdict.expect(tree - direct, COMPONENT_OVER_DIRECT,
                    f'> direct + {COMPONENT_OVER_DIRECT}')
+    return verdict
+
+
+def filtered(none, unfiltered, asked):
+    """One more name that a program could be, and is, asked about."""
+    verdict = Verdict()
+    verdict.expect(unfiltered - none, UNFILTERED_OVER_NONE,
+                   f'> without + {UNFILTERED_OVER_NONE}')
+    verdict.expect(asked - unfiltered, ASKED_OVER_UNFILTERED,
+                   f'> no program + {ASKED_OVER_UNFILTERED}')
     return verdict
 
 

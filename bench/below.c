@@ -23,6 +23,7 @@
 #define DEEPER		"/a/b/c/d/e/f/g/h"
 
 static const enum way ways[] = { DIRECT, ANSWERED, TREE, OVERLAY };
+static const enum way filtered[] = { TREE, ASKED, BY_USER, BY_PATTERN };
 
 /* In the directory that the operation is done in */
 static char directory[PATH_MAX / 2];
@@ -133,7 +134,7 @@ static void remove_directories(void)
 	must(!system(line));
 }
 
-static void measure_operation(const char *fs, enum way way,
+static void measure_operation(const char *fs, enum way way, const char *metric,
 			      const struct operation_below *op)
 {
 	const struct record rec = { fs, way_names[way], op->name, TREE_FILE_SIZE };
@@ -148,17 +149,17 @@ static void measure_operation(const char *fs, enum way way,
 		fd = open(file_path(path, 0), O_RDONLY | O_CLOEXEC);
 	must(fd >= 0 || !op->is_open);
 	sample_call(&sample, &call);
-	record(&rec, "per name", sample.min);
+	record(&rec, metric, sample.min);
 	if (op->is_open)
 		close(fd);
 }
 
-static void measure(const char *fs, enum way way)
+static void measure(const char *fs, enum way way, const char *metric)
 {
 	pid_t pid = tree_start(way, false);
 
 	for (size_t i = 0; i < OPERATIONS; i++)
-		measure_operation(fs, way, &operations[i]);
+		measure_operation(fs, way, metric, &operations[i]);
 	tree_stop(way, pid);
 }
 
@@ -173,7 +174,16 @@ void below_measure(const char *fs, bool reverse)
 	for (size_t i = 0; i < n; i++) {
 		way = ways[reverse ? n - 1 - i : i];
 		if (tree_has(way))
-			measure(fs, way);
+			measure(fs, way, "per name");
 	}
+	remove_directories();
+}
+
+void below_measure_filters(const char *fs)
+{
+	make_directories();
+	for (size_t i = 0; i < sizeof(filtered) / sizeof(*filtered); i++)
+		if (tree_has(filtered[i]))
+			measure(fs, filtered[i], "per filtered name");
 	remove_directories();
 }

@@ -10,4 +10,7 @@
 
 void below_measure(const char *fs, bool reverse);
 
+/* The same of a tree alone, and where BPF programs decide, if the kernel has those. */
+void below_measure_filters(const char *fs);
+
 #endif /* BELOW_H */

@@ -2,10 +2,11 @@
 /*
  * Measure FUSE passthrough, in a guest.
  *
- *	fuse_bench [-q] [-r] [-o PATTERN] [-w PATTERN] instructions|parallel|workload|archive
+ *	fuse_bench [-q] [-r] [-o PATTERN] [-w PATTERN] KIND
  *
- * "instructions" expects a guest whose clock counts them (QEMU -icount, one
- * CPU), and so do "workload" and "archive"; "parallel" one with two CPUs. -q:
+ * KIND is one of instructions, parallel, workload, archive and filters.
+ * "parallel" expects a guest with two CPUs, all others one with one, whose clock
+ * counts instructions (QEMU -icount). -q:
  * fewer batches, smaller tables. -r: the ways to a file in reverse order. -o: only
  * operations, walks and commands whose names match; -w: only ways to a tree whose names do.
  * See record.h for what comes out.
@@ -86,9 +87,43 @@ static void archive(bool quick, bool reverse)
 	backing_umount();
 }
 
+static void filters(bool quick, bool reverse)
+{
+	(void)quick;
+	(void)reverse;
+	be_batch();
+	backing_mount("tmpfs");
+	tree_make(true);
+	below_measure_filters("tmpfs");
+	backing_umount();
+}
+
+static const struct kind {
+	const char *name;
+	void (*measure)(bool quick, bool reverse);
+} kinds[] = {
+	{ "instructions", instructions },
+	{ "parallel", parallel },
+	{ "workload", workload },
+	{ "archive", archive },
+	{ "filters", filters },
+};
+
+#define KINDS	(sizeof(kinds) / sizeof(*kinds))
+
+static const struct kind *find_kind(const char *name)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (name && !strcmp(kinds[i].name, name))
+			return &kinds[i];
+	fprintf(stderr, "fuse_bench: what is to be measured?\n");
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
 	bool quick = false, reverse = false;
+	const struct kind *kind;
 	int opt;
 
 	while ((opt = getopt(argc, argv, "qro:w:")) != -1) {
@@ -107,16 +142,9 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	if (quick)
 		sample_be_quick();
-	if (optind < argc && !strcmp(argv[optind], "instructions"))
-		instructions(quick, reverse);
-	else if (optind < argc && !strcmp(argv[optind], "parallel"))
-		parallel(quick, reverse);
-	else if (optind < argc && !strcmp(argv[optind], "workload"))
-		workload(quick, reverse);
-	else if (optind < argc && !strcmp(argv[optind], "archive"))
-		archive(quick, reverse);
-	else
-		fprintf(stderr,
-			"fuse_bench: instructions, parallel, workload or archive?\n");
+	kind = find_kind(argv[optind]);
+	if (!kind)
+		return 2;
+	kind->measure(quick, reverse);
 	return 0;
 }

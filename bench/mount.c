@@ -19,7 +19,7 @@
 
 const char *const way_names[WAYS] = {
 	"direct", "passthrough", "per open", "per inode", "answered", "server",
-	"tree", "overlayfs", "branch",
+	"tree", "overlayfs", "branch", "asked", "by user", "by pattern",
 };
 
 static const char *const files[] = { "data", "other", "log" };

@@ -24,6 +24,9 @@ enum way {
 	TREE = FILE_WAYS,	/* the mount, whose root is attached with all below */
 	OVERLAY,	/* an overlayfs on the directory, without a server */
 	BRANCH,		/* fuse-branchfs on the directory, as that is */
+	ASKED,		/* a tree, and a BPF program that passes all through */
+	BY_USER,	/* one that goes by who asks */
+	BY_PATTERN,	/* and one that compares names */
 	WAYS
 };
 

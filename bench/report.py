@@ -14,7 +14,7 @@ import sys
 
 import bars
 import plots
-from results import OURS, UPSTREAM, Results, Row
+from results import OURS, TYPES, UPSTREAM, Results, Row
 
 HEADLINE = [
     ('read', 1), ('read', 4096), ('read', 1 << 20),
@@ -391,6 +391,39 @@ def write_component(table, res):
                  times(values[2], values[0]), times(values[3], values[0]), '', '')
 
 
+FILTERED = [(OURS, 'tree'), (TYPES, 'tree'), (TYPES, 'asked'), (TYPES, 'by user'),
+            (TYPES, 'by pattern')]
+
+
+def filtered_values(res, row):
+    """By each kernel and program."""
+    return [res.get(kernel, row._replace(way=way), 'per filtered name')
+            for kernel, way in FILTERED]
+
+
+def write_filters(table, res):
+    """What it costs to ask a program."""
+    rows = [row for row in res.rows
+            if (TYPES, row, 'per filtered name') in res.values and row.way == 'tree']
+    if not rows:
+        table.text('Not measured: `VARIANT=btf make kernel` makes a kernel that has them.')
+        return
+    table.head('', 'without', 'no program', 'asked', 'by user', 'by pattern',
+               'no program − without', 'asked − no program', 'verdict')
+    found = {row.operation: filtered_values(res, row) for row in rows}
+    for operation, values in found.items():
+        none, unfiltered, asked, *_ = values
+        table.row(operation, *(number(value) for value in values),
+                  number(unfiltered - none), number(asked - unfiltered), '-')
+    near, far = (found[name] for name in ('stat', 'stat, 8 directories deeper'))
+    values = [(b - a) / 8 for a, b in zip(near, far)]
+    none, unfiltered, asked, *_ = values
+    table.judged(bars.filtered(none, unfiltered, asked), 'each name, filters',
+                 *(number(value) for value in values), number(unfiltered - none),
+                 number(asked - unfiltered))
+    table.text('')
+
+
 ARCHIVE = ['archive', 'extents', 'server', 'archivemount']
 
 
@@ -561,6 +594,7 @@ def main():
     part('listings', write_listings)
     part('tree_commands', write_tree_commands)
     part('below', write_below)
+    part('filters', write_filters)
     part('branch', write_branch)
     part('archive', write_archive)
     part('mappings', write_mappings, 'instructions')

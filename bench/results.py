@@ -7,6 +7,7 @@ import statistics
 Row = collections.namedtuple('Row', 'fs way operation size')
 UPSTREAM = 'pristine'
 OURS = 'base'
+TYPES = 'btf'   # ours, with BPF programs
 
 
 class Results:

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "backing.h"
+#include "filter.h"
 #include "program.h"
 #include "record.h"
 #include "tree.h"
@@ -35,6 +36,9 @@ static const char *const options_of_way[WAYS] = {
 	[ANSWERED] = "mode=inode,listings,timeout=100000",
 	[SERVER] = "mode=none,timeout=100000",
 	[TREE] = "mode=tree,timeout=100000",
+	[ASKED] = "mode=tree,timeout=100000",
+	[BY_USER] = "mode=tree,timeout=100000",
+	[BY_PATTERN] = "mode=tree,timeout=100000",
 };
 
 static const char *wanted = "*";
@@ -93,9 +97,14 @@ void tree_only(const char *pattern)
 	wanted = pattern;
 }
 
+static bool is_filtered(enum way way)
+{
+	return way == ASKED || way == BY_USER || way == BY_PATTERN;
+}
+
 bool tree_has(enum way way)
 {
-	if (fnmatch(wanted, way_names[way], 0))
+	if (fnmatch(wanted, way_names[way], 0) || (is_filtered(way) && !filter_is_there()))
 		return false;
 	return way == DIRECT || way == PASSTHROUGH || way == SERVER ||
 	       !access(OURS, F_OK);
@@ -146,22 +155,38 @@ static pid_t start_branch(bool log)
 	return program_start(argv, log);
 }
 
+/* All that is asked for is passed through */
+static void start_filter(enum way way)
+{
+	if (way == ASKED)
+		filter_start("least", NULL);
+	else if (way == BY_USER)
+		filter_start("uid", "0=pass");
+	else if (way == BY_PATTERN)
+		filter_start("pattern", "*.tmp");
+}
+
 pid_t tree_start(enum way way, bool log)
 {
 	const char *const argv[] = {
 		SERVER_PROGRAM, "-o", options_of_way[way], TOP, PROGRAM_MOUNT,
 		NULL
 	};
+	pid_t pid;
 
 	if (way == OVERLAY)
 		mount_overlay();
 	if (way == BRANCH)
 		return start_branch(log);
-	return tree_is_served(way) ? program_start(argv, log) : 0;
+	pid = tree_is_served(way) ? program_start(argv, log) : 0;
+	start_filter(way);
+	return pid;
 }
 
 void tree_stop(enum way way, pid_t pid)
 {
+	if (is_filtered(way))
+		filter_stop();
 	if (way == OVERLAY)
 		umount_overlay();
 	else if (pid)
