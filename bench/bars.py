@@ -27,6 +27,18 @@ TIMES_BELOW = {'git status': 2.3, 'git status, again': 1.25, 'make': 1.05,
                'open, read, close, while open': 1.5}
 REQUESTS_BELOW = {'git status': 20}
 
+# the same, if changes are passed through, too
+TIMES_CHANGES = {'git checkout': 1.3, 'untar': 1.6}
+REQUESTS_CHANGES = {'untar': 0}
+
+# requests of walking over a branch, for each name that changed, and for all others
+REQUESTS_CHANGED = 10
+REQUESTS_OTHERS = 0
+
+# instructions of a name in a directory with rules, beyond those without; of a path both
+# names are in one
+WITH_RULES = {'stat, from inside': 150, 'stat, new name': 300, 'stat': 300}
+
 # where an overlayfs costs more than a bar, we may cost more than that, in percent
 OVERLAY_PERCENT = 10
 
@@ -176,19 +188,49 @@ def tree_requests(operation, asked):
     return verdict
 
 
-def below(operation, direct, tree, overlay, asked):
-    """A command on the root's tree, a walk, an operation, and requests if counted."""
+def beside_overlay(operation, values, asked, bars):
+    """@values are direct, ours, and the overlayfs; @bars times and requests."""
+    direct, ours, overlay = values
+    times, requests_ = bars
     verdict = Verdict()
-    if operation in TIMES_BELOW:
-        times = TIMES_BELOW[operation]
-        limit, what = direct * times, f'> {times} × direct'
+    if operation in times:
+        limit = direct * times[operation]
+        what = f'> {times[operation]} × direct'
         if overlay > limit:
             limit = overlay * (1 + OVERLAY_PERCENT / 100)
             what = f'> overlayfs + {OVERLAY_PERCENT} %'
-        verdict.expect(tree, limit, what)
-    if operation in REQUESTS_BELOW:
-        limit = REQUESTS_BELOW[operation]
+        verdict.expect(ours, limit, what)
+    if operation in requests_:
+        limit = requests_[operation]
         verdict.expect(asked, limit, f'> {limit} requests')
+    return verdict
+
+
+def below(operation, values, asked):
+    """A command on the root's tree, a walk, an operation, and requests if counted."""
+    return beside_overlay(operation, values, asked, (TIMES_BELOW, REQUESTS_BELOW))
+
+
+def changes(operation, values, asked):
+    """A command on the root's tree that makes changes, and requests."""
+    return beside_overlay(operation, values, asked,
+                          (TIMES_CHANGES, REQUESTS_CHANGES))
+
+
+def changed(asked, others):
+    """Requests for each name of a branch that changed, and for what did not."""
+    verdict = Verdict()
+    verdict.expect(asked, REQUESTS_CHANGED, f'> {REQUESTS_CHANGED} requests')
+    verdict.expect(others, REQUESTS_OTHERS, 'asks the server for others')
+    return verdict
+
+
+def rules(operation, without, ours):
+    """An operation in a directory that has rules."""
+    verdict = Verdict()
+    if operation in WITH_RULES:
+        limit = WITH_RULES[operation]
+        verdict.expect(ours - without, limit, f'> without + {limit}')
     return verdict
 
 

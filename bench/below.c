@@ -19,10 +19,13 @@
 
 #define FILES		1000
 #define BATCH		50	/* so that there are enough files */
+#define CHANGED_FIRST	900	/* others than are new to anybody */
 #define NESTED		"/below"
 #define DEEPER		"/a/b/c/d/e/f/g/h"
 
-static const enum way ways[] = { DIRECT, ANSWERED, TREE, OVERLAY };
+static const enum way ways[] = {
+	DIRECT, ANSWERED, TREE, OVERLAY, BRANCH, CHANGED
+};
 static const enum way filtered[] = { TREE, ASKED, BY_USER, BY_PATTERN };
 
 /* In the directory that the operation is done in */
@@ -84,11 +87,13 @@ static const struct operation_below {
 	void (*run)(void *arg);
 	const char *inside;	/* of the directory */
 	bool is_open;		/* all the while, by somebody else */
+	bool is_inside;		/* the caller's working directory */
 } operations[] = {
 	{ "stat, new name", stat_next, "" },
 	{ "open, read, close, new file", read_next, "" },
 	{ "stat", stat_same, "" },
 	{ "stat, 8 directories deeper", stat_same, DEEPER },
+	{ "stat, from inside", stat_same, "", .is_inside = true },
 	{ "open, read, close", read_same, "" },
 	{ "open, read, close, while open", read_same, "", true },
 };
@@ -99,6 +104,13 @@ static void enter(enum way way, const char *inside)
 {
 	snprintf(directory, sizeof(directory), "%s" NESTED "%s", tree_path(way),
 		 inside);
+}
+
+/* So that a name is looked up in there, and nowhere else */
+static void go_inside(void)
+{
+	must(!chdir(directory));
+	snprintf(directory, sizeof(directory), ".");
 }
 
 static void make_file(unsigned int i)
@@ -125,12 +137,21 @@ static void make_directories(void)
 		make_file(i);
 }
 
+/* A directory with rules, that say which of its names have changed */
+static void make_changed(void)
+{
+	must(!system("mkdir -p " TREE_CHANGED NESTED));
+	snprintf(directory, sizeof(directory), TREE_CHANGED NESTED);
+	for (unsigned int i = CHANGED_FIRST; i < FILES; i++)
+		make_file(i);
+}
+
 static void remove_directories(void)
 {
 	char line[PATH_MAX];
 
 	enter(DIRECT, "");
-	snprintf(line, sizeof(line), "rm -r %s", directory);
+	snprintf(line, sizeof(line), "rm -r %s " TREE_CHANGED, directory);
 	must(!system(line));
 }
 
@@ -145,6 +166,8 @@ static void measure_operation(const char *fs, enum way way, const char *metric,
 
 	enter(way, op->inside);
 	next = 0;
+	if (op->is_inside)
+		go_inside();
 	if (op->is_open)
 		fd = open(file_path(path, 0), O_RDONLY | O_CLOEXEC);
 	must(fd >= 0 || !op->is_open);
@@ -152,6 +175,7 @@ static void measure_operation(const char *fs, enum way way, const char *metric,
 	record(&rec, metric, sample.min);
 	if (op->is_open)
 		close(fd);
+	must(!chdir("/"));
 }
 
 static void measure(const char *fs, enum way way, const char *metric)
@@ -171,6 +195,7 @@ void below_measure(const char *fs, bool reverse)
 	if (!record_wants("below"))
 		return;
 	make_directories();
+	make_changed();
 	for (size_t i = 0; i < n; i++) {
 		way = ways[reverse ? n - 1 - i : i];
 		if (tree_has(way))

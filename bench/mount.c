@@ -19,7 +19,8 @@
 
 const char *const way_names[WAYS] = {
 	"direct", "passthrough", "per open", "per inode", "answered", "server",
-	"tree", "overlayfs", "branch", "asked", "by user", "by pattern",
+	"tree", "changes", "overlayfs", "branch", "changed", "asked", "by user",
+	"by pattern",
 };
 
 static const char *const files[] = { "data", "other", "log" };

@@ -22,8 +22,12 @@ enum way {
 	FILE_WAYS,
 	/* Of whole trees only */
 	TREE = FILE_WAYS,	/* the mount, whose root is attached with all below */
+	CHANGES,	/* the same, for changes, too */
 	OVERLAY,	/* an overlayfs on the directory, without a server */
 	BRANCH,		/* fuse-branchfs on the directory, as that is */
+	COMMAND_WAYS,
+	/* Not of commands */
+	CHANGED = COMMAND_WAYS,	/* fuse-branchfs, where some files have changed */
 	ASKED,		/* a tree, and a BPF program that passes all through */
 	BY_USER,	/* one that goes by who asks */
 	BY_PATTERN,	/* and one that compares names */

@@ -348,12 +348,63 @@ def write_below(table, res):
             direct, _, tree, overlay = values
             before, asked = (res.get(OURS, row._replace(way=way), counted)
                              for way in ('answered', 'tree'))
-            table.judged(bars.below(operation, direct, tree, overlay, asked),
+            table.judged(bars.below(operation, (direct, tree, overlay), asked),
                          f'{operation}, tree',
                          *(number(value / unit) for value in values),
                          times(tree, direct), times(overlay, direct),
                          number(before), number(asked))
     write_component(table, res)
+    table.text('')
+
+
+CHANGES = ['direct', 'tree', 'changes', 'overlayfs']
+
+
+def write_changes(table, res):
+    """Commands on the tree, with changes passed through."""
+    table.head('command', 'direct', 'tree', 'with changes', 'overlayfs',
+               'with changes ÷ direct', 'overlayfs ÷ direct', 'requests, tree',
+               'requests', 'verdict')
+    for fs, operation, size in res.operations('per command'):
+        row = Row(fs, 'changes', operation, size)
+        values = [res.get(OURS, row._replace(way=way), 'per command')
+                  for way in CHANGES]
+        if None in values:
+            continue
+        direct, _, ours, overlay = values
+        before, asked = (res.get(OURS, row._replace(way=way),
+                                 'requests per command')
+                         for way in ('tree', 'changes'))
+        table.judged(bars.changes(operation, (direct, ours, overlay), asked),
+                     f'{operation}, with changes',
+                     *(number(value / 1e6) for value in values),
+                     times(ours, direct), times(overlay, direct),
+                     number(before), number(asked))
+    table.text('')
+
+
+def write_rules(table, res):
+    """What rules cost: for names that they are of, and for all others."""
+    table.head('walk', 'names that changed', 'requests for each', 'for others',
+               'verdict')
+    for fs, operation, size in res.operations('requests per changed name'):
+        row = Row(fs, 'changed', operation, size)
+        asked, others = (res.get(OURS, row, metric)
+                         for metric in ('requests per changed name',
+                                        'requests for others'))
+        table.judged(bars.changed(asked, others), f'{operation}, changed',
+                     number(size), number(asked), number(others))
+    table.text('')
+    table.head('', 'without rules', 'with rules', 'more', 'verdict')
+    for fs, operation, size in res.operations('per name'):
+        row = Row(fs, 'changed', operation, size)
+        without, ours = (res.get(OURS, row._replace(way=way), 'per name')
+                         for way in ('branch', 'changed'))
+        if ours is None:
+            continue
+        table.judged(bars.rules(operation, without, ours),
+                     f'{operation}, rules', number(without), number(ours),
+                     number(ours - without))
     table.text('')
 
 
@@ -595,7 +646,9 @@ def main():
     part('tree_commands', write_tree_commands)
     part('below', write_below)
     part('filters', write_filters)
+    part('changes', write_changes)
     part('branch', write_branch)
+    part('rules', write_rules)
     part('archive', write_archive)
     part('mappings', write_mappings, 'instructions')
     part('waiting', write_waiting)

@@ -39,6 +39,7 @@ static const char *const options_of_way[WAYS] = {
 	[ASKED] = "mode=tree,timeout=100000",
 	[BY_USER] = "mode=tree,timeout=100000",
 	[BY_PATTERN] = "mode=tree,timeout=100000",
+	[CHANGES] = "mode=tree,changes,timeout=100000",
 };
 
 static const char *wanted = "*";
@@ -120,10 +121,14 @@ bool tree_is_served(enum way way)
 	return way != DIRECT && way != OVERLAY;
 }
 
-/* Beside what both show, with nothing in it yet */
-static void make_upper(void)
+/* Beside what both show, with nothing in it yet but what has changed */
+static void make_upper(enum way way)
 {
-	must(!mkdir(UPPER, 0755) && !mkdir(WORK, 0755));
+	if (way == CHANGED)
+		must(!system("cp -a " TREE_CHANGED " " UPPER));
+	else
+		must(!mkdir(UPPER, 0755));
+	must(!mkdir(WORK, 0755));
 }
 
 static void remove_upper(void)
@@ -134,7 +139,7 @@ static void remove_upper(void)
 static void mount_overlay(void)
 {
 	mkdir(PROGRAM_MOUNT, 0755);
-	make_upper();
+	make_upper(OVERLAY);
 	must(!mount("bench", PROGRAM_MOUNT, "overlay", 0,
 		    "lowerdir=" TOP ",upperdir=" UPPER ",workdir=" WORK));
 }
@@ -145,13 +150,18 @@ static void umount_overlay(void)
 	remove_upper();
 }
 
-static pid_t start_branch(bool log)
+static bool is_branch(enum way way)
+{
+	return way == BRANCH || way == CHANGED;
+}
+
+static pid_t start_branch(enum way way, bool log)
 {
 	static const char *const argv[] = {
 		BRANCH_PROGRAM, TOP, UPPER, PROGRAM_MOUNT, NULL
 	};
 
-	make_upper();
+	make_upper(way);
 	return program_start(argv, log);
 }
 
@@ -176,8 +186,8 @@ pid_t tree_start(enum way way, bool log)
 
 	if (way == OVERLAY)
 		mount_overlay();
-	if (way == BRANCH)
-		return start_branch(log);
+	if (is_branch(way))
+		return start_branch(way, log);
 	pid = tree_is_served(way) ? program_start(argv, log) : 0;
 	start_filter(way);
 	return pid;
@@ -191,6 +201,6 @@ void tree_stop(enum way way, pid_t pid)
 		umount_overlay();
 	else if (pid)
 		program_stop(pid);
-	if (way == BRANCH)
+	if (is_branch(way))
 		remove_upper();
 }

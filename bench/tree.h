@@ -11,10 +11,14 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "backing.h"
 #include "mount.h"
 
 #define TREE_FILE_SIZE		2000
 #define TREE_IN_DIRECTORY	100
+
+/* What differs from the tree at first, for CHANGED: to be made before it is started */
+#define TREE_CHANGED		BACKING_DIR "/changed"
 
 /* How many files are there then, in directories named 0, 1 and so on. */
 unsigned int tree_make(bool quick);

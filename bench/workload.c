@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,12 +37,17 @@ static void read_file(const char *path)
 	must(!close(fd));
 }
 
-static const struct walk {
+struct walk {
 	const char *name;
 	void (*visit)(const char *path);
-} walks[] = {
+};
+
+#define READ_EACH	{ "stat and read each", read_file }
+
+static const struct walk read_each = READ_EACH;
+static const struct walk walks[] = {
 	{ "stat each", no_more },
-	{ "stat and read each", read_file },
+	READ_EACH,
 	{ "and again", read_file },
 };
 
@@ -112,6 +118,49 @@ static void measure_requests(const char *fs, enum way way, unsigned int files)
 	tree_stop(way, pid);
 }
 
+#define IN_EACH_FIFTH	"for dir in *[05]; do "
+#define MAKE_DIRECTORY	"mkdir -p " TREE_CHANGED "/$dir; "
+#define COPY_FIRST	"cp -p $dir/$(ls $dir | head -n 1) " TREE_CHANGED "/$dir; "
+
+/* One name in each fifth directory */
+static void make_changed(void)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line), "cd %s && " IN_EACH_FIFTH MAKE_DIRECTORY COPY_FIRST
+		 "done", tree_path(DIRECT));
+	must(!system(line));
+}
+
+static unsigned int requests_of_walk(const char *top, unsigned int files)
+{
+	unsigned int before = program_requests(NULL);
+
+	walk_tree(&read_each, top, files);
+	return program_requests(NULL) - before;
+}
+
+/* What a branch is asked for where nothing changed, and for each name that did */
+static void measure_changed(const char *fs, unsigned int files)
+{
+	const unsigned int changed = files / TREE_IN_DIRECTORY / 5;
+	const struct record rec = {
+		fs, way_names[CHANGED], read_each.name, changed
+	};
+	pid_t pid;
+
+	if (!tree_has(CHANGED) || !record_wants(read_each.name))
+		return;
+	make_changed();
+	pid = tree_start(CHANGED, true);
+	record(&rec, "requests for others",
+	       requests_of_walk(PROGRAM_MOUNT "/1", TREE_IN_DIRECTORY));
+	record(&rec, "requests per changed name",
+	       requests_of_walk(PROGRAM_MOUNT, files) / (double)changed);
+	tree_stop(CHANGED, pid);
+	must(!system("rm -r " TREE_CHANGED));
+}
+
 void workload_measure(const char *fs, unsigned int files, bool reverse)
 {
 	size_t n = sizeof(ways) / sizeof(*ways);
@@ -125,4 +174,5 @@ void workload_measure(const char *fs, unsigned int files, bool reverse)
 		if (tree_is_served(way))
 			measure_requests(fs, way, files);
 	}
+	measure_changed(fs, files);
 }
