@@ -10,6 +10,9 @@
  * unless they have the same hash; and who removes what is listed while it is listed misses
  * nothing.
  *
+ * Most names that are looked for have no rule.  That is seen where those are whose hashes
+ * begin with the same bits: as many bits as make about one of each.
+ *
  * Memory: as large as whoever makes them likes, so what is more than a page is charged
  * to RLIMIT_MEMLOCK of its user.
  */
@@ -19,7 +22,9 @@
 #include "backing_reject.h"
 #include "backing_rules.h"
 
+#include <linux/bits.h>
 #include <linux/fs.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/rcupdate.h>
@@ -43,6 +48,9 @@ struct fuse_rules {
 	enum fuse_backing_verdict otherwise;
 	/* what was given, as fuse_backing_rules.rules says */
 	char *text;
+	/* by the first bits of a hash, the first rule that has these or more; and the end */
+	u32 *starts;
+	unsigned int shift;
 	unsigned int nr;
 	struct named named[];
 };
@@ -51,10 +59,15 @@ struct fuse_rules {
 static atomic_t charged_dead;
 
 /* Positions that follow it must fit behind FUSE_RULES_POS, too */
+#define HASH_BITS	31
+
 static u32 hash_of(const char *name, unsigned int len)
 {
-	return full_name_hash(NULL, name, len) & S32_MAX;
+	return full_name_hash(NULL, name, len) & GENMASK(HASH_BITS - 1, 0);
 }
+
+/* Of a rule with the shortest name */
+#define RECORD_MIN	ALIGN(sizeof(struct fuse_backing_rule) + 1, 8)
 
 static size_t record_size(const struct fuse_backing_rule *rule)
 {
@@ -156,6 +169,33 @@ static int arrange(struct fuse_rules *rules)
 	return 0;
 }
 
+static unsigned int nr_starts(unsigned int nr)
+{
+	return roundup_pow_of_two(nr + 1);
+}
+
+/* Of all that is one allocation */
+static size_t rules_size(unsigned int nr)
+{
+	return struct_size_t(struct fuse_rules, named, nr) +
+	       (nr_starts(nr) + 1) * sizeof(u32);
+}
+
+/* Of what was arranged */
+static void fill_starts(struct fuse_rules *rules)
+{
+	const unsigned int nr = nr_starts(rules->nr);
+	unsigned int start, i = 0;
+
+	rules->starts = (u32 *)&rules->named[rules->nr];
+	rules->shift = HASH_BITS - ilog2(nr);
+	for (start = 0; start <= nr; start++) {
+		while (i < rules->nr && rules->named[i].hash >> rules->shift < start)
+			i++;
+		rules->starts[start] = i;
+	}
+}
+
 /* Takes over @text if it succeeds */
 static struct fuse_rules *make_rules(const struct fuse_backing_rules *args, char *text)
 {
@@ -164,7 +204,7 @@ static struct fuse_rules *make_rules(const struct fuse_backing_rules *args, char
 
 	if (nr < 0)
 		return ERR_PTR(nr);
-	rules = kvmalloc(struct_size(rules, named, nr),
+	rules = kvmalloc(rules_size(nr),
 			 GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!rules)
 		return ERR_PTR(-ENOMEM);
@@ -173,10 +213,12 @@ static struct fuse_rules *make_rules(const struct fuse_backing_rules *args, char
 	rules->nr = nr;
 	fill(rules);
 	err = arrange(rules);
-	if (!err)
-		return rules;
-	kvfree(rules);
-	return ERR_PTR(err);
+	if (err) {
+		kvfree(rules);
+		return ERR_PTR(err);
+	}
+	fill_starts(rules);
+	return rules;
 }
 
 /*
@@ -187,7 +229,7 @@ static int charge_rules(struct fuse_conn *fc, size_t size, struct fuse_charge *c
 {
 	int err;
 
-	size += size / sizeof(struct fuse_backing_rule) * sizeof(struct named);
+	size += rules_size(size / RECORD_MIN);
 	err = fuse_charge(size, charge);
 	if (err && atomic_read(&charged_dead)) {
 		rcu_barrier();
@@ -329,7 +371,8 @@ static const struct named *find_named(const struct fuse_rules *rules, const char
 				      unsigned int len)
 {
 	const u32 hash = hash_of(name, len);
-	unsigned int low = 0, high = rules->nr, mid;
+	const u32 *start = &rules->starts[hash >> rules->shift];
+	unsigned int low = start[0], high = start[1], mid;
 	int order;
 
 	while (low < high) {
@@ -343,6 +386,23 @@ static const struct named *find_named(const struct fuse_rules *rules, const char
 			high = mid;
 	}
 	return NULL;
+}
+
+/**
+ * fuse_rules_verdict - what becomes of a name
+ * @rules: the rules
+ * @name: the name
+ * @len: its length
+ *
+ * Context: RCU mode, which the caller has to be in, too.
+ * Return: what the rules say.
+ */
+enum fuse_backing_verdict fuse_rules_verdict(const struct fuse_rules *rules,
+					     const char *name, unsigned int len)
+{
+	const struct named *named = find_named(rules, name, len);
+
+	return named ? named->rule->verdict : rules->otherwise;
 }
 
 /**

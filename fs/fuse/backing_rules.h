@@ -44,6 +44,8 @@ struct fuse_rules *fuse_rules_read(struct fuse_conn *fc,
 				   const struct fuse_backing_rules *args);
 void fuse_rules_free(struct fuse_rules *rules);
 unsigned int fuse_rules_count(const struct fuse_rules *rules);
+enum fuse_backing_verdict fuse_rules_verdict(const struct fuse_rules *rules,
+					     const char *name, unsigned int len);
 void fuse_rules_find(const struct fuse_rules *rules, const char *name,
 		     unsigned int len, struct fuse_rule *rule);
 bool fuse_rules_next(const struct fuse_rules *rules, loff_t pos,

@@ -209,17 +209,17 @@ static struct dentry *find_if_allowed(const struct fuse_tree_dir *at,
 enum fuse_backing_verdict fuse_tree_verdict(const struct fuse_tree_dir *at,
 					    const struct qstr *name)
 {
+	enum fuse_backing_verdict verdict = FUSE_BACKING_PASS;
 	const struct fuse_rules *rules;
-	struct fuse_rule rule = {};
 
 	if (likely(!rcu_access_pointer(*at->rules)))
-		return FUSE_BACKING_PASS;
+		return verdict;
 	rcu_read_lock();
 	rules = rcu_dereference(*at->rules);
 	if (rules)
-		fuse_rules_find(rules, name->name, name->len, &rule);
+		verdict = fuse_rules_verdict(rules, name->name, name->len);
 	rcu_read_unlock();
-	return rule.verdict;
+	return verdict;
 }
 
 /**
