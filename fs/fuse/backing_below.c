@@ -542,19 +542,17 @@ bool fuse_backing_permission(struct inode *inode, int mask, int *err)
 }
 
 /*
- * May everybody search a FUSE directory, whom there is no security module to judge?  In
- * RCU mode.  That a server is there is asked with the name that is searched for.
+ * Does no mode keep anybody from searching a FUSE directory?  In RCU mode.  That a server
+ * is there is asked with the name that is searched for.  Returns the backing directory.
  */
-static bool is_for_all(const struct inode *dir)
+static struct inode *for_all(const struct inode *dir, struct fuse_tree_dir *at)
 {
 	struct inode *backing = NULL;
-	struct fuse_tree_dir at __uninitialized;
 
-	if (IS_ENABLED(CONFIG_SECURITY))
-		return false;
-	if (fuse_tree_of_dir(dir, &at))
-		backing = d_inode_rcu(at.dentry);
-	return backing && fuse_tree_is_for_all(backing) && !is_sticky(dir, backing);
+	if (fuse_tree_of_dir(dir, at))
+		backing = d_inode_rcu(at->dentry);
+	return backing && fuse_tree_is_for_all(backing) && !is_sticky(dir, backing) ?
+	       backing : NULL;
 }
 
 /**
@@ -570,10 +568,16 @@ static bool is_for_all(const struct inode *dir)
  */
 int fuse_backing_i_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
 {
-	if (mask != (MAY_EXEC | MAY_NOT_BLOCK) || !is_for_all(inode) ||
-	    fuse_is_bad(inode))
+	struct fuse_tree_dir at __uninitialized;
+	struct inode *backing = NULL;
+
+	if (mask == (MAY_EXEC | MAY_NOT_BLOCK) && !fuse_is_bad(inode))
+		backing = for_all(inode, &at);
+	if (!backing)
 		return fuse_permission(idmap, inode, mask);
-	return fuse_allow_current_process(get_fuse_conn(inode)) ? 0 : -EACCES;
+	if (!fuse_allow_current_process(get_fuse_conn(inode)))
+		return -EACCES;
+	return fuse_tree_ask_modules(at.tree, backing, mask);
 }
 
 static void refresh_dir(struct inode *inode)

@@ -155,8 +155,8 @@ int fuse_tree_may_search(const struct fuse_tree *tree, struct inode *dir, int ma
 {
 	int err;
 
-	if (!IS_ENABLED(CONFIG_SECURITY) && fuse_tree_is_for_all(dir))
-		return 0;
+	if (fuse_tree_is_for_all(dir))
+		return fuse_tree_ask_modules(tree, dir, MAY_EXEC | mask);
 	scoped_with_creds(tree->cred)
 		err = inode_permission(mnt_idmap(tree->mnt), dir, MAY_EXEC | mask);
 	return err;

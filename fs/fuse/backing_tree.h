@@ -8,6 +8,7 @@
 #ifndef _FS_FUSE_BACKING_TREE_H
 #define _FS_FUSE_BACKING_TREE_H
 
+#include <linux/cred.h>
 #include <linux/dcache.h>
 #include <linux/dcache-look.h>
 #include <linux/fs.h>
@@ -17,6 +18,7 @@
 #include <linux/refcount.h>
 #include <linux/rhashtable-types.h>
 #include <linux/rwsem.h>
+#include <linux/security.h>
 #include <linux/stringhash.h>
 #include <linux/types.h>
 
@@ -24,7 +26,6 @@
 #include "backing_server.h"
 #include "backing_types.h"
 
-struct cred;
 struct fuse_attr;
 struct fuse_backing;
 struct fuse_backing_attach;
@@ -297,6 +298,29 @@ static inline bool fuse_tree_is_for_all(const struct inode *dir)
 		return false;
 #endif
 	return (READ_ONCE(dir->i_mode) & 0111) == 0111;
+}
+
+/**
+ * fuse_tree_ask_modules - what security modules say to whoever registered a tree
+ * @tree: the tree
+ * @dir: the backing directory, that everybody may search otherwise
+ * @mask: MAY_*, with MAY_NOT_BLOCK in RCU mode
+ *
+ * All that inode_permission() asks then.
+ *
+ * Context: process context; may sleep, unless MAY_NOT_BLOCK is set.
+ * Return: 0 or a negative errno.
+ */
+static inline int fuse_tree_ask_modules(const struct fuse_tree *tree, struct inode *dir,
+					int mask)
+{
+	int err;
+
+	if (!IS_ENABLED(CONFIG_SECURITY))
+		return 0;
+	scoped_with_creds(tree->cred)
+		err = security_inode_permission(dir, mask);
+	return err;
 }
 
 /**
