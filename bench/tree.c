@@ -36,10 +36,10 @@ static const char *const options_of_way[WAYS] = {
 	[ANSWERED] = "mode=inode,listings,timeout=100000",
 	[SERVER] = "mode=none,timeout=100000",
 	[TREE] = "mode=tree,timeout=100000",
+	[CHANGES] = "mode=tree,changes,timeout=100000",
 	[ASKED] = "mode=tree,timeout=100000",
 	[BY_USER] = "mode=tree,timeout=100000",
 	[BY_PATTERN] = "mode=tree,timeout=100000",
-	[CHANGES] = "mode=tree,changes,timeout=100000",
 };
 
 static const char *wanted = "*";
