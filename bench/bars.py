@@ -35,9 +35,9 @@ REQUESTS_CHANGES = {'untar': 0}
 REQUESTS_CHANGED = 10
 REQUESTS_OTHERS = 0
 
-# instructions of a name in a directory with rules, beyond those without; of a path both
-# names are in one
-WITH_RULES = {'stat, from inside': 150, 'stat, new name': 300, 'stat': 300}
+# instructions of a name in a directory with rules, beyond those without; a path has the
+# directory's name, too, which is the server's then
+WITH_RULES = {'stat, from inside': 150}
 
 # where an overlayfs costs more than a bar, we may cost more than that, in percent
 OVERLAY_PERCENT = 10
