@@ -894,6 +894,17 @@ static int detach_node(struct fuse_conn *fc, struct fuse_attachments *all,
 	return files;
 }
 
+/* What was attached goes when nobody changes anything any more that is below it */
+static int drop_attached(const struct fuse_attachments *all, struct fuse_attachment *att)
+{
+	int err = 0;
+
+	if (att->tree)
+		err = fuse_tree_wait_for_end(att->tree);
+	drop(all, att, false);
+	return err;
+}
+
 static int detach(struct fuse_conn *fc, struct fuse_attachments *all,
 		  const struct fuse_backing_detach *args)
 {
@@ -911,9 +922,9 @@ static int detach(struct fuse_conn *fc, struct fuse_attachments *all,
 	if (pending)
 		drop(all, pending, false);
 	if (attached)
-		drop(all, attached, false);
-	if (files < 0)
-		return files;
+		err = drop_attached(all, attached);
+	if (err || files < 0)
+		return err ?: files;
 	return pending || attached || files ? 0 : -ENOENT;
 }
 
@@ -925,7 +936,7 @@ static int detach(struct fuse_conn *fc, struct fuse_attachments *all,
  * Open files keep what they were opened with, unless it is to be taken away.
  *
  * Context: process context without locks; may sleep, killable.  Waits for what
- *	is in flight, if the backing file is taken away.
+ *	is in flight, if the backing file is taken away, and for changes below a tree.
  * Return: 0; -EPERM as for fuse_backing_open(); -EINVAL; -ENOENT if nothing is
  *	attached to the node or waits for it, and nothing is to be taken away;
  *	-EBUSY if it can't be, because something of it is mmapped; -EINTR.
@@ -1215,8 +1226,8 @@ static int detach_oldest(struct fuse_attachments *all, u64 latest)
 	up_read(&table->fc->killsb);
 	if (!att)
 		return 0;
-	drop(all, att, false);
-	return fatal_signal_pending(current) ? -EINTR : 1;
+	err = drop_attached(all, att);
+	return err || fatal_signal_pending(current) ? -EINTR : 1;
 }
 
 /**
@@ -1225,7 +1236,8 @@ static int detach_oldest(struct fuse_attachments *all, u64 latest)
  *
  * Those that somebody adds meanwhile stay, so that it ends.
  *
- * Context: process context without locks; may sleep.
+ * Context: process context without locks; may sleep, killable.  Waits for changes below
+ *	trees.
  * Return: 0; -EINTR if the caller was killed: some may be left.
  */
 int fuse_attachments_detach_all(struct fuse_attachments *all)

@@ -6,9 +6,10 @@
  * anyway: the same user with the same groups, who has all capabilities that the
  * registration has.  For any other the server is asked, who knows whom it serves.
  *
- * Locking: the FUSE inode's lock, the right to write to the backing mount and to its
- * filesystem, fuse_tree::changes, and inside of these the lock of the backing inode.  Of
- * filesystems that are stacked themselves, lockdep can't tell these: the server is asked.
+ * Locking: the FUSE inode's lock, fuse_tree::cuts where a file is cut off, the right to
+ * write to the backing mount and to its filesystem, fuse_tree::changes, and inside of these
+ * the lock of the backing inode.  Of filesystems that are stacked themselves, lockdep can't
+ * tell these: the server is asked.
  */
 
 #include "fuse_i.h"
@@ -74,11 +75,12 @@ bool fuse_change_is_passed(const struct fuse_tree *tree, u64 ops)
  * fuse_change_start - the filesystem below a tree is about to be changed
  * @tree: the tree
  *
- * Who says other rules waits until it has been: so what they say is to be looked at after
- * this.
+ * Who says other rules, or detaches the tree, waits until it has been: so what rules say is
+ * to be looked at after this.
  *
  * Context: process context; may sleep, killable.
- * Return: 0, and fuse_change_end() must be called; -EROFS, -EINTR.
+ * Return: 0, and fuse_change_end() must be called; -EWOULDBLOCK if the server is to be
+ *	asked, as the tree is detached by now; -EROFS, -EINTR.
  */
 int fuse_change_start(struct fuse_tree *tree)
 {
@@ -93,7 +95,7 @@ int fuse_change_start(struct fuse_tree *tree)
 	err = mnt_get_write_access(tree->mnt);
 	if (err)
 		goto out_fs;
-	err = down_read_killable(&tree->changes);
+	err = fuse_tree_lock_changes(tree, &tree->changes);
 	if (!err)
 		return 0;
 	mnt_put_write_access(tree->mnt);
@@ -215,7 +217,12 @@ static int truncate_started(struct fuse_tree *tree, const struct path *path, lof
 	if (err)
 		return err;
 	fuse_change_end(tree);
-	return vfs_truncate(path, size);
+	err = fuse_tree_lock_changes(tree, &tree->cuts);
+	if (err)
+		return err;
+	err = vfs_truncate(path, size);
+	up_read(&tree->cuts);
+	return err;
 }
 
 /* Times are told even if the size is what it was */
@@ -347,5 +354,5 @@ bool fuse_backing_setxattr_below(struct inode *inode, const char *name,
 		return true;
 	*err = change_xattr(tree, &path, name, value, size, flags);
 	path_put(&path);
-	return true;
+	return *err != -EWOULDBLOCK;
 }

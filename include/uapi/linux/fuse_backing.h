@@ -706,7 +706,9 @@ struct fuse_backing_refusal {
  *   ENOMEM      out of memory, or over the limit of the caller's memory cgroup
  *
  * FUSE_DEV_IOC_BACKING_DETACH takes an attachment away, or one that waits. Open
- * files keep the backing file, later opens are the server's.
+ * files keep the backing file, later opens are the server's. Who is changing something
+ * below a tree, without the server, is waited for, also for as long as somebody has a
+ * lease on what is to be cut off; whoever comes later asks the server.
  *
  * With FUSE_BACKING_DETACH_REVOKE open files lose it, too, whatever mode it was
  * mapped in. What is in flight is waited for; when the call returns, the inode
@@ -729,7 +731,8 @@ struct fuse_backing_refusal {
  *               was done
  *   EFAULT      the structure is not readable
  *   EINTR       a signal came; open files may have lost the backing file,
- *               and another call waits for the rest
+ *               and another call waits for the rest. Or the caller was killed, and
+ *               something may be changed still below a tree that was detached
  *
  * FUSE_DEV_IOC_BACKING_LIST lists the mappings of the connection, in the order of
  * their ids, also those whose id is closed. Mappings come and go between calls;
@@ -741,8 +744,9 @@ struct fuse_backing_refusal {
  *   EFAULT      the structure or the array is not accessible
  *
  * FUSE_DEV_IOC_BACKING_CLOSE_ALL closes every id there is, as
- * FUSE_DEV_IOC_BACKING_CLOSE would, and takes every attachment away. What others
- * register or attach meanwhile may be left. It fails with
+ * FUSE_DEV_IOC_BACKING_CLOSE would, and takes every attachment away, as
+ * FUSE_DEV_IOC_BACKING_DETACH would. What others register or attach meanwhile may be
+ * left. It fails with
  *
  *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
  *   EINVAL      flags or padding are not 0

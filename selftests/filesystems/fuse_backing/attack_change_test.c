@@ -8,8 +8,9 @@
  * the server hides is nobody's to find, to make or to move to; what the server is about to
  * write isn't there again after a file was cut off; what is sticky by now protects what is
  * in there; times of the tree's root are the server's; when the server has said that a name
- * is its own, nobody makes that any more; what is refused below leaves no lock; who has a
- * delegation is waited for by nobody but the server.
+ * is its own, nobody makes that any more, and when it has detached the tree, nobody changes
+ * anything; what is refused below leaves no lock; who has a delegation is waited for by
+ * nobody but the server.
  *
  * Privilege: root, for whose server, or a user's, clients of the same user change names.
  */
@@ -24,7 +25,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include <linux/fs.h>
 
@@ -33,6 +36,7 @@
 #include "backing_ioctl.h"
 #include "backing_table.h"
 #include "creds.h"
+#include "held_page.h"
 #include "hold_task.h"
 #include "rules.h"
 #include "text_file.h"
@@ -482,23 +486,29 @@ TEST_F(change, times_of_the_root)
 	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_SETATTR));
 }
 
-/* Who makes a file, held where it calls @function */
-static pid_t make_held(uid_t uid, const char *function, const char *path)
+/* Who calls @call, held where it calls @function for the @nth time */
+static pid_t call_held(uid_t uid, const char *function, int nth, int (*call)(void *),
+		       const char *path)
 {
 	char parameters[128];
 	pid_t pid;
 
 	snprintf(parameters, sizeof(parameters),
-		 "function=%s comm=" CLIENT " nth=1", function);
+		 "function=%s comm=" CLIENT " nth=%d", function, nth);
 	if (hold_task_start(parameters))
 		return -1;
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
 		prctl(PR_SET_NAME, CLIENT);
-		_exit(uid && creds_set(&user) ? 255 : -make((void *)path));
+		_exit(uid && creds_set(&user) ? 255 : -call((void *)path));
 	}
 	return pid;
+}
+
+static pid_t make_held(uid_t uid, const char *function, const char *path)
+{
+	return call_held(uid, function, 1, make, path);
 }
 
 enum end { NONE, DETACHED, REVOKED, CLOSED, UNMOUNTED, ENDS };
@@ -520,33 +530,234 @@ static int finish(struct fuse_server *srv, enum end how)
 	}
 }
 
+static pid_t finish_beside(struct fuse_server *srv, enum end how)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		_exit(-finish(srv, how));
+	return pid;
+}
+
+/* Until it has, or waits for who is held, who is changing something */
+static void finish_or_wait(struct fuse_server *srv, enum end how, pid_t *pid, bool waits)
+{
+	siginfo_t info;
+
+	*pid = finish_beside(srv, how);
+	if (waits)
+		wait_until(sleeps_in(*pid, SYS_ioctl));
+	else
+		waitid(P_PID, *pid, &info, WEXITED | WNOWAIT);
+}
+
 /* Who was told that a file is there already thinks that somebody else has made it */
 TEST_F(change, detached_in_the_middle)
 {
 	static const char * const functions[] = {
 		"vfs_create", "fuse_tree_get_inode", "fuse_backing_install_made",
 	};
+	pid_t pid, finisher;
+	enum end how;
 	char name[32];
 	struct stat st;
-	pid_t pid;
 
 	for (int i = 0; i < 3 * ENDS; i++) {
+		how = i % ENDS;
 		ASSERT_EQ(0, stat(tree_at("dir"), &st));
 		snprintf(name, sizeof(name), "dir/made%d", i);
 		pid = make_held(variant->uid, functions[i / ENDS], tree_at(name));
 		if (pid < 0)
 			SKIP(return, "needs the module that holds tasks");
 		EXPECT_TRUE(hold_task_is_held(0));
-		EXPECT_EQ(0, finish(self->srv, i % ENDS));
+		finish_or_wait(self->srv, how, &finisher,
+			       i < ENDS && how != NONE && how != UNMOUNTED);
 		EXPECT_EQ(0, hold_task_go(0));
 		EXPECT_EQ(0, status_of(pid))
-			TH_LOG("%s, end %d", functions[i / ENDS], i % ENDS);
+			TH_LOG("%s, end %d", functions[i / ENDS], how);
+		EXPECT_EQ(0, status_of(finisher));
 		EXPECT_EQ(0, stat(scratch_path(name), &st));
 		hold_task_stop();
-		if (i % ENDS) {
+		if (how) {
 			fuse_server_stop(self->srv);
 			ASSERT_TRUE(start(self, variant->uid));
 		}
+	}
+}
+
+static int make_link(void *path)
+{
+	return symlink("x", path) ? -errno : 0;
+}
+
+static int remove_it(void *path)
+{
+	return unlink(path) ? -errno : 0;
+}
+
+static int move_away(void *path)
+{
+	return rename(path, tree_at("dir/moved")) ? -errno : 0;
+}
+
+static int change_mode(void *path)
+{
+	return chmod(path, 0600) ? -errno : 0;
+}
+
+static int set_user_xattr(void *path)
+{
+	return setxattr(path, "user.x", "y", 1, 0) ? -errno : 0;
+}
+
+static bool is_made(const char *path)
+{
+	return !faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
+static bool is_removed(const char *path)
+{
+	return !is_made(path);
+}
+
+static bool is_changed(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && (st.st_mode & 0777) == 0600;
+}
+
+static bool is_cut(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && st.st_size == 10;
+}
+
+static bool has_xattr(const char *path)
+{
+	return getxattr(path, "user.x", NULL, 0) == 1;
+}
+
+/*
+ * What is done below, where it is held, what shows that it is done, and its request. Most
+ * functions are called for what the client names first.
+ */
+struct change {
+	const char *name;
+	int (*call)(void *path);
+	const char *function;
+	int nth;
+	bool (*is_done)(const char *path);
+	unsigned int op;
+};
+
+static const struct change changes[] = {
+	{ "dir/new", make, "vfs_create", 1, is_made, FUSE_CREATE },
+	{ "dir/new", make_dir, "vfs_mkdir", 2, is_made, FUSE_MKDIR },
+	{ "dir/new", make_link, "vfs_symlink", 2, is_made, FUSE_SYMLINK },
+	{ "dir/file", remove_it, "vfs_unlink", 2, is_removed, FUSE_UNLINK },
+	{ "dir/file", move_away, "vfs_rename", 2, is_removed, FUSE_RENAME },
+	{ "dir/file", change_mode, "notify_change", 2, is_changed, FUSE_SETATTR },
+	{ "dir/file", do_truncate, "vfs_truncate", 2, is_cut, FUSE_SETATTR },
+	{ "dir/file", set_user_xattr, "vfs_setxattr", 2, has_xattr, FUSE_SETXATTR },
+};
+
+/* Detach, and see whether what is held is done by then */
+static pid_t detach_beside(struct fuse_server *srv, enum end how,
+			   const struct change *change)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		if (finish(srv, how))
+			_exit(EIO);
+		_exit(change->is_done(scratch_path(change->name)) ? 0 : EINPROGRESS);
+	}
+	return pid;
+}
+
+static bool start_anew(FIXTURE_DATA(change) * self, uid_t uid)
+{
+	hold_task_stop();
+	fuse_server_stop(self->srv);
+	unlink(scratch_path("dir/moved"));
+	remove(scratch_path("dir/new"));
+	return !scratch_owned("dir/file", 100, 1, uid, 0644) && start(self, uid) &&
+	       !access(tree_at("dir/file"), F_OK);
+}
+
+/* When there is no tree any more, what was begun without the server is done */
+TEST_F(change, detach_waits)
+{
+	const struct change *change;
+	pid_t client, detacher;
+
+	for (unsigned int i = 0; i < 2 * ARRAY_SIZE(changes); i++) {
+		change = &changes[i / 2];
+		ASSERT_TRUE(start_anew(self, variant->uid));
+		client = call_held(variant->uid, change->function, change->nth,
+				   change->call, tree_at(change->name));
+		if (client < 0)
+			SKIP(return, "needs the module that holds tasks");
+		ASSERT_TRUE(hold_task_is_held(0)) TH_LOG("%s", change->function);
+		detacher = detach_beside(self->srv, i % 2 ? CLOSED : DETACHED, change);
+		usleep(50 * WAIT_STEP_US);
+		EXPECT_EQ(0, hold_task_go(0));
+		EXPECT_EQ(0, status_of(client)) TH_LOG("%s", change->function);
+		EXPECT_EQ(0, status_of(detacher)) TH_LOG("%s, %u", change->function, i % 2);
+		EXPECT_EQ(0, fuse_server_ops(self->srv, change->op));
+	}
+}
+
+static bool is_killed(pid_t pid)
+{
+	int status;
+
+	return waitpid(pid, &status, WNOHANG) == pid && WIFSIGNALED(status);
+}
+
+/* Not longer than its caller does */
+TEST_F(change, detach_killed)
+{
+	pid_t client = make_held(variant->uid, "vfs_create", tree_at("dir/new"));
+	pid_t detacher;
+
+	if (client < 0)
+		SKIP(return, "needs the module that holds tasks");
+	ASSERT_TRUE(hold_task_is_held(0));
+	detacher = finish_beside(self->srv, DETACHED);
+	EXPECT_TRUE(wait_until(sleeps_in(detacher, SYS_ioctl)));
+	kill(detacher, SIGKILL);
+	EXPECT_TRUE(wait_until(is_killed(detacher)));
+	EXPECT_EQ(0, hold_task_go(0));
+	EXPECT_EQ(0, status_of(client));
+	/* it was done */
+	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
+}
+
+/* Who is about to asks the server then, whatever that answers */
+TEST_F(change, detached_before)
+{
+	pid_t client;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(changes); i++) {
+		ASSERT_TRUE(start_anew(self, variant->uid));
+		client = call_held(variant->uid, "fuse_change_start", 1,
+				   changes[i].call, tree_at(changes[i].name));
+		if (client < 0)
+			SKIP(return, "needs the module that holds tasks");
+		ASSERT_TRUE(hold_task_is_held(0)) TH_LOG("%s", changes[i].function);
+		EXPECT_EQ(EINPROGRESS,
+			  status_of(detach_beside(self->srv, DETACHED, &changes[i])));
+		EXPECT_EQ(0, hold_task_go(0));
+		EXPECT_NE(-1, status_of(client));
+		EXPECT_EQ(1, fuse_server_ops(self->srv, changes[i].op))
+			TH_LOG("%s", changes[i].function);
 	}
 }
 
