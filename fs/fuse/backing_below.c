@@ -17,6 +17,7 @@
  */
 
 #include "fuse_i.h"
+#include "backing_access.h"
 #include "backing_below.h"
 #include "backing_bpf.h"
 #include "backing_mapping.h"
@@ -407,12 +408,51 @@ bool fuse_backing_keeps(const struct dentry *entry)
 	       is_below(d_inode(entry));
 }
 
+/* Is what is written there passed through?  Else the server may have another place for it. */
+static bool is_written(const struct fuse_tree *tree, const struct inode *backing)
+{
+	if (S_ISDIR(backing->i_mode))
+		return (tree->ops & FUSE_BACKING_OPS_NAMES) == FUSE_BACKING_OPS_NAMES;
+	return (tree->ops & FUSE_BACKING_OPS_OPEN) && (tree->modes & FUSE_BACKING_WRITE);
+}
+
+/* What nobody may write to, as inode_permission() has it */
+static int check_writable(const struct fuse_tree *tree, struct inode *backing)
+{
+	if (sb_rdonly(backing->i_sb))
+		return -EROFS;
+	if (IS_IMMUTABLE(backing))
+		return -EPERM;
+	return HAS_UNMAPPED_ID(mnt_idmap(tree->mnt), backing) ? -EACCES : 0;
+}
+
+/* access(2) says what would become of it: in the order in which it does of the directory */
+static int check_access(const struct fuse_tree *tree, struct inode *backing, int mask)
+{
+	bool writes = (mask & MAY_WRITE) && is_written(tree, backing);
+	int err = 0;
+
+	if ((mask & MAY_EXEC) && S_ISREG(backing->i_mode) &&
+	    fuse_backing_is_noexec(tree->fb->file))
+		return -EACCES;
+	if (writes)
+		err = check_writable(tree, backing);
+	if (!err)
+		err = generic_permission(mnt_idmap(tree->mnt), backing, mask);
+	if (!err && writes && __mnt_is_readonly(tree->mnt))
+		err = -EROFS;
+	return err;
+}
+
 static int check_permission(const struct fuse_tree *tree, struct inode *backing,
 			    int mask)
 {
 	int err;
 
-	err = generic_permission(mnt_idmap(tree->mnt), backing, mask);
+	if (mask & MAY_ACCESS)
+		err = check_access(tree, backing, mask);
+	else
+		err = generic_permission(mnt_idmap(tree->mnt), backing, mask);
 	/* whoever changes something asks the server, or is looked at when opening */
 	if (err || !(mask & MAY_EXEC) || !S_ISDIR(backing->i_mode))
 		return err;

@@ -6,7 +6,8 @@
  * directory at once, with modes, owners and errors as there, without a request; only for
  * clients who have all the power of the registration, and for others the server is asked;
  * what rules leave to the server, what it named, and what is neither file, directory nor
- * symbolic link are its own; what changed below meanwhile is noticed.
+ * symbolic link are its own; what changed below meanwhile is noticed; access(2) says whether
+ * there may be changes.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -20,6 +21,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+
+#include <linux/fs.h>
 
 #include "harness.h"
 
@@ -437,6 +440,91 @@ TEST_F(tree_change, read_only)
 	EXPECT_EQ(EROFS, errno);
 	ASSERT_EQ(0, mount("", SCRATCH_BACKING, NULL, MS_REMOUNT | MS_BIND, NULL));
 	EXPECT_EQ(0, mkdir(tree_at("new"), 0755));
+}
+
+/* What access(2) says of @path, for each of the modes that may be asked for, one after another */
+static int access_all(void *path)
+{
+	int all = 0, mode;
+
+	for (mode = 0; mode < 8; mode++) {
+		if (!access(path, mode))
+			continue;
+		all |= (errno == EACCES ? 1 : errno == EPERM ? 2 : 3) << (2 * mode);
+		if (errno != EACCES && errno != EPERM && errno != EROFS)
+			return -errno;
+	}
+	return all;
+}
+
+/* Is that the same below as there, for root and for a user? */
+static bool is_access_same(struct __test_metadata *_metadata, const char *state)
+{
+	static const char * const names[] = { "dir", "dir/file", "dir/text" };
+	const struct creds user = { .uid = 1000, .gid = 1000 };
+	const struct creds root = { .caps = ~0ULL >> 23 };
+	const struct creds *who;
+	int direct, below;
+
+	for (int i = 0; i < 2 * 3; i++) {
+		who = i % 2 ? &user : &root;
+		direct = creds_call(who, access_all, (void *)scratch_path(names[i / 2]));
+		below = creds_call(who, access_all, (void *)tree_at(names[i / 2]));
+		if (direct >= 0 && direct == below)
+			continue;
+		TH_LOG("%s, %s, uid %u: %#x, not %#x", state, names[i / 2], who->uid,
+		       below, direct);
+		return false;
+	}
+	return true;
+}
+
+static int set_flags(int flags)
+{
+	return scratch_flags("dir", flags) ?: scratch_flags("dir/file", flags);
+}
+
+static int remount(unsigned long flags)
+{
+	return mount("", SCRATCH_BACKING, NULL, MS_REMOUNT | flags, NULL) ? -errno : 0;
+}
+
+/* Before anybody has tried to write */
+TEST_F(tree_change, access)
+{
+	ASSERT_EQ(0, scratch_owned("dir/text", 10, 1, 1000, 0755));
+	EXPECT_TRUE(is_access_same(_metadata, "as it is"));
+	ASSERT_EQ(0, set_flags(FS_IMMUTABLE_FL));
+	EXPECT_EQ(-1, access(tree_at("dir"), W_OK));
+	EXPECT_EQ(EPERM, errno);
+	EXPECT_TRUE(is_access_same(_metadata, "immutable"));
+	ASSERT_EQ(0, set_flags(FS_APPEND_FL));
+	EXPECT_TRUE(is_access_same(_metadata, "append-only"));
+	ASSERT_EQ(0, set_flags(0));
+	ASSERT_EQ(0, remount(MS_BIND | MS_RDONLY | MS_NOEXEC));
+	EXPECT_EQ(-1, access(tree_at("dir/file"), W_OK));
+	EXPECT_EQ(EROFS, errno);
+	EXPECT_TRUE(is_access_same(_metadata, "mounted read-only and noexec"));
+	ASSERT_EQ(0, remount(MS_BIND));
+	ASSERT_EQ(0, remount(MS_RDONLY));
+	EXPECT_TRUE(is_access_same(_metadata, "read-only filesystem"));
+	ASSERT_EQ(0, remount(0));
+	EXPECT_TRUE(is_access_same(_metadata, "as it was"));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+/* The server may have another place for what isn't written below */
+TEST_F(tree_change, access_elsewhere)
+{
+	ASSERT_EQ(0, set_flags(FS_IMMUTABLE_FL));
+	EXPECT_EQ(-1, access(tree_at("dir/file"), W_OK));
+	EXPECT_EQ(-1, access(tree_at("dir"), W_OK));
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id,
+				 TREE_OPS & ~FUSE_BACKING_OPS_CHANGE, FUSE_BACKING_READ));
+	EXPECT_EQ(0, access(tree_at("dir/file"), W_OK));
+	EXPECT_EQ(0, access(tree_at("dir"), W_OK));
+	EXPECT_EQ(0, set_flags(0));
 }
 
 /* Sizes are for who may write */
