@@ -9,7 +9,8 @@
  * Locking: the FUSE inode's lock, fuse_tree::cuts where a file is cut off, the right to
  * write to the backing mount and to its filesystem, fuse_tree::changes, and inside of these
  * the lock of the backing inode.  Of filesystems that are stacked themselves, lockdep can't
- * tell these: the server is asked.
+ * tell these: the server is asked.  Who waits for a thaw has the FUSE inode's lock, which
+ * the VFS takes first, and has it until killed at most; who freezes, or thaws, needs none.
  */
 
 #include "fuse_i.h"
