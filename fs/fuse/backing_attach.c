@@ -161,9 +161,9 @@ static int check_inode(const struct fuse_inode *fi,
 	*reason = FUSE_BACKING_ATTACHED;
 	if (fi->backing.attached)
 		return -EEXIST;
-	/* directories have no I/O modes */
+	/* directories have no I/O modes; below a tree they have that one's names */
 	if (fuse_attachment_is_dir(att))
-		return 0;
+		return fuse_inode_live_node(&fi->inode) ? -EEXIST : 0;
 	*reason = FUSE_BACKING_CACHED_OPEN;
 	if (fi->iocachectr > 0)
 		return -ETXTBSY;
@@ -985,12 +985,12 @@ static struct fuse_tree *find_rules_locked(struct fuse_attachments *all,
 					   const struct fuse_backing_rules *args,
 					   struct fuse_rules __rcu ***rules)
 {
-	struct fuse_node *node = inode ? fuse_inode_node(inode) : NULL;
+	struct fuse_node *node = inode ? fuse_inode_live_node(inode) : NULL;
 	const struct fuse_attachment *att = NULL;
 
 	if (node) {
 		*rules = &node->rules;
-		return READ_ONCE(node->tree->detached) ? NULL : node->tree;
+		return node->tree;
 	}
 	if (inode)
 		att = fuse_inode_of(inode)->backing.attached;

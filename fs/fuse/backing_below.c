@@ -249,6 +249,9 @@ static __always_inline enum look look_at_passed(const struct fuse_tree_dir *at,
 		node = rcu_dereference(get_fuse_inode(inode)->backing.node);
 		if (!node || fuse_is_bad(inode))
 			return SERVERS;
+		/* below one that was detached, and the server doesn't know it */
+		if (unlikely(node->tree != at->tree) && !fuse_inode_of(inode)->nodeid)
+			return OTHER;
 	}
 	return look_in_dcache(at, name, entry, node);
 }
@@ -729,10 +732,9 @@ bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
  */
 bool fuse_node_has(struct inode *inode, u64 ops)
 {
-	/* as long as the inode */
-	const struct fuse_node *node = fuse_inode_node(inode);
+	const struct fuse_node *node = fuse_inode_live_node(inode);
 
-	return node && !READ_ONCE(node->tree->detached) && (node->tree->ops & ops);
+	return node && (node->tree->ops & ops);
 }
 
 /**

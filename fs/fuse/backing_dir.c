@@ -560,7 +560,7 @@ static struct fuse_file *alloc_file(struct inode *inode)
  */
 static struct fuse_backing *find_listed(struct inode *inode, struct fuse_backing_dir *dir)
 {
-	struct fuse_node *node = fuse_inode_node(inode);
+	struct fuse_node *node = fuse_inode_live_node(inode);
 	struct fuse_tree_dir *at = &dir->at;
 	struct fuse_backing *fb;
 
@@ -571,7 +571,7 @@ static struct fuse_backing *find_listed(struct inode *inode, struct fuse_backing
 		at->rules = at->tree ? &at->tree->rules : NULL;
 		return fb;
 	}
-	if (!fuse_node_has(inode, FUSE_BACKING_OPS_LIST))
+	if (!(node->tree->ops & FUSE_BACKING_OPS_LIST))
 		return NULL;
 	*at = (struct fuse_tree_dir) {
 		.tree = node->tree,

@@ -193,6 +193,21 @@ static inline struct fuse_node *fuse_inode_node(const struct inode *inode)
 }
 
 /**
+ * fuse_inode_live_node - the node that a FUSE inode is, if its tree is attached
+ * @inode: the FUSE inode, with a reference
+ *
+ * Context: any.
+ * Return: the node, or %NULL.
+ */
+static inline struct fuse_node *fuse_inode_live_node(const struct inode *inode)
+{
+	/* as long as the inode */
+	struct fuse_node *node = fuse_inode_node(inode);
+
+	return node && !READ_ONCE(node->tree->detached) ? node : NULL;
+}
+
+/**
  * fuse_node_is_servers - is a node the server's that isn't there any more
  * @inode: the FUSE inode of the node
  * @err: from fuse_node_path()
@@ -255,18 +270,19 @@ static inline bool fuse_tree_of_dir(const struct inode *dir,
 	const struct fuse_inode *fi = fuse_inode_of(dir);
 	struct fuse_node *node = rcu_dereference(fi->backing.node);
 
-	if (node) {
+	/* below one that was detached, it may have another attached */
+	if (node && !READ_ONCE(node->tree->detached)) {
 		at->tree = node->tree;
 		at->dentry = node->dir;
 		at->rules = &node->rules;
-	} else {
-		at->tree = rcu_dereference(fi->backing.tree);
-		if (!at->tree)
-			return false;
-		at->dentry = at->tree->root;
-		at->rules = &at->tree->rules;
+		return at->dentry;
 	}
-	return at->dentry && !READ_ONCE(at->tree->detached);
+	at->tree = rcu_dereference(fi->backing.tree);
+	if (!at->tree)
+		return false;
+	at->dentry = at->tree->root;
+	at->rules = &at->tree->rules;
+	return !READ_ONCE(at->tree->detached);
 }
 
 /**

@@ -655,6 +655,7 @@ struct fuse_backing_refusal {
  * registration has. It fails as that does, and with
  *
  *   EINVAL      there are no ops, one without another that it needs, or modes without OPEN
+ *   EEXIST      the inode is below a tree: its names are that one's
  *   EACCES      names are to be passed through, and the mount is without
  *               default_permissions, or the directory was registered with
  *               FUSE_BACKING_MAP_AS_OPENED
