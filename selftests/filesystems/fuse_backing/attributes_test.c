@@ -15,7 +15,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -32,6 +31,7 @@
 #include "env.h"
 #include "held_page.h"
 #include "privs.h"
+#include "shifted.h"
 #include "wait_until.h"
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
@@ -1066,73 +1066,7 @@ TEST_F(permissions, times)
 	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_SETATTR));
 }
 
-/*
- * Owners that are others below, by the mount that the file was registered on.
- */
-#define SHIFT	70000
-
-static int write_map(pid_t pid, const char *file)
-{
-	char path[64];
-	int fd, err = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (dprintf(fd, "0 %d 10000", SHIFT) < 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-/* A user namespace in which 0 is SHIFT: a descriptor or -errno */
-static int make_userns(void)
-{
-	char path[64], byte;
-	int sync[2], fd;
-	pid_t pid;
-
-	if (pipe2(sync, O_CLOEXEC) < 0)
-		return -errno;
-	pid = fork();
-	if (!pid) {
-		if (unshare(CLONE_NEWUSER) < 0 || write(sync[1], "x", 1) != 1)
-			_exit(1);
-		pause();
-	}
-	if (read(sync[0], &byte, 1) != 1 || write_map(pid, "uid_map") ||
-	    write_map(pid, "gid_map"))
-		return -EINVAL;
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	close(sync[0]);
-	close(sync[1]);
-	return fd;
-}
-
-/* SCRATCH_OTHER is SCRATCH_BACKING with its owners shifted: 0 or -errno */
-static int mount_shifted(void)
-{
-	struct mount_attr attr = {
-		.attr_set = MOUNT_ATTR_IDMAP,
-		.userns_fd = make_userns(),
-	};
-	int tree = open_tree(AT_FDCWD, SCRATCH_BACKING,
-			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	int err = 0;
-
-	if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr,
-				      sizeof(attr)) < 0 ||
-	    move_mount(tree, "", AT_FDCWD, SCRATCH_OTHER,
-		       MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		err = -errno;
-	close(tree);
-	close(attr.userns_fd);
-	return err;
-}
+/* Owners that are others below, by the mount that the file was registered on */
 
 TEST_F(attributes, idmapped_backing_mount)
 {
@@ -1140,17 +1074,17 @@ TEST_F(attributes, idmapped_backing_mount)
 	int id;
 
 	ASSERT_EQ(0, chown(scratch_path("a"), 5, 7));
-	ASSERT_EQ(0, mount_shifted());
+	ASSERT_EQ(0, shifted_mount());
 	id = fuse_backing_open_path(self->dev, SCRATCH_OTHER "/a", O_RDONLY);
 	ASSERT_LT(0, id);
 	ASSERT_EQ(0, fuse_backing_attach_ops(self->dev, self->node, id, BOTH,
 					     ATTR | ACCESS));
 	ASSERT_EQ(0, stat(A, &st));
-	EXPECT_EQ(SHIFT + 5, st.st_uid);
-	EXPECT_EQ(SHIFT + 7, st.st_gid);
+	EXPECT_EQ(SHIFTED + 5, st.st_uid);
+	EXPECT_EQ(SHIFTED + 7, st.st_gid);
 	EXPECT_TRUE(shows(A, SCRATCH_OTHER "/a"));
 	ASSERT_EQ(0, chmod(scratch_path("a"), 0600));
-	EXPECT_EQ(0, access_as(SHIFT + 5, R_OK));
+	EXPECT_EQ(0, access_as(SHIFTED + 5, R_OK));
 	EXPECT_EQ(-EACCES, access_as(5, R_OK));
 	/* ids that the mount doesn't know are nobody's, as on the mount itself */
 	ASSERT_EQ(0, chown(scratch_path("a"), 20000, 20000));

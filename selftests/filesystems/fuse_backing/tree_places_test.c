@@ -1,0 +1,832 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where the backing directory of a tree may be.
+ *
+ * Proves: on tmpfs, ext4, an overlayfs and another FUSE, names below, numbers, links,
+ * contents and listings are those of the directory itself, from the first look on, without
+ * the server; what isn't changed directly there, as on stacked filesystems, is the server's.
+ * By an idmapped mount, owners and rights are those that this shows, and so is what may be
+ * changed, and what is refused. What is mounted below in the backing filesystem, directories
+ * and files, is the server's, and what is mounted on the FUSE mount below stays as long as
+ * the name. A directory that is moved is followed, one that is removed is empty, another one
+ * in its place is not it; what is moved out of it isn't found any more. A tree in a tree is
+ * of a name that is the server's: it passes through by itself, also when the outer one is
+ * detached; where names are passed through none is attached, and no name is ever listed
+ * that isn't found.
+ *
+ * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
+ */
+
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+
+#include "harness.h"
+
+#include "backing_ioctl.h"
+#include "creds.h"
+#include "dir_lister.h"
+#include "rules.h"
+#include "shifted.h"
+#include "tree_env.h"
+
+#define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
+
+/* one/{two/{file,other},link,again,empty/}, where again is another name of two/other */
+static int make_names(const char *top)
+{
+	char path[64];
+	int err;
+
+	snprintf(path, sizeof(path), "%s/one", top);
+	if (mkdir(path, 0755) < 0 || mkdir(tree_under(path, "two"), 0750) < 0 ||
+	    mkdir(tree_under(path, "empty"), 01777) < 0 ||
+	    symlink("two/file", tree_under(path, "link")) < 0)
+		return -errno;
+	err = tree_write_text(tree_under(path, "two/file")) ?:
+	      tree_write_text(tree_under(path, "two/other"));
+	if (!err && link(tree_under(path, "two/other"), tree_under(path, "again")) < 0)
+		err = -errno;
+	return err;
+}
+
+static bool is_stat_same(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return !lstat(a, &x) && !lstat(b, &y) && x.st_mode == y.st_mode &&
+	       x.st_ino == y.st_ino && x.st_nlink == y.st_nlink &&
+	       x.st_uid == y.st_uid && x.st_gid == y.st_gid &&
+	       x.st_size == y.st_size && x.st_blocks == y.st_blocks &&
+	       x.st_mtim.tv_sec == y.st_mtim.tv_sec &&
+	       x.st_mtim.tv_nsec == y.st_mtim.tv_nsec &&
+	       x.st_ctim.tv_nsec == y.st_ctim.tv_nsec;
+}
+
+static bool is_listed_same(const char *a, const char *b)
+{
+	struct dir_list x = {}, y = {};
+	bool same = !dir_list_path(&x, a) && !dir_list_path(&y, b) && dir_list_equal(&x, &y);
+
+	/* the mount's own numbers are those of . and .. of its root */
+	for (size_t i = 0; same && i < x.count; i++)
+		if (x.entry[i].name[0] != '.')
+			same = x.entry[i].ino == y.entry[i].ino;
+	dir_list_free(&x);
+	dir_list_free(&y);
+	return same;
+}
+
+/* On several filesystems */
+
+FIXTURE(places) {
+	struct env env;
+	struct fuse_server *srv;
+	const char *top;
+};
+
+FIXTURE_VARIANT(places) {
+	enum scratch_fs fs;
+	const char *top;
+	int (*make)(void);
+	bool asked;	/* for changes */
+};
+
+static struct fuse_server lower;
+
+static int make_plain(void)
+{
+	return make_names(SCRATCH_BACKING);
+}
+
+/* Some is in the one, and some in the other layer */
+static int make_overlay(void)
+{
+	static const char * const dirs[] = { "lower", "upper", "work", "upper/one" };
+
+	for (int i = 0; i < 4; i++)
+		if (mkdir(scratch_path(dirs[i]), 0755) < 0)
+			return -errno;
+	return make_names(SCRATCH_BACKING "/lower") ?:
+	       tree_write_text(scratch_path("upper/one/upper")) ?:
+	       mount("overlay", SCRATCH_OTHER, "overlay", 0,
+		     "lowerdir=" SCRATCH_BACKING "/lower,upperdir=" SCRATCH_BACKING
+		     "/upper,workdir=" SCRATCH_BACKING "/work") ? -EOPNOTSUPP : 0;
+}
+
+/* Its server reads no symbolic links, and lists its root only */
+static int make_fuse(void)
+{
+	static const char * const names[] = { "one", "one/two" };
+	const struct fuse_server_opts opts = {
+		.mountpoint = SCRATCH_FUSE2,
+		.backing = SCRATCH_BACKING,
+		.no_passthrough = true,
+	};
+	int err = make_names(SCRATCH_BACKING) ?: fuse_server_start(&lower, &opts);
+
+	if (err)
+		return err;
+	lower.sh->deep = true;
+	for (int i = 0; i < 2; i++)
+		if (!fuse_server_add(&lower, names[i]))
+			return -ENOSPC;
+	return 0;
+}
+
+FIXTURE_VARIANT_ADD(places, tmpfs) {
+	.fs = SCRATCH_TMPFS,
+	.top = SCRATCH_BACKING,
+	.make = make_plain,
+};
+
+FIXTURE_VARIANT_ADD(places, ext4) {
+	.fs = SCRATCH_EXT4,
+	.top = SCRATCH_BACKING,
+	.make = make_plain,
+};
+
+FIXTURE_VARIANT_ADD(places, overlay) {
+	.fs = SCRATCH_EXT4,
+	.top = SCRATCH_OTHER,
+	.make = make_overlay,
+	.asked = true,
+};
+
+FIXTURE_VARIANT_ADD(places, fuse) {
+	.fs = SCRATCH_TMPFS,
+	.top = SCRATCH_FUSE2,
+	.make = make_fuse,
+	.asked = true,
+};
+
+static int serve_from(struct env *env, enum scratch_fs fs, int (*make)(void),
+		      const char *top, uid_t uid)
+{
+	const struct fuse_server_opts opts = {
+		.mount_opts = "default_permissions",
+		.max_stack_depth = 2,
+		.backing = top,
+		.uid = uid,
+	};
+	int err = env_setup_with(env, fs, make, &opts);
+
+	if (!err)
+		env->srv.sh->deep = true;
+	return err;
+}
+
+FIXTURE_SETUP(places)
+{
+	int id, err = serve_from(&self->env, variant->fs, variant->make, variant->top, 0);
+
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "needs root, FUSE passthrough, such a filesystem");
+	ASSERT_EQ(0, err);
+	self->srv = &self->env.srv;
+	self->top = variant->top;
+	id = tree_register(self->srv->fd, self->top);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, tree_attach(self->srv->fd, FUSE_ROOT_ID, id, TREE_OPS, BOTH));
+	ASSERT_EQ(0, access(SCRATCH_FUSE, F_OK));
+	fuse_server_new_requests(self->srv);
+}
+
+FIXTURE_TEARDOWN(places)
+{
+	tree_end(_metadata, &self->env);
+	if (lower.sh)
+		fuse_server_stop(&lower);
+	lower = (struct fuse_server) {};
+	umount(SCRATCH_OTHER);
+}
+
+TEST_F(places, names)
+{
+	static const char * const names[] = {
+		"one", "one/two", "one/two/file", "one/two/other", "one/again", "one/empty",
+	};
+
+	/* once as it is found, once as it is known */
+	for (int i = 0; i < 2 * 6; i++) {
+		EXPECT_TRUE(is_stat_same(tree_at(names[i / 2]),
+					 tree_under(self->top, names[i / 2])))
+			TH_LOG("%s", names[i / 2]);
+	}
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
+	EXPECT_EQ(-1, access(tree_at("one/two/nothing"), F_OK));
+	EXPECT_EQ(ENOENT, errno);
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+TEST_F(places, listed)
+{
+	static const char * const names[] = { "one", "one/two", "one/empty" };
+
+	if (lower.sh)
+		SKIP(return, "of the other FUSE only the root is listed");
+	for (int i = 0; i < 3; i++) {
+		EXPECT_TRUE(is_listed_same(tree_at(names[i]), tree_under(self->top, names[i])))
+			TH_LOG("%s", names[i]);
+	}
+	EXPECT_EQ(0, tree_reads(tree_at("one/link")));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+/* By the one name, read by the other, wherever that is kept from then on */
+TEST_F(places, written)
+{
+	int fd = open(tree_at("one/two/other"), O_RDWR | O_CLOEXEC);
+	struct stat st;
+	char byte;
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(1, pwrite(fd, "x", 1, 0));
+	EXPECT_EQ(1, pread(fd, &byte, 1, 0));
+	EXPECT_EQ('x', byte);
+	close(fd);
+	ASSERT_EQ(0, stat(tree_under(self->top, "one/two/other"), &st));
+	EXPECT_EQ((off_t)strlen(TREE_TEXT), st.st_size);
+	EXPECT_EQ(-EILSEQ, tree_reads(tree_under(self->top, "one/two/other")));
+	EXPECT_EQ(-EILSEQ, tree_reads(tree_at("one/two/other")));
+	EXPECT_EQ(tree_reads(tree_under(self->top, "one/again")),
+		  tree_reads(tree_at("one/again")));
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
+}
+
+TEST_F(places, changed)
+{
+	/* what the server says of it is no matter */
+	mkdir(tree_at("one/new"), 0755);
+	EXPECT_EQ(variant->asked, fuse_server_ops(self->srv, FUSE_MKDIR));
+	chmod(tree_at("one/two/file"), 0600);
+	EXPECT_EQ(variant->asked, fuse_server_ops(self->srv, FUSE_SETATTR));
+	EXPECT_TRUE(is_stat_same(tree_at("one/two/file"),
+				 tree_under(self->top, "one/two/file")));
+}
+
+/* Others change it where it is, and who looks sees that at once */
+TEST_F(places, changed_there)
+{
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
+	EXPECT_EQ(-1, access(tree_at("one/two/new"), F_OK));
+	if (lower.sh)
+		SKIP(return, "the other FUSE has no such changes");
+	ASSERT_EQ(0, rename(tree_under(self->top, "one/two/file"),
+			    tree_under(self->top, "one/two/new")));
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/new")));
+	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/two/file")));
+	ASSERT_EQ(0, chmod(tree_under(self->top, "one/two"), 0700));
+	EXPECT_TRUE(is_stat_same(tree_at("one/two"), tree_under(self->top, "one/two")));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+/* Through an idmapped mount */
+
+FIXTURE(shifted) {
+	struct env env;
+	struct fuse_server *srv;
+};
+
+/* Of two users of the mount's, and of one that it doesn't know */
+static int make_owned(void)
+{
+	static const uid_t owners[] = { 5, 6, 20000 };
+	char name[32];
+	int err = 0;
+
+	if (chmod(SCRATCH_BACKING, 0777) < 0)
+		return -errno;
+	for (int i = 0; i < 3 && !err; i++) {
+		snprintf(name, sizeof(name), "of%d", owners[i]);
+		err = scratch_owned(name, 100, 1, owners[i], 0600);
+	}
+	return err ?: shifted_mount();
+}
+
+static int register_other(void *dev)
+{
+	return tree_register(*(int *)dev, SCRATCH_OTHER);
+}
+
+FIXTURE_SETUP(shifted)
+{
+	const struct creds owner = { .uid = SHIFTED + 5, .gid = SHIFTED + 5 };
+	int id, err = serve_from(&self->env, SCRATCH_TMPFS, make_owned, SCRATCH_OTHER,
+				 SHIFTED + 5);
+
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "needs root, FUSE passthrough");
+	ASSERT_EQ(0, err);
+	self->srv = &self->env.srv;
+	id = creds_call(&owner, register_other, &self->srv->fd);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, tree_attach(self->srv->fd, FUSE_ROOT_ID, id, TREE_OPS, BOTH));
+	ASSERT_EQ(0, access(SCRATCH_FUSE, F_OK));
+	fuse_server_new_requests(self->srv);
+}
+
+FIXTURE_TEARDOWN(shifted)
+{
+	tree_end(_metadata, &self->env);
+	umount(SCRATCH_OTHER);
+}
+
+TEST_F(shifted, shown)
+{
+	static const struct {
+		const char *name;
+		uid_t owner;
+	} files[] = { { "of5", SHIFTED + 5 }, { "of6", SHIFTED + 6 }, { "of20000", 65534 } };
+	struct stat st;
+
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(0, stat(tree_at(files[i].name), &st));
+		EXPECT_EQ(files[i].owner, st.st_uid);
+		EXPECT_EQ(files[i].owner, st.st_gid);
+		EXPECT_TRUE(is_stat_same(tree_at(files[i].name),
+					 tree_under(SCRATCH_OTHER, files[i].name)));
+	}
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+static int do_open_read(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static int do_open_write(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static int do_access(const char *path)
+{
+	return access(path, W_OK) ? -errno : 0;
+}
+
+static int do_chmod(const char *path)
+{
+	return chmod(path, 0640) ? -errno : 0;
+}
+
+static int do_chown(const char *path)
+{
+	return chown(path, SHIFTED + 7, SHIFTED + 7) ? -errno : 0;
+}
+
+static int do_truncate(const char *path)
+{
+	return truncate(path, 10) ? -errno : 0;
+}
+
+static int do_link(const char *path)
+{
+	char other[64];
+
+	snprintf(other, sizeof(other), "%s.link", path);
+	return link(path, other) ? -errno : 0;
+}
+
+static int do_rename(const char *path)
+{
+	char other[64];
+
+	snprintf(other, sizeof(other), "%s.moved", path);
+	return rename(path, other) ? -errno : 0;
+}
+
+static int do_unlink(const char *path)
+{
+	return unlink(path) ? -errno : 0;
+}
+
+struct attempt {
+	int (*call)(const char *path);
+	const char *path;
+};
+
+static int attempt(void *arg)
+{
+	const struct attempt *what = arg;
+
+	return what->call(what->path);
+}
+
+static int attempt_as(uid_t uid, int (*call)(const char *path), const char *path)
+{
+	const struct creds who = { .uid = uid, .gid = uid };
+	struct attempt what = { call, path };
+
+	return creds_call(&who, attempt, &what);
+}
+
+TEST_F(shifted, rights)
+{
+	EXPECT_EQ(0, attempt_as(SHIFTED + 5, do_open_read, tree_at("of5")));
+	EXPECT_EQ(-EACCES, attempt_as(5, do_open_read, tree_at("of5")));
+	EXPECT_EQ(-EACCES, attempt_as(SHIFTED + 5, do_open_read, tree_at("of6")));
+	/* who may, but for whoever registered it, who may not */
+	EXPECT_EQ(0, attempt_as(SHIFTED + 6, do_open_read,
+				tree_under(SCRATCH_OTHER, "of6")));
+	EXPECT_EQ(-EACCES, attempt_as(SHIFTED + 6, do_open_read, tree_at("of6")));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+/*
+ * Whatever is refused there is refused below, and by the same word: but that an owner is
+ * nobody is said otherwise of a file than of one that is nobody's.
+ */
+static bool is_refused_alike(int there, int below)
+{
+	return there < 0 && (there == below || (there == -EOVERFLOW && below == -EPERM));
+}
+
+TEST_F(shifted, refused)
+{
+	static const struct {
+		const char *name;
+		int (*call)(const char *path);
+	} calls[] = {
+		{ "of6", do_open_write }, { "of6", do_access }, { "of6", do_chmod },
+		{ "of6", do_chown }, { "of6", do_truncate },
+		{ "of20000", do_open_read }, { "of20000", do_open_write },
+		{ "of20000", do_access }, { "of20000", do_chmod },
+		{ "of20000", do_chown }, { "of20000", do_truncate },
+		{ "of20000", do_link }, { "of20000", do_rename },
+		{ "of20000", do_unlink }, { "of5", do_chown },
+	};
+	int there, below;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(calls); i++) {
+		there = attempt_as(SHIFTED + 5, calls[i].call,
+				   tree_under(SCRATCH_OTHER, calls[i].name));
+		below = attempt_as(SHIFTED + 5, calls[i].call, tree_at(calls[i].name));
+		EXPECT_TRUE(is_refused_alike(there, below))
+			TH_LOG("%s, call %u: %d, not %d", calls[i].name, i, below, there);
+	}
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+static int do_mkdir(const char *path)
+{
+	return mkdir(path, 0755) ? -errno : 0;
+}
+
+/* What is made is of whoever that is, in the filesystem and as it is shown */
+TEST_F(shifted, made)
+{
+	struct stat st;
+
+	EXPECT_EQ(0, attempt_as(SHIFTED + 5, do_mkdir, tree_at("new")));
+	EXPECT_EQ(0, attempt_as(SHIFTED + 5, do_chmod, tree_at("of5")));
+	EXPECT_EQ(0, attempt_as(SHIFTED + 5, do_rename, tree_at("of5")));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+	ASSERT_EQ(0, stat(scratch_path("new"), &st));
+	EXPECT_EQ(5, st.st_uid);
+	ASSERT_EQ(0, stat(tree_at("new"), &st));
+	EXPECT_EQ(SHIFTED + 5, st.st_uid);
+	ASSERT_EQ(0, stat(scratch_path("of5.moved"), &st));
+	EXPECT_EQ(0640, st.st_mode & 07777);
+	/* the server is asked for anybody else */
+	attempt_as(SHIFTED + 6, do_mkdir, tree_at("other"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_MKDIR));
+}
+
+/* A directory that moves, and one that is a tree in another */
+
+#define TOP	SCRATCH_BACKING "/top"
+#define INNER	SCRATCH_BACKING "/inner"
+
+FIXTURE(moving) {
+	struct env env;
+	struct fuse_server *srv;
+	int dev;
+	int id, inner;
+};
+
+static int make_two(void)
+{
+	if (mkdir(TOP, 0755) < 0 || mkdir(INNER, 0755) < 0)
+		return -errno;
+	return make_names(TOP) ?: tree_write_text(INNER "/file") ?:
+	       tree_write_text(TOP "/one/empty/covered");
+}
+
+FIXTURE_SETUP(moving)
+{
+	int err = serve_from(&self->env, SCRATCH_TMPFS, make_two, TOP, 0);
+
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "needs root, FUSE passthrough");
+	ASSERT_EQ(0, err);
+	self->srv = &self->env.srv;
+	self->dev = self->srv->fd;
+	self->id = tree_register(self->dev, TOP);
+	ASSERT_LT(0, self->id);
+	self->inner = tree_register(self->dev, INNER);
+	ASSERT_LT(0, self->inner);
+	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, TREE_OPS, BOTH));
+	ASSERT_EQ(0, access(SCRATCH_FUSE, F_OK));
+	fuse_server_new_requests(self->srv);
+}
+
+FIXTURE_TEARDOWN(moving)
+{
+	tree_end(_metadata, &self->env);
+}
+
+TEST_F(moving, root)
+{
+	struct dir_list list = {};
+
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
+	ASSERT_EQ(0, rename(TOP, SCRATCH_BACKING "/elsewhere"));
+	ASSERT_EQ(0, mkdir(TOP, 0755));
+	ASSERT_EQ(0, tree_write_text(TOP "/another"));
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
+	EXPECT_EQ(0, tree_reads(tree_at("one/again")));
+	EXPECT_EQ(-ENOENT, tree_reads(tree_at("another")));
+	EXPECT_EQ(0, mkdir(tree_at("new"), 0755));
+	EXPECT_EQ(0, access(SCRATCH_BACKING "/elsewhere/new", F_OK));
+	EXPECT_EQ(0, dir_list_path(&list, SCRATCH_FUSE));
+	EXPECT_NE(NULL, dir_list_find(&list, "new"));
+	dir_list_free(&list);
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+static int remove_names(void)
+{
+	static const char * const names[] = {
+		"one/two/file", "one/two/other", "one/again", "one/link",
+		"one/empty/covered", "one/two", "one/empty", "one", "",
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
+		if (remove(tree_under(TOP, names[i])) < 0)
+			return -errno;
+	return 0;
+}
+
+TEST_F(moving, root_removed)
+{
+	struct dir_list list = {};
+
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
+	ASSERT_EQ(0, remove_names());
+	ASSERT_EQ(0, mkdir(TOP, 0755));
+	ASSERT_EQ(0, mkdir(TOP "/one", 0755));
+	EXPECT_EQ(-1, access(tree_at("one"), F_OK));
+	EXPECT_EQ(ENOENT, errno);
+	EXPECT_EQ(-1, mkdir(tree_at("one"), 0755));
+	EXPECT_EQ(ENOENT, errno);
+	EXPECT_EQ(-1, open(tree_at("new"), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+	EXPECT_EQ(ENOENT, errno);
+	EXPECT_EQ(-ENOENT, dir_list_path(&list, SCRATCH_FUSE));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+	/* control: the server knows the other one */
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	EXPECT_EQ(0, access(tree_at("one"), F_OK));
+	EXPECT_EQ(0, fuse_backing_close_all(self->dev));
+}
+
+/* Who is in there stays */
+TEST_F(moving, out_of_it)
+{
+	int dir = open(tree_at("one/two"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	ASSERT_LE(0, dir);
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
+	ASSERT_EQ(0, rename(TOP "/one/two", SCRATCH_BACKING "/outside"));
+	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/two/file")));
+	EXPECT_EQ(0, faccessat(dir, "file", F_OK, 0));
+	ASSERT_EQ(0, rename(SCRATCH_BACKING "/outside", TOP "/one/back"));
+	EXPECT_EQ(0, tree_reads(tree_at("one/back/file")));
+	close(dir);
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+/* The server goes by paths, and sees what is mounted */
+TEST_F(moving, bind_mounts)
+{
+	ASSERT_EQ(0, truncate(TOP "/one/two/other", 2));
+	ASSERT_EQ(0, mount(INNER, TOP "/one/empty", NULL, MS_BIND, NULL));
+	ASSERT_EQ(0, mount(TOP "/one/two/other", TOP "/one/two/file", NULL, MS_BIND, NULL));
+	EXPECT_EQ(-1, access(tree_at("one/empty/covered"), F_OK));
+	EXPECT_EQ(ENOENT, errno);
+	EXPECT_EQ(0, access(tree_at("one/empty/file"), F_OK));
+	EXPECT_LT(0, fuse_server_new_requests(self->srv));
+	EXPECT_TRUE(is_stat_same(tree_at("one/two/file"), TOP "/one/two/other"));
+	EXPECT_LT(0, fuse_server_new_requests(self->srv));
+	/* nothing there is changed without the server */
+	rmdir(tree_at("one/empty"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_RMDIR));
+	unlink(tree_at("one/two/file"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_UNLINK));
+	ASSERT_EQ(0, umount(TOP "/one/empty"));
+	ASSERT_EQ(0, umount(TOP "/one/two/file"));
+	/* control; what the server said of the names is good for a while */
+	EXPECT_EQ(0, access(TOP "/one/empty/covered", F_OK));
+	EXPECT_EQ(0, tree_reads(TOP "/one/two/file"));
+}
+
+/* A part of the mount is another's root, and something is mounted on one */
+TEST_F(moving, mounted_elsewhere)
+{
+	ASSERT_EQ(0, mount(tree_at("one/two"), SCRATCH_OTHER, NULL, MS_BIND, NULL));
+	EXPECT_EQ(0, tree_reads(SCRATCH_OTHER "/file"));
+	EXPECT_EQ(0, mkdir(SCRATCH_OTHER "/new", 0755));
+	EXPECT_EQ(0, access(TOP "/one/two/new", F_OK));
+	ASSERT_EQ(0, umount(SCRATCH_OTHER));
+
+	ASSERT_EQ(0, mount("x", tree_at("one/empty"), "tmpfs", 0, ""));
+	EXPECT_EQ(0, tree_write_text(tree_at("one/empty/mounted")));
+	EXPECT_EQ(-1, access(TOP "/one/empty/mounted", F_OK));
+	EXPECT_EQ(-1, rmdir(tree_at("one/empty")));
+	EXPECT_EQ(EBUSY, errno);
+	/* it goes with the name, as on any filesystem that others change */
+	ASSERT_EQ(0, rename(TOP "/one/empty", TOP "/one/full"));
+	EXPECT_EQ(-1, access(tree_at("one/empty/mounted"), F_OK));
+	EXPECT_EQ(ENOENT, errno);
+	EXPECT_EQ(-1, umount(tree_at("one/empty")));
+	EXPECT_EQ(0, access(tree_at("one/full/covered"), F_OK));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+/* One of its names goes, or another file takes it, whichever of them is known */
+TEST_F(moving, hard_links)
+{
+	struct stat a, b;
+
+	ASSERT_EQ(0, link(TOP "/one/two/other", INNER "/third"));
+	ASSERT_EQ(0, stat(tree_at("one/again"), &a));
+	EXPECT_EQ(3, a.st_nlink);
+	ASSERT_EQ(0, rename(TOP "/one/two/file", TOP "/one/again"));
+	ASSERT_EQ(0, stat(tree_at("one/again"), &a));
+	ASSERT_EQ(0, stat(tree_at("one/two/other"), &b));
+	EXPECT_NE(a.st_ino, b.st_ino);
+	EXPECT_EQ(1, a.st_nlink);
+	EXPECT_EQ(2, b.st_nlink);
+	/* back in by another way, and through the mount */
+	ASSERT_EQ(0, link(tree_at("one/two/other"), tree_at("one/more")));
+	ASSERT_EQ(0, rename(INNER "/third", TOP "/one/third"));
+	ASSERT_EQ(0, unlink(tree_at("one/two/other")));
+	EXPECT_TRUE(is_stat_same(tree_at("one/third"), TOP "/one/third"));
+	EXPECT_TRUE(is_stat_same(tree_at("one/more"), TOP "/one/third"));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+/* Have the server know the node of a directory below: its number */
+static __u64 introduced(FIXTURE_DATA(moving) * self, const char *name)
+{
+	setxattr(tree_at(name), "trusted.x", "x", 1, 0);
+	return fuse_server_node(self->srv, server_shared_find(self->srv->sh, name));
+}
+
+/* What is listed would not be what is found */
+TEST_F(moving, tree_below)
+{
+	__u64 node = introduced(self, "one");
+
+	EXPECT_EQ(-EEXIST, tree_attach(self->dev, node, self->inner, TREE_OPS, BOTH));
+	EXPECT_EQ(-EEXIST, fuse_backing_attach_dir(self->dev, node, self->inner, 0,
+						   FUSE_BACKING_OPS_LIST));
+	EXPECT_TRUE(is_listed_same(tree_at("one"), TOP "/one"));
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
+}
+
+/* Where the name is the server's there may be one: it is another, and outlives the outer */
+TEST_F(moving, tree_in_tree)
+{
+	static const struct rule rules[] = { RULE_SERVER("one") };
+	__u32 lookups;
+	__u64 node;
+	int dir;
+
+	ASSERT_EQ(0, rules_set(self->dev, FUSE_ROOT_ID, rules, 1, FUSE_BACKING_PASS));
+	/* what nobody uses is forgotten when the outer one is detached */
+	dir = open(tree_at("one"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	ASSERT_LE(0, dir);
+	node = fuse_server_node(self->srv, server_shared_find(self->srv->sh, "one"));
+	ASSERT_EQ(0, tree_attach(self->dev, node, self->inner, TREE_OPS, BOTH));
+	fuse_server_new_requests(self->srv);
+	EXPECT_EQ(0, tree_reads(tree_at("one/file")));
+	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/two/file")));
+	EXPECT_TRUE(is_listed_same(tree_at("one"), INNER));
+	EXPECT_EQ(0, mkdir(tree_at("one/made"), 0755));
+	EXPECT_EQ(0, access(INNER "/made", F_OK));
+	EXPECT_EQ(0, mkdir(tree_at("outer"), 0755));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+	/* from the one into the other it is the server's */
+	rename(tree_at("one/file"), tree_at("outer/file"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_RENAME));
+	EXPECT_EQ(0, tree_reads(tree_at("one/file")));
+
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	lookups = fuse_server_ops(self->srv, FUSE_LOOKUP);
+	EXPECT_EQ(0, tree_reads(tree_at("one/file")));
+	EXPECT_EQ(0, mkdir(tree_at("one/also"), 0755));
+	/* for its own name */
+	EXPECT_GE(lookups + 1, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_MKDIR));
+	fuse_server_new_requests(self->srv);
+	EXPECT_EQ(0, access(tree_at("outer"), F_OK));
+	EXPECT_LT(0, fuse_server_new_requests(self->srv));
+
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, node, 0, 0));
+	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/file")));
+	EXPECT_EQ(0, access(tree_at("one/two/file"), F_OK));
+	EXPECT_LT(0, fuse_server_new_requests(self->srv));
+	close(dir);
+}
+
+/* The inner one first */
+TEST_F(moving, tree_in_tree_detached)
+{
+	static const struct rule rules[] = { RULE_SERVER("one") };
+	__u32 lookups;
+	struct stat st;
+	__u64 node;
+
+	ASSERT_EQ(0, rules_set(self->dev, FUSE_ROOT_ID, rules, 1, FUSE_BACKING_PASS));
+	ASSERT_EQ(0, stat(tree_at("one"), &st));
+	node = fuse_server_node(self->srv, server_shared_find(self->srv->sh, "one"));
+	ASSERT_EQ(0, tree_attach(self->dev, node, self->inner, TREE_OPS, BOTH));
+	EXPECT_EQ(0, tree_reads(tree_at("one/file")));
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, node, 0, 0));
+	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/file")));
+	fuse_server_new_requests(self->srv);
+	EXPECT_EQ(0, mkdir(tree_at("outer"), 0755));
+	EXPECT_EQ(0, access(tree_at("outer"), F_OK));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+	/* and that one's, once the rule is gone */
+	ASSERT_EQ(0, rules_set(self->dev, FUSE_ROOT_ID, rules, 0, FUSE_BACKING_PASS));
+	ASSERT_EQ(0, fuse_server_drop_name(self->srv, "one"));
+	lookups = fuse_server_ops(self->srv, FUSE_LOOKUP);
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
+	EXPECT_EQ(lookups, fuse_server_ops(self->srv, FUSE_LOOKUP));
+}
+
+/* A directory that was below the outer one, and somebody has open, may have one then */
+TEST_F(moving, tree_after_tree)
+{
+	int dir = open(tree_at("one"), O_RDONLY | O_DIRECTORY | O_CLOEXEC), again;
+	static const struct rule rules[] = { RULE_HIDE("made") };
+	__u64 node = introduced(self, "one");
+	struct dir_list list = {};
+
+	ASSERT_LE(0, dir);
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, tree_attach(self->dev, node, self->inner, TREE_OPS, BOTH));
+	fuse_server_new_requests(self->srv);
+	EXPECT_EQ(0, faccessat(dir, "file", F_OK, 0));
+	EXPECT_EQ(-1, faccessat(dir, "two", F_OK, 0));
+	EXPECT_EQ(0, mkdirat(dir, "made", 0755));
+	EXPECT_EQ(0, access(INNER "/made", F_OK));
+	again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	EXPECT_EQ(0, dir_list_read(&list, again, 4096));
+	EXPECT_NE(NULL, dir_list_find(&list, "file"));
+	EXPECT_EQ(NULL, dir_list_find(&list, "two"));
+	EXPECT_EQ(0, rules_set(self->dev, node, rules, 1, FUSE_BACKING_PASS));
+	EXPECT_EQ(-1, faccessat(dir, "made", F_OK, 0));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+	EXPECT_EQ(0, tree_reads(tree_at("one/file")));
+	dir_list_free(&list);
+	close(again);
+	close(dir);
+}
+
+/* The same one again: who has something of the first open keeps nobody from the second */
+TEST_F(moving, tree_anew)
+{
+	int dir = open(tree_at("one/two"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	ASSERT_LE(0, dir);
+	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, TREE_OPS, BOTH));
+	fuse_server_new_requests(self->srv);
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
+	EXPECT_EQ(0, mkdir(tree_at("one/two/new"), 0755));
+	EXPECT_TRUE(is_stat_same(tree_at("one/two"), TOP "/one/two"));
+	EXPECT_TRUE(is_listed_same(tree_at("one/two"), TOP "/one/two"));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+	close(dir);
+}
+
+TEST_HARNESS_MAIN
