@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -60,6 +61,13 @@ int tree_reads(const char *path)
 	n = read(fd, buf, sizeof(buf));
 	close(fd);
 	return n == (ssize_t)strlen(TREE_TEXT) && !strcmp(buf, TREE_TEXT) ? 0 : -EILSEQ;
+}
+
+long tree_number(const char *variable, long otherwise)
+{
+	const char *value = getenv(variable);
+
+	return value ? strtol(value, NULL, 0) : otherwise;
 }
 
 bool tree_same_stat(const char *name)

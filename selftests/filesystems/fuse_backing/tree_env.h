@@ -30,6 +30,9 @@ const char *tree_at2(const char *name);
 int tree_write_text(const char *path);
 int tree_reads(const char *path);
 
+/* What a variable of the environment says, as SEED=, or else. */
+long tree_number(const char *variable, long otherwise);
+
 /* Does the mount say of @name what the backing directory does? */
 bool tree_same_stat(const char *name);
 

@@ -3,8 +3,10 @@
  * How much memory names below an attached directory take, and whose.
  *
  * Proves: who looks at more names than the memory of their cgroup has room for is charged
- * for inodes and names that the kernel keeps, and they are reclaimed; nobody is killed, no
- * name fails, and the server hears of none.
+ * for inodes and names that the kernel keeps, and they are reclaimed; nobody is killed, in
+ * the cgroup or elsewhere, no name fails, and the server hears of none. FILES= in the
+ * environment says how many names there are, and LIMIT= for how many MiB; a tmpfs has an
+ * inode for every other page of the guest's.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -27,18 +29,23 @@
 		 FUSE_BACKING_OPS_LIST | FUSE_BACKING_OPS_OPEN)
 /* An inode with its node and its name is a KiB and more: three times what there is */
 #define FILES	40000
-#define LIMIT	(16L << 20)
+#define LIMIT	16
 
 FIXTURE(tree_memory) {
 	struct env env;
 };
+
+static int files(void)
+{
+	return tree_number("FILES", FILES);
+}
 
 static int make_files(void)
 {
 	char name[64];
 	int fd;
 
-	for (int i = 0; i < FILES; i++) {
+	for (int i = 0; i < files(); i++) {
 		snprintf(name, sizeof(name), SCRATCH_BACKING "/%d", i);
 		fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 		if (fd < 0)
@@ -52,7 +59,7 @@ FIXTURE_SETUP(tree_memory)
 {
 	if (!cgroup_start(_metadata))
 		return;
-	ASSERT_EQ(0, cgroup_write("memory.max", LIMIT));
+	ASSERT_EQ(0, cgroup_write("memory.max", tree_number("LIMIT", LIMIT) << 20));
 	tree_start(_metadata, &self->env, SCRATCH_TMPFS, make_files, BELOW, FUSE_BACKING_READ);
 }
 
@@ -68,7 +75,7 @@ static int look_at_all(void)
 	char name[64];
 	struct stat st;
 
-	for (int i = 0; i < FILES; i++) {
+	for (int i = 0; i < files(); i++) {
 		snprintf(name, sizeof(name), SCRATCH_FUSE "/%d", i);
 		if (stat(name, &st))
 			return errno;
@@ -89,10 +96,29 @@ static int in_cgroup(int (*fn)(void))
 	return WEXITSTATUS(status);
 }
 
+/* In the whole system, ever */
+static long killed(void)
+{
+	FILE *stat = fopen("/proc/vmstat", "r");
+	char line[128];
+	long count = -1;
+
+	while (stat && fgets(line, sizeof(line), stat))
+		if (sscanf(line, "oom_kill %ld", &count) == 1)
+			break;
+	if (stat)
+		fclose(stat);
+	return count;
+}
+
 TEST_F_TIMEOUT(tree_memory, reclaimed, 300)
 {
+	long before = killed();
+
+	ASSERT_LE(0, before);
 	EXPECT_EQ(0, in_cgroup(look_at_all));
 	EXPECT_EQ(0, cgroup_event("oom_kill"));
+	EXPECT_EQ(before, killed());
 	/* it was theirs, and there was not enough for all of it */
 	EXPECT_LT(0, cgroup_event("max"));
 	EXPECT_EQ(0, fuse_server_new_requests(&self->env.srv));
