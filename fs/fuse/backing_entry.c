@@ -348,17 +348,44 @@ static int may_remove(const struct fuse_tree_dir *at, struct dentry *backing)
 				   security_path_unlink(&dir, backing);
 }
 
+/* How many names are left of what is about to be removed, or replaced */
+static unsigned int links_left(const struct dentry *backing)
+{
+	/* another name that it gets, or loses, at this moment may be missed for a moment */
+	unsigned int links = data_race(d_inode(backing)->i_nlink);
+
+	return d_is_dir(backing) || !links ? 0 : links - 1;
+}
+
+/* By which the VFS sees whether who watches the inode is to be told that it is gone */
+static void set_links(struct inode *inode, unsigned int links)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+
+	spin_lock(&fi->lock);
+	fi->attr_version =
+		atomic64_inc_return(&get_fuse_conn(inode)->attr_version);
+	set_nlink(inode, links);
+	spin_unlock(&fi->lock);
+}
+
 static int remove_at(const struct fuse_tree_dir *at, struct dentry *entry,
 		     struct dentry *backing)
 {
 	struct mnt_idmap *idmap = mnt_idmap(at->tree->mnt);
 	struct inode *dir = d_inode(at->dentry);
+	unsigned int left;
+	int err;
 
 	if (!is_still(entry, backing))
 		return -ESTALE;
-	return may_remove(at, backing) ?:
-	       (d_is_dir(backing) ? fuse_backing_rmdir_at(idmap, dir, backing) :
-				    vfs_unlink(idmap, dir, backing, NULL));
+	left = links_left(backing);
+	err = may_remove(at, backing) ?:
+	      (d_is_dir(backing) ? fuse_backing_rmdir_at(idmap, dir, backing) :
+				   vfs_unlink(idmap, dir, backing, NULL));
+	if (!err)
+		set_links(d_inode(entry), left);
+	return err;
 }
 
 static int remove_locked(const struct fuse_tree_dir *at, struct dentry *entry)
@@ -423,6 +450,22 @@ static int may_move(const struct fuse_tree_dir *at, const struct fuse_tree_dir *
 				    data->flags);
 }
 
+/* What was there by that name, @to, goes, unless it gets the other */
+static int move_to(const struct fuse_tree_dir *at, const struct fuse_tree_dir *to_at,
+		   struct renamedata *data, const struct dentry *to)
+{
+	/* another name of the same file stays, too */
+	bool goes = d_is_positive(data->new_dentry) && !(data->flags & RENAME_EXCHANGE) &&
+		    d_inode(data->new_dentry) != d_inode(data->old_dentry);
+	unsigned int left = goes ? links_left(data->new_dentry) : 0;
+	int err;
+
+	err = may_move(at, to_at, data) ?: vfs_rename(data);
+	if (!err && goes)
+		set_links(d_inode(to), left);
+	return err;
+}
+
 static int move_locked(struct fuse_backing_move *move, const struct fuse_tree_dir *at,
 		       const struct dentry *from, const struct fuse_tree_dir *to_at,
 		       const struct dentry *to)
@@ -437,7 +480,7 @@ static int move_locked(struct fuse_backing_move *move, const struct fuse_tree_di
 	if (is_servers(to, data->new_dentry))
 		err = ASK_SERVER;
 	else if (is_still(from, data->old_dentry) && is_still(to, data->new_dentry))
-		err = may_move(at, to_at, data) ?: vfs_rename(data);
+		err = move_to(at, to_at, data, to);
 	fuse_backing_end_moving(move);
 	return err;
 }

@@ -7,7 +7,7 @@
  * clients who have all the power of the registration, and for others the server is asked;
  * what rules leave to the server, what it named, and what is neither file, directory nor
  * symbolic link are its own; what changed below meanwhile is noticed; access(2) says whether
- * there may be changes.
+ * there may be changes; who watches a file is told when its last name is removed.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -536,6 +537,58 @@ TEST_F(tree_change, modes)
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
 	EXPECT_EQ(0, chmod(tree_at("dir/file"), 0600));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
+}
+
+/* Is who watches @name told that it is gone, when @call has removed it, or a name of it? */
+static bool is_told_gone(const char *name, int (*call)(void))
+{
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	union {
+		struct inotify_event event;
+		char room[256];
+	} got = {};
+	bool told = false;
+
+	if (inotify_add_watch(fd, tree_at(name), IN_DELETE_SELF) >= 0 && !call())
+		told = read(fd, &got, sizeof(got)) > 0 && (got.event.mask & IN_DELETE_SELF);
+	close(fd);
+	return told;
+}
+
+static int remove_first(void)
+{
+	return unlink(tree_at("dir/file"));
+}
+
+static int remove_second(void)
+{
+	return unlink(tree_at("dir/second"));
+}
+
+static int remove_dir(void)
+{
+	return rmdir(tree_at("dir/sub"));
+}
+
+static int replace_it(void)
+{
+	return rename(tree_at("dir/new"), tree_at("dir/old"));
+}
+
+/* With its last name, by whatever that goes */
+TEST_F(tree_change, watched)
+{
+	ASSERT_EQ(0, link(scratch_path("dir/file"), scratch_path("dir/second")));
+	EXPECT_FALSE(is_told_gone("dir/file", remove_first));
+	EXPECT_TRUE(tree_same_stat("dir/second"));
+	EXPECT_TRUE(is_told_gone("dir/second", remove_second));
+	ASSERT_EQ(0, mkdir(tree_at("dir/sub"), 0755));
+	EXPECT_TRUE(is_told_gone("dir/sub", remove_dir));
+	ASSERT_EQ(0, tree_write_text(tree_at("dir/old")));
+	ASSERT_EQ(0, tree_write_text(tree_at("dir/new")));
+	EXPECT_TRUE(is_told_gone("dir/old", replace_it));
+	EXPECT_TRUE(tree_same_stat("dir/old"));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* What goes together, and what needs the names */
