@@ -11,10 +11,12 @@
 # gone, so are the thread and all that pins the backing filesystem. In mode=inode
 # no open, truncation or close of a known file is asked for, and what is attached
 # goes with the inode. With listings and attributes of passthrough_modes, ls, find,
-# du, cp, tar, rsync (if it is there) and git say the same of the mount as of the
-# directory itself, and once names are known nothing is asked for; without (the
-# control), listings are. In mode=tree nothing is asked for at all, from the first look
-# on, but for what is changed; the server is told those names, and no more.
+# du, cp, tar, rsync and git say the same of the mount as of the directory itself, and
+# once names are known nothing is asked for; without (the control), listings are. In
+# mode=tree nothing is asked for at all, from the first look on, but for what is
+# changed; the server is told those names, and no more. With changes it isn't asked for
+# those either, and what people, rsync and git gc make of it, and inotify tells of it, is
+# the same as in a directory.
 #
 # Privilege: root, also to become an ordinary user.
 #
@@ -30,7 +32,7 @@ SERVER=$TOP/bin/$NAME
 
 # Tests of one user, and those of root that are beside them
 EACH=49
-[ "$NAME" = mirrorfs ] || EACH=$((EACH + 21 + 15 + 7))
+[ "$NAME" = mirrorfs ] || EACH=$((EACH + 21 + 15 + 12))
 OF_ROOT=2
 
 TREES=inode,listings,attributes
@@ -230,7 +232,6 @@ copied_alike()
 # Nothing to do for rsync where it has done its work from the directory itself
 rsync_finds_nothing()
 {
-	command -v rsync >/dev/null || return 0
 	rsync -a --delete "$WORK/tree/" "$WORK/synced" &&
 		said=$(rsync -ai --delete "$WORK/fuse/" "$WORK/synced") &&
 		echo "$said" && [ -z "$said" ]
@@ -409,13 +410,88 @@ works_alike()
 		diff "$WORK/here" "$WORK/there" && cmp "$WORK/here" "$WORK/there"
 }
 
+no_change_is_asked_for()
+{
+	! opcodes | grep -E '^(SETATTR|CREATE|MK|SYMLINK|LINK|UNLINK|RMDIR|RENAME|READ|WRITE)'
+}
+
 # But what is no change: ioctls, of files that aren't there yet for the server, and ACLs
 works_without_asking()
 {
 	list_all
 	work_in "$WORK/fuse" || return
 	sed -n 's/.*opcode: \([A-Z]*\) .*/\1/p' "$WORK/server.log" | sort | uniq -c
-	! opcodes | grep -E '^(SETATTR|CREATE|MK|SYMLINK|LINK|UNLINK|RMDIR|RENAME|READ|WRITE)'
+	no_change_is_asked_for
+}
+
+# sync_in DIRECTORY: what rsync says, and makes of synced, twice: the second time some of
+# it is others, and some is gone
+sync_in()
+(
+	cd "$1" && rm -rf from && cp -r "$REPO/tools/examples" from && mkdir -p synced &&
+		ln from/mirror.c from/link && ln -s mirror.c from/symlink &&
+		touch -d @1000 from/tree.c from && rsync -aHi --delete from/ synced &&
+		echo more >>from/mirror.h && rm from/session.c && chmod 600 from/tree.c &&
+		touch -d @2000 from && rsync -aHi --delete from/ synced &&
+		rsync -aHi --delete from/ synced && rm -r from
+)
+
+# The names of the root's own directory are in what it says
+syncs_alike()
+{
+	sync_in "$WORK/direct/work" >"$WORK/here" && sync_in "$WORK/fuse" >"$WORK/there" &&
+		[ -s "$WORK/here" ] && diff "$WORK/here" "$WORK/there" &&
+		as_it_is "$WORK/direct/work/synced" >"$WORK/here" &&
+		as_it_is "$WORK/fuse/synced" >"$WORK/there" &&
+		diff "$WORK/here" "$WORK/there"
+}
+
+# What is there before and after, but for the names of commits, which have times
+collect_in()
+(
+	cd "$1/program" && git gc -q --prune=now && git fsck --strict &&
+		git count-objects -v | grep -v '^size' && git log --format='%T %s' &&
+		git status --porcelain && find .git -type f | grep -c .
+)
+
+collects_alike()
+{
+	collect_in "$WORK/direct/work" >"$WORK/here" &&
+		collect_in "$WORK/fuse" >"$WORK/there" && [ -s "$WORK/here" ] &&
+		diff "$WORK/here" "$WORK/there"
+}
+
+# It tells of this when it is ready
+is_watching()
+{
+	: >dir/ready && grep -q ready "$WORK/events"
+}
+
+# events_in DIRECTORY: what inotify tells of a few changes; of the same twice, once or
+# twice, whether or not it was read meanwhile
+events_in()
+(
+	cd "$1" && mkdir -p watched/dir watched/new && cd watched && echo text >dir/old ||
+		return
+	inotifywait -qm --format '%w %e %f' dir new >"$WORK/events" 2>"$WORK/watching" &
+	watcher=$!
+	poll is_watching
+	echo more >>dir/old && mkdir new/sub && mv dir/old new && ln new/old dir/link &&
+		chmod 600 new/old && truncate -s 2 new/old && cat new/old >/dev/null &&
+		touch -d @1000 new/old && rm dir/link && ls dir >/dev/null && rm -r new &&
+		touch dir/end
+	status=$?
+	poll grep -q 'CREATE end' "$WORK/events"
+	kill "$watcher"
+	wait "$watcher"
+	sed '1,/ready$/d' "$WORK/events" | grep -v 'ready$' | uniq
+	return "$status"
+)
+
+tells_alike()
+{
+	events_in "$WORK/direct/work" >"$WORK/here" && events_in "$WORK/fuse" >"$WORK/there" &&
+		[ -s "$WORK/here" ] && diff "$WORK/here" "$WORK/there"
 }
 
 is_below_too()
@@ -433,6 +509,12 @@ change_tests()
 	check "$tag: it is what it is without FUSE" works_alike
 	check "$tag: and in the directory itself" is_below_too
 	check "$tag: ls" same_output "ls -laiR --time-style=full-iso"
+	check "$tag: find -inum" same_output \
+		"find . -inum $(stat -c %i "$WORK/tree/moved/mirror.c")"
+	check "$tag: rsync" syncs_alike
+	check "$tag: git gc" collects_alike
+	check "$tag: inotify" tells_alike
+	check "$tag: no change was asked for" no_change_is_asked_for
 	check "$tag: rm" rm -r "$WORK/fuse/copy" "$WORK/fuse/moved"
 	check "$tag: umount, the server ends, the table is gone" stop_server
 	find "$WORK/tree" "$WORK/direct/work" -mindepth 1 -delete
@@ -525,4 +607,4 @@ as_root()
 	leave tree
 }
 
-main "$*" make ar tar sha256sum lsof
+main "$*" make ar tar sha256sum lsof rsync inotifywait
