@@ -6,13 +6,14 @@ table.py REPOSITORY BASE END...
 
 The first series is from BASE to the first END, and so on. Lines of code are those of
 the kernel's .c and .h files, added and removed, that are not empty and not only
-comment. A patch with more than LARGE of them is marked, but for tests and the thread
-with a file table, which is one thing.
+comment. More than LARGE of them in a patch are a failure, but for tests and the
+thread with a file table, which is one thing.
 """
 
 import re
 import sys
 
+import series
 import tree
 
 LARGE = 400
@@ -57,28 +58,30 @@ def is_large(code):
 
 def patches(repository, ends):
     """(number, commit before, commit)"""
-    for series, (old, new) in enumerate(zip(ends, ends[1:]), 1):
+    for name, (old, new) in enumerate(zip(ends, ends[1:]), 1):
         commits = repository.lines('rev-list', '--reverse', '%s..%s' % (old, new))
         for number, (parent, commit) in enumerate(
                 zip([old] + commits, commits), 1):
-            yield '%d/%02d' % (series, number), parent, commit
+            yield '%d/%02d' % (name, number), parent, commit
 
 
 def main():
     directory, *ends = sys.argv[1:]
     repository = tree.Repository(directory)
-    large = False
+    large = []
     print('%-5s %5s  %5s  %s' % ('patch', 'code', 'files', 'subject'))
     for name, parent, commit in patches(repository, ends):
         paths = repository.changed(parent, commit)
         code = {path: changed_code(repository, parent, commit, path)
                 for path in paths if CODE.match(path)}
-        large = large or is_large(code)
+        if is_large(code):
+            large.append(name)
         print('%-5s %5d%s %5d  %s' % (
             name, sum(code.values()), '!' if is_large(code) else ' ', len(paths),
             repository.lines('log', '-1', '--format=%s', commit)[0]))
     if large:
-        print('! more than %d lines of code in one patch' % LARGE)
+        raise SystemExit('export: more than %d lines of code in %s: make several '
+                         'of it; %s' % (LARGE, ' '.join(large), series.SEE))
 
 
 main()
