@@ -152,8 +152,7 @@ static noinline bool has_owners(const struct inode *inode, const struct fuse_tre
 static bool is_fresh(const struct inode *inode, const struct fuse_tree *tree,
 		     const struct inode *backing)
 {
-	/* of a moment, as whatever is checked then */
-	if (data_race(inode->i_mode) != READ_ONCE(backing->i_mode))
+	if (fuse_glance(inode->i_mode) != READ_ONCE(backing->i_mode))
 		return false;
 	if (likely(mnt_idmap(tree->mnt) == &nop_mnt_idmap &&
 		   uid_eq(fuse_glance(inode->i_uid), fuse_glance(backing->i_uid)) &&
