@@ -26,6 +26,7 @@
 static const enum way ways[] = {
 	DIRECT, ANSWERED, TREE, OVERLAY, BRANCH, CHANGED
 };
+
 static const enum way filtered[] = { TREE, ASKED, BY_USER, BY_PATTERN };
 
 /* In the directory that the operation is done in */

@@ -329,9 +329,9 @@ BELOW_METRICS = [
 ]
 
 
-def below_values(res, row, metric):
-    """In each way; None if one wasn't measured."""
-    values = [res.get(OURS, row._replace(way=way), metric) for way in BELOW]
+def in_ways(ways, res, row, metric):
+    """A value for each way; None if one wasn't measured."""
+    values = [res.get(OURS, row._replace(way=way), metric) for way in ways]
     return None if None in values else values
 
 
@@ -342,7 +342,7 @@ def write_below(table, res):
     for metric, unit, counted in BELOW_METRICS:
         for fs, operation, size in res.operations(metric):
             row = Row(fs, 'tree', operation, size)
-            values = below_values(res, row, metric)
+            values = in_ways(BELOW, res, row, metric)
             if not values:
                 continue
             direct, _, tree, overlay = values
@@ -367,9 +367,8 @@ def write_changes(table, res):
                'requests', 'verdict')
     for fs, operation, size in res.operations('per command'):
         row = Row(fs, 'changes', operation, size)
-        values = [res.get(OURS, row._replace(way=way), 'per command')
-                  for way in CHANGES]
-        if None in values:
+        values = in_ways(CHANGES, res, row, 'per command')
+        if not values:
             continue
         direct, _, ours, overlay = values
         before, asked = (res.get(OURS, row._replace(way=way),
@@ -417,9 +416,8 @@ def write_branch(table, res):
                'branch ÷ overlayfs', 'requests')
     for fs, operation, size in res.operations('per command'):
         row = Row(fs, 'branch', operation, size)
-        values = [res.get(OURS, row._replace(way=way), 'per command')
-                  for way in BRANCH]
-        if None in values:
+        values = in_ways(BRANCH, res, row, 'per command')
+        if not values:
             continue
         direct, overlay, branch = values
         table.row(operation, *(number(value / 1e6) for value in values),
@@ -432,11 +430,11 @@ def write_component(table, res):
     """One more directory in a path."""
     near, far = ([row for row in res.rows if row.operation == name]
                  for name in ('stat', 'stat, 8 directories deeper'))
-    if not far or not below_values(res, far[0], 'per name'):
+    if not far or not in_ways(BELOW, res, far[0], 'per name'):
         return
     values = [(b - a) / 8 for a, b in
-              zip(below_values(res, near[0], 'per name'),
-                  below_values(res, far[0], 'per name'))]
+              zip(in_ways(BELOW, res, near[0], 'per name'),
+                  in_ways(BELOW, res, far[0], 'per name'))]
     table.judged(bars.component(values[0], values[2]), 'each directory deeper',
                  *(number(value) for value in values),
                  times(values[2], values[0]), times(values[3], values[0]), '', '')
