@@ -356,9 +356,9 @@ TEST_F(shifted, shown)
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
-static int do_open_read(const char *path)
+static int try_open(const char *path, int flags)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, flags | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
@@ -366,14 +366,14 @@ static int do_open_read(const char *path)
 	return 0;
 }
 
+static int do_open_read(const char *path)
+{
+	return try_open(path, O_RDONLY);
+}
+
 static int do_open_write(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
+	return try_open(path, O_RDWR);
 }
 
 static int do_access(const char *path)
