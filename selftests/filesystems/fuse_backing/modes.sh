@@ -425,14 +425,14 @@ works_without_asking()
 }
 
 # sync_in DIRECTORY: what rsync says, and makes of synced, twice: the second time some of
-# it is others, and some is gone
+# it is others, and some is gone. It compares whole seconds, so what changes says when.
 sync_in()
 (
 	cd "$1" && rm -rf from && cp -r "$REPO/tools/examples" from && mkdir -p synced &&
 		ln from/mirror.c from/link && ln -s mirror.c from/symlink &&
 		touch -d @1000 from/tree.c from && rsync -aHi --delete from/ synced &&
 		echo more >>from/mirror.h && rm from/session.c && chmod 600 from/tree.c &&
-		touch -d @2000 from && rsync -aHi --delete from/ synced &&
+		touch -d @2000 from/mirror.h from && rsync -aHi --delete from/ synced &&
 		rsync -aHi --delete from/ synced && rm -r from
 )
 
