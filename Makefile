@@ -22,6 +22,7 @@ help:
 #:                didn't pass yet
 #: make powercut guests killed while they write; ROUNDS=1, SEED= of a failure
 #: make bench     against Debian's kernel, in instructions; QUICK=1 for a look
+#: make bench-container  what programs cost on a rootless container's root
 #: make peers     libfuse's tests, fsx and fsstress, on Debian's kernel and ours
 #: make coverage  lines of our kernel files that the tests run, as a table
 #: make check     checkpatch, sparse, W=1, kernel-doc, shellcheck, build variants;
@@ -63,6 +64,9 @@ test-all:
 
 bench:
 	@scripts/bench
+
+bench-container:
+	@scripts/bench-container
 
 powercut:
 	@scripts/test-powercut
@@ -106,7 +110,7 @@ clean:
 cacheclean:
 	@scripts/cache clean
 
-.PHONY: help run test test-all powercut bench peers coverage check export vm shell kernel image \
+.PHONY: help run test test-all powercut bench bench-container peers coverage check export vm shell kernel image \
 	tools install deb deb-tools deb-overlayfs deb-kernel test-deb machine test-machine \
 	clean cacheclean
 .NOTPARALLEL:
