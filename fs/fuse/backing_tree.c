@@ -537,11 +537,15 @@ struct inode *fuse_tree_get_inode(const struct fuse_tree_dir *at,
 	return inode ?: make_inode(at, backing, sb);
 }
 
-/* Not by what is good for a descriptor's modes alone, nor by what the server opened else */
+/*
+ * Not by what is good for a descriptor's modes alone, nor by what the server opened else, or
+ * by another mount, which may show other owners, and may not be written to.
+ */
 static bool is_as_below(const struct fuse_node *node,
 			const struct fuse_passthrough *pt)
 {
 	return pt->file && !pt->fb->brokered && !pt->fb->as_opened &&
+	       pt->file->f_path.mnt == node->tree->mnt &&
 	       fuse_node_is(node, file_inode(pt->file));
 }
 

@@ -6,7 +6,7 @@
  * contents and listings are those of the directory itself, from the first look on, without
  * the server; what isn't changed directly there, as on stacked filesystems, is the server's.
  * By an idmapped mount, owners and rights are those that this shows, and so is what may be
- * changed, and what is refused. What is mounted below in the backing filesystem, directories
+ * changed, and what is refused, also while a file is open by another mount. What is mounted below in the backing filesystem, directories
  * and files, is the server's, and what is mounted on the FUSE mount below stays as long as
  * the name. A directory that is moved is followed, one that is removed is empty, another one
  * in its place is not it; what is moved out of it isn't found any more. A tree in a tree is
@@ -507,6 +507,39 @@ TEST_F(shifted, made)
 	/* the server is asked for anybody else */
 	attempt_as(SHIFTED + 6, do_mkdir, tree_at("other"));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_MKDIR));
+}
+
+static int register_unshifted(void *dev)
+{
+	return fuse_backing_open_path(*(int *)dev, scratch_path("of5"), O_RDONLY);
+}
+
+/* A file is whose the tree's mount says, also while it is open by another */
+TEST_F(shifted, opened_by_another_mount)
+{
+	struct fuse_server_file *file = fuse_server_add(self->srv, "of5");
+	const struct creds owner = { .uid = SHIFTED + 5, .gid = SHIFTED + 5 };
+	struct stat st;
+	int id, fd;
+
+	ASSERT_NE(NULL, file);
+	ASSERT_EQ(0, chmod(scratch_path("of5"), 0644));
+	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
+	id = creds_call(&owner, register_other, &self->srv->fd);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, tree_attach(self->srv->fd, FUSE_ROOT_ID, id, TREE_OPS,
+				 FUSE_BACKING_WRITE));
+	file->open_flags = FOPEN_PASSTHROUGH;
+	file->backing_id = creds_call(&owner, register_unshifted, &self->srv->fd);
+	ASSERT_LT(0, file->backing_id);
+	fd = open(tree_at("of5"), O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(1, file->opens);
+	ASSERT_EQ(0, stat(tree_at("of5"), &st));
+	EXPECT_EQ(SHIFTED + 5, st.st_uid);
+	EXPECT_EQ(0, attempt_as(SHIFTED + 5, do_chmod, tree_at("of5")));
+	EXPECT_EQ(-EPERM, attempt_as(5, do_chmod, tree_at("of5")));
+	close(fd);
 }
 
 /* A directory that moves, and one that is a tree in another */
