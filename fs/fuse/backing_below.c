@@ -523,8 +523,9 @@ static int permission_of_open(const struct inode *inode, const struct fuse_node 
 	struct inode *backing = READ_ONCE(fi->backing.inode);
 	int err;
 
-	/* what has extents is its own */
-	if (!backing || backing == inode || !is_fresh(inode, node->tree, backing))
+	/* what has extents is its own, and what the server opened may be another */
+	if (!backing || !fuse_node_is(node, backing) ||
+	    !is_fresh(inode, node->tree, backing))
 		return -ECHILD;
 	err = check_permission(node->tree, backing, mask | MAY_NOT_BLOCK);
 	return READ_ONCE(fi->backing.inode) == backing ? err : -ECHILD;

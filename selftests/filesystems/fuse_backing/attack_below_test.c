@@ -6,7 +6,8 @@
  * file, also where a client used the name before they changed; a file is found by any of
  * its names, whichever are gone, and is the server's if none is left; a listing, and an
  * ACL, are those of now; what a helper opened is no way to more, where the server says
- * that a file below was opened on it; no names are passed through where an idmapped
+ * that a file below was opened on it, nor lets the mode of that anybody in; no names are
+ * passed through where an idmapped
  * mount would have other owners; what nobody has open keeps no filesystem busy when the
  * server is gone, or all ids are closed; directories below are removed and moved in the
  * order of locks that they have in any filesystem.
@@ -376,6 +377,39 @@ TEST_F(below, by_what_a_helper_opened)
 	EXPECT_EQ(0, scratch_compare("closed/file", TREE_TEXT, strlen(TREE_TEXT), 0));
 	close(second);
 	close(first);
+}
+
+static int may_read(void *path)
+{
+	return faccessat(*(int *)path, "", R_OK, AT_EMPTY_PATH | AT_EACCESS) ? -errno : 0;
+}
+
+/* What the server has opened instead says nothing of who may read the file itself */
+TEST_F(below, other_file_opened_by_the_server)
+{
+	struct fuse_server_file *file = fuse_server_add(self->srv, "dir/roots");
+	int path, fd;
+
+	ASSERT_NE(NULL, file);
+	ASSERT_EQ(0, make_file("dir/other", 0, 0644));
+	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, attach(self, BELOW, FUSE_BACKING_WRITE));
+	file->open_flags = FOPEN_PASSTHROUGH;
+	file->backing_id = fuse_backing_open_path(self->srv->fd,
+						  scratch_path("dir/other"), O_RDONLY);
+	fd = open(tree_at("dir/roots"), O_RDONLY | O_CLOEXEC);
+	path = open(tree_at("dir/roots"), O_PATH | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_LE(0, path);
+	ASSERT_EQ(1, file->opens);
+	/* control */
+	EXPECT_EQ(0, creds_call(&other, may_read, &path));
+
+	ASSERT_EQ(0, chmod(scratch_path("dir/roots"), 0600));
+	EXPECT_EQ(-EACCES, creds_call(&other, may_read, &path));
+	close(fd);
+	EXPECT_EQ(-EACCES, creds_call(&other, may_read, &path));
+	close(path);
 }
 
 /* Mounts that show other owners than the files below have */
