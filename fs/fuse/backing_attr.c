@@ -287,9 +287,10 @@ static bool is_told(const struct inode *inode, const struct kstat *below)
 static void tell(struct inode *inode, const struct kstat *below, u64 version)
 {
 	struct fuse_attr attr = attributes_of(inode, below);
+	/* below a tree nobody looks at them, and who does later is to ask the server */
+	u64 valid = fuse_inode_node(inode) ? 0 : READ_ONCE(get_fuse_inode(inode)->i_time);
 
-	fuse_change_attributes(inode, &attr, NULL,
-			       READ_ONCE(get_fuse_inode(inode)->i_time), version);
+	fuse_change_attributes(inode, &attr, NULL, valid, version);
 }
 
 static int get_attributes(struct mnt_idmap *idmap, struct inode *inode,

@@ -6,8 +6,9 @@
  * file, also where a client used the name before they changed; a file is found by any of
  * its names, whichever are gone, and is the server's if none is left; a listing, and an
  * ACL, are those of now; what a helper opened is no way to more, where the server says
- * that a file below was opened on it, nor lets the mode of that anybody in; no names are
- * passed through where an idmapped
+ * that a file below was opened on it, nor lets the mode of that anybody in; what the kernel
+ * found below isn't believed when the tree is detached, however long what the server had
+ * said before was good; no names are passed through where an idmapped
  * mount would have other owners; what nobody has open keeps no filesystem busy when the
  * server is gone, or all ids are closed; directories below are removed and moved in the
  * order of locks that they have in any filesystem.
@@ -409,6 +410,49 @@ TEST_F(below, other_file_opened_by_the_server)
 	EXPECT_EQ(-EACCES, creds_call(&other, may_read, &path));
 	close(fd);
 	EXPECT_EQ(-EACCES, creds_call(&other, may_read, &path));
+	close(path);
+}
+
+static uid_t owner_of(int fd)
+{
+	struct stat st = { .st_uid = -1 };
+
+	fstat(fd, &st);
+	return st.st_uid;
+}
+
+/*
+ * However long the server had said that what it says is good: what the kernel has found
+ * since isn't that, and lets nobody in once the tree is detached
+ */
+TEST_F(below, attributes_given_back)
+{
+	struct fuse_server_file *file = fuse_server_add(self->srv, "dir/roots");
+	int path;
+
+	ASSERT_NE(NULL, file);
+	file->invent = true;
+	file->invented_uid = 77;
+	file->invented_mode = 0600;
+	self->srv->sh->entry_valid = 3600;
+	self->srv->sh->attr_valid = 3600;
+	/* which is the server's to do: it says what the file is then */
+	ASSERT_EQ(0, chmod(tree_at("dir/roots"), 0600));
+	ASSERT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
+	ASSERT_EQ(0, chmod(scratch_path("dir/roots"), 0644));
+	path = open(tree_at("dir/roots"), O_PATH | O_CLOEXEC);
+	ASSERT_LE(0, path);
+	/* control */
+	EXPECT_EQ(0, owner_of(path));
+	EXPECT_EQ(0, creds_call(&other, may_read, &path));
+
+	ASSERT_EQ(0, chmod(tree_at("dir/roots"), 0600));
+	ASSERT_EQ(2, fuse_server_ops(self->srv, FUSE_SETATTR));
+	ASSERT_EQ(0, chmod(scratch_path("dir/roots"), 0644));
+	EXPECT_EQ(0, owner_of(path));
+	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
+	EXPECT_EQ(-EACCES, creds_call(&other, may_read, &path));
+	EXPECT_EQ(77, owner_of(path));
 	close(path);
 }
 
