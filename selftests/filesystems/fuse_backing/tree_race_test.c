@@ -5,7 +5,8 @@
  * Proves: whoever looks, opens, lists and changes what is below, while the backing
  * directory is turned over, rules of names are replaced, and the tree is detached and
  * attached, sees something that was there, or one of a few errors; the server is never
- * asked about a node that it didn't name; and all of it ends with the mount.
+ * asked about a node that it didn't name; and all of it ends with the mount, also what was
+ * left by who was killed.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -14,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -185,6 +187,77 @@ static int change(unsigned int *seed)
 	return report("chmod", path, chmod(path, 0755));
 }
 
+/* What the server, which has no such requests, says where it is asked */
+static int report_change(const char *what, const char *path, int ret)
+{
+	return ret && (errno == ENOSYS || errno == EPERM || errno == ENOSPC) ?
+	       0 : report(what, path, ret);
+}
+
+static int move_below(unsigned int *seed)
+{
+	const char *from = some_name(seed, SCRATCH_FUSE);
+	const char *to = some_name(seed, SCRATCH_FUSE);
+	unsigned int flags = rand_r(seed) % 3;
+
+	return report_change("rename below", from,
+			     renameat2(AT_FDCWD, from, AT_FDCWD, to, flags));
+}
+
+static int link_below(unsigned int *seed)
+{
+	const char *from = some_name(seed, SCRATCH_FUSE);
+	const char *to = some_name(seed, SCRATCH_FUSE);
+
+	return report_change("link below", from, link(from, to));
+}
+
+static int make_below(unsigned int *seed)
+{
+	const char *path = some_name(seed, SCRATCH_FUSE);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	int bad;
+
+	if (fd < 0)
+		return report_change("create", path, -1);
+	bad = report_change("write", path, write(fd, "text", 4) == 4 ? 0 : -1);
+	bad |= report_change("ftruncate", path, ftruncate(fd, 2));
+	close(fd);
+	return bad;
+}
+
+static int make_dir_below(unsigned int *seed)
+{
+	const char *path = some_name(seed, SCRATCH_FUSE);
+
+	return report_change("mkdir", path, mkdir(path, 0755));
+}
+
+static int remove_below(unsigned int *seed)
+{
+	const char *path = some_name(seed, SCRATCH_FUSE);
+
+	return report_change("remove", path, rand_r(seed) % 3 ? unlink(path) : rmdir(path));
+}
+
+static int set_below(unsigned int *seed)
+{
+	const char *path = some_name(seed, SCRATCH_FUSE);
+
+	if (rand_r(seed) % 2)
+		return report_change("chmod", path, chmod(path, 0755));
+	return report_change("truncate", path, truncate(path, 3));
+}
+
+static int (* const steps_below[])(unsigned int *seed) = {
+	move_below, link_below, make_below, make_dir_below, remove_below, set_below,
+};
+
+static int change_below(unsigned int *seed)
+{
+	return steps_below[rand_r(seed) % ARRAY_SIZE(steps_below)](seed);
+}
+
 static int drop(unsigned int *seed)
 {
 	return rand_r(seed) % 50 ? 0 : scratch_drop_caches();
@@ -291,6 +364,78 @@ TEST_F_TIMEOUT(tree_race, ruled, 120)
 	for (int i = 0; i < STEPS && !bad; i++)
 		bad = set_rules(self->dev, &seed);
 	EXPECT_EQ(0, bad);
+	EXPECT_EQ(0, finish(self));
+	EXPECT_EQ(0, fuse_server_umount(self->srv));
+	EXPECT_EQ(0, scratch_umount_backing());
+}
+
+/* By the kernel itself, and by the server, whoever has the tree at that moment */
+TEST_F_TIMEOUT(tree_race, changed, 240)
+{
+	unsigned int seed = 55;
+	int err, bad = 0;
+
+	err = fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0);
+	start(self, move);
+	start(self, look);
+	start(self, open_some);
+	start(self, list_some);
+	start(self, change_below);
+	start(self, change_below);
+	start(self, change_below);
+	start(self, drop);
+	for (int i = 0; i < STEPS / 5 && !err; i++) {
+		err = tree_attach(self->dev, FUSE_ROOT_ID, self->id, TREE_OPS, BOTH);
+		usleep(20000);
+		bad |= set_rules(self->dev, &seed);
+		err = err ?: fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0);
+	}
+	EXPECT_EQ(0, err);
+	EXPECT_EQ(0, bad);
+	EXPECT_EQ(0, finish(self));
+	EXPECT_EQ(0, fuse_server_umount(self->srv));
+	EXPECT_EQ(0, scratch_umount_backing());
+}
+
+/* Changes one after the other for a moment, and is killed in the middle of one */
+static pid_t start_changing(unsigned int seed)
+{
+	pid_t pid = fork();
+
+	while (!pid)
+		change_below(&seed);
+	return pid;
+}
+
+static int attach_anew(FIXTURE_DATA(tree_race) * self)
+{
+	self->id = tree_register(self->dev, SCRATCH_BACKING);
+	return self->id < 0 ? self->id :
+	       tree_attach(self->dev, FUSE_ROOT_ID, self->id, TREE_OPS, BOTH);
+}
+
+TEST_F_TIMEOUT(tree_race, killed, 120)
+{
+	unsigned int seed = 11;
+	int err = 0;
+	pid_t pid;
+
+	start(self, move);
+	start(self, look);
+	start(self, open_some);
+	for (int i = 0; i < STEPS / 5 && !err; i++) {
+		pid = start_changing(i);
+		ASSERT_LT(0, pid);
+		usleep(rand_r(&seed) % 4000);
+		err = set_rules(self->dev, &seed);
+		if (i % 3 == 0)
+			err |= fuse_backing_close_all(self->dev);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		if (i % 3 == 0)
+			err |= attach_anew(self);
+	}
+	EXPECT_EQ(0, err);
 	EXPECT_EQ(0, finish(self));
 	EXPECT_EQ(0, fuse_server_umount(self->srv));
 	EXPECT_EQ(0, scratch_umount_backing());
