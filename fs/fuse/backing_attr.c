@@ -95,11 +95,11 @@ static int find_below(struct inode *inode, struct dentry *dentry,
  * Returns false if the server is to be asked, who knows the inode then.  @err is set to 0,
  * and put_answerer() must be called, or to an errno.
  */
-static bool get_answerer(struct inode *inode, struct dentry *dentry, u64 ops,
-			 struct answerer *who, int *err)
+static __always_inline bool get_answerer(struct inode *inode, struct dentry *dentry,
+					 u64 ops, struct answerer *who, int *err)
 {
 	*err = 0;
-	if (fuse_inode_node(inode) && fuse_node_has(inode, ops)) {
+	if (fuse_node_has(inode, ops)) {
 		*err = find_below(inode, dentry, who);
 		if (!fuse_node_is_servers(inode, *err))
 			return true;
@@ -293,9 +293,9 @@ static void tell(struct inode *inode, const struct kstat *below, u64 version)
 	fuse_change_attributes(inode, &attr, NULL, valid, version);
 }
 
-static int get_attributes(struct mnt_idmap *idmap, struct inode *inode,
-			  const struct answerer *who, struct kstat *stat, u32 mask,
-			  unsigned int flags)
+static __always_inline int get_attributes(struct mnt_idmap *idmap, struct inode *inode,
+					  const struct answerer *who, struct kstat *stat,
+					  u32 mask, unsigned int flags)
 {
 	u64 version = fuse_get_attr_version(get_fuse_conn(inode));
 	/* cleared by who fills it in */

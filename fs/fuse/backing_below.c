@@ -723,21 +723,6 @@ bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
 }
 
 /**
- * fuse_node_has - is a request for an inode below a tree answered
- * @inode: the FUSE inode, with a reference
- * @ops: of FUSE_BACKING_OPS_*
- *
- * Context: any.
- * Return: false if the server is to be asked.
- */
-bool fuse_node_has(struct inode *inode, u64 ops)
-{
-	const struct fuse_node *node = fuse_inode_live_node(inode);
-
-	return node && (node->tree->ops & ops);
-}
-
-/**
  * fuse_node_map - the mapping of a file below a tree, with a slot in the thread's table
  * @inode: the FUSE inode, of a regular file
  * @dentry: a FUSE dentry of it

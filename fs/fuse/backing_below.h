@@ -18,7 +18,6 @@ struct qstr;
 
 enum fuse_backing_verdict fuse_below_verdict(const struct fuse_tree_dir *at,
 					     struct inode *dir, const struct qstr *name);
-bool fuse_node_has(struct inode *inode, u64 ops);
 struct fuse_backing *fuse_node_map(struct inode *inode, struct dentry *dentry,
 				   u32 modes);
 

@@ -350,7 +350,8 @@ static bool emit(struct file *file, struct dir_context *ctx,
 		look_at_dentry(dget(dentry), &is);
 	else if (is_dot_dot(entry))
 		look_at_dentry(dget_parent(dentry), &is);
-	else
+	/* the server has named nothing in a directory that it doesn't know */
+	else if (get_node_id(file_inode(file)))
 		look_up(dentry, entry, &is);
 	return dir_emit(ctx, entry->name, entry->len, is.ino, is.type);
 }

@@ -574,8 +574,9 @@ static bool path_of_open(struct fuse_inode *fi, const struct fuse_node *node,
  * it and whoever registered the tree may find it; in RCU mode.  It is to be compared with
  * @seq after a reference was taken.
  */
-static struct dentry *look_by_name(const struct fuse_node *node,
-				   const struct dentry *dentry, unsigned int *seq)
+static __always_inline struct dentry *look_by_name(const struct fuse_node *node,
+						   const struct dentry *dentry,
+						   unsigned int *seq)
 {
 	unsigned int named = raw_seqcount_begin(&dentry->d_seq);
 	struct inode *backing, *dir = d_inode_rcu(READ_ONCE(dentry->d_parent));
@@ -600,9 +601,9 @@ static struct dentry *look_by_name(const struct fuse_node *node,
 	return backing && fuse_node_is(node, backing) ? found : NULL;
 }
 
-/* Returns false if it has to be looked up */
-static bool path_in_dcache(const struct fuse_node *node, const struct dentry *dentry,
-			   struct path *path)
+/* Returns false if it has to be looked up.  stat(2) gets here each time. */
+static __always_inline bool path_in_dcache(const struct fuse_node *node,
+					   const struct dentry *dentry, struct path *path)
 {
 	struct dentry *backing;
 	unsigned int seq;
@@ -658,8 +659,8 @@ static int look_up_path(const struct fuse_node *node, struct dentry *dentry,
 	return err;
 }
 
-static int path_by_name(const struct fuse_node *node, struct dentry *dentry,
-			struct path *path)
+static __always_inline int path_by_name(const struct fuse_node *node,
+					struct dentry *dentry, struct path *path)
 {
 	return path_in_dcache(node, dentry, path) ?
 	       0 : look_up_path(node, dentry, path);

@@ -208,6 +208,21 @@ static inline struct fuse_node *fuse_inode_live_node(const struct inode *inode)
 }
 
 /**
+ * fuse_node_has - is a request for an inode below a tree answered
+ * @inode: the FUSE inode, with a reference
+ * @ops: of FUSE_BACKING_OPS_*
+ *
+ * Context: any.
+ * Return: false if the server is to be asked.
+ */
+static inline bool fuse_node_has(const struct inode *inode, u64 ops)
+{
+	const struct fuse_node *node = fuse_inode_live_node(inode);
+
+	return node && (node->tree->ops & ops);
+}
+
+/**
  * fuse_node_is_servers - is a node the server's that isn't there any more
  * @inode: the FUSE inode of the node
  * @err: from fuse_node_path()
