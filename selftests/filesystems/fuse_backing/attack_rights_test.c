@@ -75,9 +75,8 @@ static int do_noatime(const char *path)
 	return close_opened(open(path, O_RDONLY | O_NOATIME | O_CLOEXEC));
 }
 
-static int do_write(const char *path)
+static int write_opened(int fd)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	int err = 0;
 
 	if (fd < 0)
@@ -88,17 +87,14 @@ static int do_write(const char *path)
 	return err;
 }
 
+static int do_write(const char *path)
+{
+	return write_opened(open(path, O_WRONLY | O_CLOEXEC));
+}
+
 static int do_append(const char *path)
 {
-	int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, "wr", 2) != 2)
-		err = -errno;
-	close(fd);
-	return err;
+	return write_opened(open(path, O_RDWR | O_APPEND | O_CLOEXEC));
 }
 
 static int do_trunc(const char *path)
