@@ -6,13 +6,13 @@
  * contents and listings are those of the directory itself, from the first look on, without
  * the server; what isn't changed directly there, as on stacked filesystems, is the server's.
  * By an idmapped mount, owners and rights are those that this shows, and so is what may be
- * changed, and what is refused, also while a file is open by another mount. What is mounted below in the backing filesystem, directories
- * and files, is the server's, and what is mounted on the FUSE mount below stays as long as
- * the name. A directory that is moved is followed, one that is removed is empty, another one
- * in its place is not it; what is moved out of it isn't found any more. A tree in a tree is
- * of a name that is the server's: it passes through by itself, also when the outer one is
- * detached; where names are passed through none is attached, and no name is ever listed
- * that isn't found.
+ * changed, and what is refused, also while a file is open by another mount. What is mounted
+ * below in the backing filesystem, directories and files, is the server's, and what is
+ * mounted on the FUSE mount below stays as long as the name. A directory that is moved is
+ * followed, one that is removed is empty, another one in its place is not it; what is moved
+ * out of it isn't found any more. A tree in a tree is of a name that is the server's: it
+ * passes through by itself, also when the outer one is detached; where names are passed
+ * through none is attached, and no name is ever listed that isn't found.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
