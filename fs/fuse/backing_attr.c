@@ -20,7 +20,6 @@
 #include "fuse_i.h"
 #include "backing_access.h"
 #include "backing_attachment.h"
-#include "backing_below.h"
 #include "backing_freeze.h"
 #include "backing_inode.h"
 #include "backing_io.h"

@@ -14,7 +14,6 @@
  */
 
 #include "fuse_i.h"
-#include "backing_below.h"
 #include "backing_change.h"
 #include "backing_freeze.h"
 #include "backing_tree.h"

@@ -22,7 +22,6 @@
 #include "fuse_i.h"
 #include "backing_access.h"
 #include "backing_attachment.h"
-#include "backing_below.h"
 #include "backing_bpf.h"
 #include "backing_handle.h"
 #include "backing_inode.h"
