@@ -23,6 +23,7 @@
 #include "backing_ioctl.h"
 #include "backing_table.h"
 #include "creds.h"
+#include "text_file.h"
 #include "tree_env.h"
 #include "wait_until.h"
 
@@ -65,6 +66,15 @@ static const char *beside(const char *path)
 	return other;
 }
 
+/* As make_over() has it */
+static const char *place_of(const char *path)
+{
+	static char other[NAME + 8];
+
+	snprintf(other, sizeof(other), "%s.over", path);
+	return other;
+}
+
 static int do_read(const char *path)
 {
 	return close_opened(open(path, O_RDONLY | O_CLOEXEC));
@@ -75,8 +85,14 @@ static int do_noatime(const char *path)
 	return close_opened(open(path, O_RDONLY | O_NOATIME | O_CLOEXEC));
 }
 
-static int write_opened(int fd)
+static int do_write(const char *path)
 {
+	return text_file_write(path, "wr");
+}
+
+static int do_append(const char *path)
+{
+	int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
 	int err = 0;
 
 	if (fd < 0)
@@ -85,16 +101,6 @@ static int write_opened(int fd)
 		err = -errno;
 	close(fd);
 	return err;
-}
-
-static int do_write(const char *path)
-{
-	return write_opened(open(path, O_WRONLY | O_CLOEXEC));
-}
-
-static int do_append(const char *path)
-{
-	return write_opened(open(path, O_RDWR | O_APPEND | O_CLOEXEC));
 }
 
 static int do_trunc(const char *path)
@@ -191,18 +197,12 @@ static int do_rename(const char *path)
 
 static int do_over(const char *path)
 {
-	char other[NAME];
-
-	snprintf(other, sizeof(other), "%s.over", path);
-	return result(rename(path, other));
+	return result(rename(path, place_of(path)));
 }
 
 static int do_exchange(const char *path)
 {
-	char other[NAME];
-
-	snprintf(other, sizeof(other), "%s.over", path);
-	return result(renameat2(AT_FDCWD, path, AT_FDCWD, other, RENAME_EXCHANGE));
+	return result(renameat2(AT_FDCWD, path, AT_FDCWD, place_of(path), RENAME_EXCHANGE));
 }
 
 static int do_create(const char *path)

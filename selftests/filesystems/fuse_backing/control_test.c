@@ -28,6 +28,7 @@
 #include "backing_table.h"
 #include "creds.h"
 #include "env.h"
+#include "text_file.h"
 #include "wait_until.h"
 
 #define HEADER		"backing_files 1 id mode access state files mmaps attached pending extents extent_bytes nodes dev ino size read written deleted path"
@@ -822,16 +823,7 @@ static bool has_failed(void)
 
 static int allow_failures(void)
 {
-	int fd = open("/sys/kernel/debug/failslab/ignore-gfp-wait",
-		      O_WRONLY | O_CLOEXEC);
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, "N", 1) != 1)
-		err = -errno;
-	close(fd);
-	return err;
+	return text_file_write("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
 }
 
 /* The first open of a mapping allocates what counts its users. */

@@ -405,7 +405,7 @@ as_it_is()
 
 works_alike()
 {
-	work_in "$WORK/direct/work" && as_it_is "$WORK/direct/work" >"$WORK/here" &&
+	work_in "$WORK/direct/plain" && as_it_is "$WORK/direct/plain" >"$WORK/here" &&
 		as_it_is "$WORK/fuse" >"$WORK/there" && [ -s "$WORK/here" ] &&
 		diff "$WORK/here" "$WORK/there" && cmp "$WORK/here" "$WORK/there"
 }
@@ -439,9 +439,9 @@ sync_in()
 # The names of the root's own directory are in what it says
 syncs_alike()
 {
-	sync_in "$WORK/direct/work" >"$WORK/here" && sync_in "$WORK/fuse" >"$WORK/there" &&
+	sync_in "$WORK/direct/plain" >"$WORK/here" && sync_in "$WORK/fuse" >"$WORK/there" &&
 		[ -s "$WORK/here" ] && diff "$WORK/here" "$WORK/there" &&
-		as_it_is "$WORK/direct/work/synced" >"$WORK/here" &&
+		as_it_is "$WORK/direct/plain/synced" >"$WORK/here" &&
 		as_it_is "$WORK/fuse/synced" >"$WORK/there" &&
 		diff "$WORK/here" "$WORK/there"
 }
@@ -456,7 +456,7 @@ collect_in()
 
 collects_alike()
 {
-	collect_in "$WORK/direct/work" >"$WORK/here" &&
+	collect_in "$WORK/direct/plain" >"$WORK/here" &&
 		collect_in "$WORK/fuse" >"$WORK/there" && [ -s "$WORK/here" ] &&
 		diff "$WORK/here" "$WORK/there"
 }
@@ -490,7 +490,7 @@ events_in()
 
 tells_alike()
 {
-	events_in "$WORK/direct/work" >"$WORK/here" && events_in "$WORK/fuse" >"$WORK/there" &&
+	events_in "$WORK/direct/plain" >"$WORK/here" && events_in "$WORK/fuse" >"$WORK/there" &&
 		[ -s "$WORK/here" ] && diff "$WORK/here" "$WORK/there"
 }
 
@@ -503,7 +503,7 @@ is_below_too()
 change_tests()
 {
 	tag=$who-changes
-	mkdir -p "$WORK/direct/work"
+	mkdir -p "$WORK/direct/plain"
 	check "$tag: server starts" serve "tree,changes,timeout=1000"
 	check "$tag: no change is asked for" works_without_asking
 	check "$tag: it is what it is without FUSE" works_alike
@@ -517,7 +517,7 @@ change_tests()
 	check "$tag: no change was asked for" no_change_is_asked_for
 	check "$tag: rm" rm -r "$WORK/fuse/copy" "$WORK/fuse/moved"
 	check "$tag: umount, the server ends, the table is gone" stop_server
-	find "$WORK/tree" "$WORK/direct/work" -mindepth 1 -delete
+	find "$WORK/tree" "$WORK/direct/plain" -mindepth 1 -delete
 }
 
 stop_server()
