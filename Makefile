@@ -110,7 +110,7 @@ clean:
 cacheclean:
 	@scripts/cache clean
 
-.PHONY: help run test test-all powercut bench bench-container peers coverage check export vm shell kernel image \
-	tools install deb deb-tools deb-overlayfs deb-kernel test-deb machine test-machine \
-	clean cacheclean
+.PHONY: help run test test-all powercut bench bench-container peers coverage check export \
+	vm shell kernel image tools install deb deb-tools deb-overlayfs deb-kernel test-deb \
+	machine test-machine clean cacheclean
 .NOTPARALLEL:

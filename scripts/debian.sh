@@ -18,6 +18,16 @@ debian_proxy()
 # Options of mmdebstrap's for the next root
 debian_options=()
 
+# The next root is without what only people read
+leave_out_documents()
+{
+	local folder
+
+	for folder in doc info locale man; do
+		debian_options+=("--dpkgopt=path-exclude=/usr/share/$folder/*")
+	done
+}
+
 # bootstrap TAR PACKAGE...: a root with these, minimal without debian_variant
 bootstrap()
 {
