@@ -251,6 +251,19 @@ static void tell(struct inode *inode, const struct fuse_tree *tree,
 	fuse_change_attributes(inode, &attr, NULL, 0, version);
 }
 
+/* Has the server opened another file in its stead?  Then that one is to be cut off. */
+static bool is_open_elsewhere(const struct inode *inode)
+{
+	const struct inode *backing;
+	bool elsewhere;
+
+	rcu_read_lock();
+	backing = READ_ONCE(fuse_inode_of(inode)->backing.inode);
+	elsewhere = backing && !fuse_node_is(fuse_inode_node(inode), backing);
+	rcu_read_unlock();
+	return elsewhere;
+}
+
 /*
  * Several at once, as a size and a mode, are nobody's who names an inode by its path.  What
  * is cached of a file that the server opened would be written to it after it was cut off.
@@ -262,7 +275,7 @@ static bool may_resize(const struct inode *inode, const struct fuse_tree *tree,
 
 	return (tree->modes & FUSE_BACKING_WRITE) &&
 	       !(attr->ia_valid & ~(ATTR_SIZE | times | ATTR_OPEN | ATTR_FILE)) &&
-	       READ_ONCE(fuse_inode_of(inode)->iocachectr) <= 0;
+	       READ_ONCE(fuse_inode_of(inode)->iocachectr) <= 0 && !is_open_elsewhere(inode);
 }
 
 /**

@@ -6,7 +6,8 @@
  * no CREATE, the table is full or the tree is detached in the middle, and never finds a
  * file of its own in its way; others who have it open aren't writers by that; a name that
  * the server hides is nobody's to find, to make or to move to; what the server is about to
- * write isn't there again after a file was cut off; what is sticky by now protects what is
+ * write isn't there again after a file was cut off, and what it has opened in a file's stead
+ * is cut off instead of that; what is sticky by now protects what is
  * in there; times of the tree's root are the server's; when the server has said that a name
  * is its own, nobody makes that any more, and when it has detached the tree, nobody changes
  * anything; what is refused below leaves no lock; who has a delegation is waited for by
@@ -464,6 +465,35 @@ TEST_F(change, truncated_beside_the_server)
 	EXPECT_EQ(10, scratch_size("dir/file"));
 	munmap(map, size);
 	close(fd);
+}
+
+/* Nor is the file itself cut off while the server has opened another in its stead */
+TEST_F(change, truncated_while_another_is_open)
+{
+	struct fuse_server_file *file = fuse_server_add(self->srv, "dir/file");
+	const char *path = tree_at("dir/file");
+	int fd;
+
+	ASSERT_NE(NULL, file);
+	ASSERT_EQ(0, scratch_owned("dir/other", 100, 1, variant->uid, 0644));
+	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, tree_attach(self->srv->fd, FUSE_ROOT_ID, self->id,
+				 TREE_OPS, FUSE_BACKING_WRITE));
+	file->open_flags = FOPEN_PASSTHROUGH;
+	file->backing_id = fuse_backing_open_path(self->srv->fd,
+						  scratch_path("dir/other"), O_RDONLY);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(1, file->opens);
+	as(variant->uid, do_truncate, path);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
+	close(fd);
+	ASSERT_TRUE(wait_until(file->releases == 1));
+
+	/* control */
+	EXPECT_EQ(0, as(variant->uid, do_truncate, path));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
+	EXPECT_EQ(10, scratch_size("dir/file"));
 }
 
 static int touch(void *path)
