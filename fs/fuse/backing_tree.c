@@ -49,7 +49,7 @@ static const struct rhashtable_params node_params = {
 	.nelem_hint = 2,
 	.head_offset = offsetof(struct fuse_node, link),
 	.key_offset = offsetof(struct fuse_node, key),
-	.key_len = sizeof(struct fuse_node_key),
+	.key_len = offsetofend(struct fuse_node_key, type),
 	.automatic_shrinking = true,
 };
 
@@ -390,8 +390,8 @@ void fuse_tree_attributes(const struct fuse_tree *tree, struct inode *backing,
 static struct fuse_node_key key_of(const struct inode *backing)
 {
 	return (struct fuse_node_key) {
-		.inode = backing,
 		.ino = backing->i_ino,
+		.inode = backing,
 		.generation = READ_ONCE(backing->i_generation),
 		.type = READ_ONCE(backing->i_mode) & S_IFMT,
 	};

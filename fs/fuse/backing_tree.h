@@ -77,15 +77,17 @@ struct fuse_tree {
 
 /**
  * struct fuse_node_key - which backing inode a node is
- * @inode: its address, which nothing keeps from being another's later
  * @ino: its number
+ * @inode: its address, which nothing keeps from being another's later
  * @generation: as there may be another of this number
  * @type: S_IFMT of its mode, as all three are what whoever made a FUSE says they are, and
  *	of a device nobody expects to find it where a file was
+ *
+ * Hashed as bytes, so there is nothing between members.
  */
 struct fuse_node_key {
-	const struct inode *inode;
 	u64 ino;
+	const struct inode *inode;
 	u32 generation;
 	u32 type;
 };
