@@ -36,11 +36,12 @@ help:
 #: make image     build the guest's root image
 #: make tools     build lsfusebacking for this machine, in build/tools/lsfusebacking
 #: make install   the same, and install it: DESTDIR= PREFIX=/usr/local
-#: make deb       Debian packages in build/deb: deb-tools and deb-overlayfs in
-#:                minutes, deb-kernel in hours;
-#:                FLAVOUR=cloud-amd64|amd64 or CONFIG=/boot/config-... says which kernel
+#: make deb       Debian packages in build/deb: deb-tools and deb-overlayfs in minutes,
+#:                deb-kernel in half an hour or hours; FLAVOUR=machine|cloud-amd64|amd64
+#:                or CONFIG=/boot/config-... says which kernel
 #: make machine   an ordinary Debian 13 with these: CMD='...' runs as alice, SHELL_=1 is
-#:                a prompt, RESET=1 installs anew, LINUX=debian boots Debian's kernel
+#:                a prompt, RESET=1 installs anew; LINUX=debian boots Debian's kernel,
+#:                LINUX=guest that of the tests
 #: make test-deb test-machine   install, remove and purge the packages; a server in a
 #:                unit of alice's in the machine; both are a part of test-all
 #: make clean     remove build/: all that was made in this clone; the next build
