@@ -514,23 +514,31 @@ static struct file *open_listed(struct fuse_backing *fb, struct dentry *dentry,
 			   fb->cred);
 }
 
-/* Open a directory on the mapping that it has got, or below that */
-static int open_backing(struct inode *inode, struct file *file,
-			struct dentry *dentry)
+static struct file *open_backing(struct fuse_backing *fb, struct dentry *dentry, int flags)
+{
+	int err = fuse_backing_may_reopen(fb);
+	struct file *backing;
+
+	if (err)
+		return ERR_PTR(err);
+	scoped_with_creds(fb->cred)
+		backing = open_listed(fb, dentry, flags);
+	return backing;
+}
+
+/* Open a directory on the mapping that it has got, or below that: it may be gone afterwards */
+static int open_on_backing(struct inode *inode, struct file *file,
+			   struct dentry *dentry)
 {
 	struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	struct fuse_backing *fb = pt->fb;
-	struct file *backing;
-	int err;
+	struct file *backing = open_backing(fb, dentry, file->f_flags);
+	int err = PTR_ERR_OR_ZERO(backing);
 
-	err = fuse_backing_may_reopen(fb);
+	fuse_backing_trace(fuse_passthrough_open, file, fb->id, err ? NULL : backing,
+			   false, err);
 	if (err)
 		return err;
-	scoped_with_creds(fb->cred)
-		backing = open_listed(fb, dentry, file->f_flags);
-	if (IS_ERR(backing))
-		return PTR_ERR(backing);
-
 	pt->file = backing;
 	file->f_op = &dir_operations;
 	fuse_backing_use(fb, &pt->use, FUSE_BACKING_FILE, pt->ff->nodeid);
@@ -629,9 +637,7 @@ bool fuse_backing_open_dir(struct inode *inode, struct file *file, int *err)
 	}
 	ff->passthrough->fb = fb;
 	file->private_data = ff;
-	*err = open_backing(inode, file, dir->at.dentry);
-	fuse_backing_trace(fuse_passthrough_open, file, fb->id,
-			   *err ? NULL : ff->passthrough->file, false, *err);
+	*err = open_on_backing(inode, file, dir->at.dentry);
 	if (*err)
 		fuse_file_free(ff);
 	return true;
