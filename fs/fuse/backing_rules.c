@@ -227,11 +227,14 @@ static struct fuse_rules *make_rules(const struct fuse_backing_rules *args, char
  */
 static int charge_rules(struct fuse_conn *fc, size_t size, struct fuse_charge *charge)
 {
+	bool may_be_charged = atomic_read(&charged_dead);
 	int err;
 
 	size += rules_size(size / RECORD_MIN);
+	/* those of before have been uncharged by now, or are waited for */
+	smp_rmb();
 	err = fuse_charge(size, charge);
-	if (err && atomic_read(&charged_dead)) {
+	if (err && may_be_charged) {
 		rcu_barrier();
 		err = fuse_charge(size, charge);
 	}
@@ -305,10 +308,13 @@ struct fuse_rules *fuse_rules_read(struct fuse_conn *fc,
 static void free_rules(struct rcu_head *rcu)
 {
 	struct fuse_rules *rules = container_of(rcu, struct fuse_rules, rcu);
+	bool charged = rules->charge.user;
 
-	if (rules->charge.user)
-		atomic_dec(&charged_dead);
 	fuse_uncharge(&rules->charge);
+	/* pairs with that of charge_rules() */
+	smp_mb__before_atomic();
+	if (charged)
+		atomic_dec(&charged_dead);
 	kvfree(rules->text);
 	kvfree(rules);
 }
