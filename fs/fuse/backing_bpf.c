@@ -317,13 +317,13 @@ static int find_by_fd(struct fuse_backing_bpf_ops *ops, unsigned int fd)
 	return 0;
 }
 
-/* In the control filesystem, which has no others either */
+/* In the control filesystem, which has no others: virtiofs ends in another way than we do */
 static struct fuse_conn *conn_by_number(u32 number)
 {
 	struct fuse_conn *fc;
 
 	list_for_each_entry(fc, &fuse_conn_list, entry)
-		if (fc->dev == number)
+		if (fc->dev == number && !fc->no_control)
 			return fc;
 	return NULL;
 }
