@@ -180,9 +180,10 @@ static void refresh(struct inode *inode, const struct fuse_tree *tree,
  * HIDDEN: there is no such name for who asks, but maybe for others
  * DONT_KNOW: the backing dcache doesn't know
  * SERVERS: it is to be asked, or what it said is; or the inode is no good any more
+ * ANEW: it is to be asked, whatever it said
  * DETACHED: the server may be asked, but only for what it knows
  */
-enum look { SAME, OTHER, HIDDEN, DONT_KNOW, SERVERS, DETACHED };
+enum look { SAME, OTHER, HIDDEN, DONT_KNOW, SERVERS, ANEW, DETACHED };
 
 /*
  * What the backing dcache says of a name that is @node, or is nothing; in RCU mode.  No
@@ -248,34 +249,52 @@ static __always_inline enum look look_at_passed(const struct fuse_tree_dir *at,
 		node = rcu_dereference(get_fuse_inode(inode)->backing.node);
 		if (!node || fuse_is_bad(inode))
 			return SERVERS;
-		/* below one that was detached, and the server doesn't know it */
-		if (unlikely(node->tree != at->tree) && !fuse_inode_of(inode)->nodeid)
+		/* moved here from another tree; below one that is detached, the server has it */
+		if (unlikely(node->tree != at->tree) &&
+		    (!fuse_inode_of(inode)->nodeid || !READ_ONCE(node->tree->detached)))
 			return OTHER;
 	}
 	return look_in_dcache(at, name, entry, node);
 }
 
 /*
+ * A name is the server's for who asks.  It can't be asked for one that it doesn't know, or in
+ * a directory that it doesn't.  What was passed through to somebody, and named for that, is
+ * no answer to anybody else.
+ */
+static enum look look_at_servers(const struct fuse_conn *fc, const struct inode *dir,
+				 const struct inode *inode)
+{
+	if (!inode)
+		return SERVERS;
+	if (!fuse_inode_of(inode)->nodeid || !fuse_inode_of(dir)->nodeid)
+		return OTHER;
+	return fuse_inode_node(inode) && fuse_filter_is_per_caller(fc) ? ANEW : SERVERS;
+}
+
+/*
  * By what a program says, of who is asking: what isn't there for one is there for others,
- * and stays.  So does what something is mounted on, which goes with a name that isn't
- * valid, and isn't theirs to unmount.
+ * and stays.
  */
 static enum look look_at_filtered(const struct fuse_tree_dir *at, struct inode *dir,
 				  const struct qstr *name, const struct dentry *entry,
 				  struct inode *inode)
 {
-	const enum look other = d_mountpoint(entry) ? SAME : OTHER;
+	const struct fuse_conn *fc = at->tree->fc;
+	enum look look = OTHER;
 
 	switch (fuse_filter_lookup(dir, name)) {
 	case FUSE_BACKING_HIDE:
 		return inode ? HIDDEN : SAME;
 	case FUSE_BACKING_SERVER:
-		return inode && !get_node_id(inode) ? other : SERVERS;
+		look = look_at_servers(fc, dir, inode);
+		break;
 	default:
-		if (is_below(inode) || !fuse_filter_is_per_caller(at->tree->fc))
+		if (is_below(inode) || !fuse_filter_is_per_caller(fc))
 			return look_at_passed(at, name, entry, inode);
-		return other;
 	}
+	/* what is mounted there goes with a name that isn't valid, and isn't theirs to unmount */
+	return look != SERVERS && d_mountpoint(entry) ? SAME : look;
 }
 
 /*
@@ -348,7 +367,10 @@ static noinline int revalidate_otherwise(struct inode *dir, const struct qstr *n
 			return -ECHILD;
 		look = look_up_name(dir, name, entry);
 	}
-	if (look == SERVERS || (look == DETACHED && may_ask(dir, d_inode_rcu(entry))))
+	if (look == ANEW)
+		flags |= LOOKUP_REVAL;
+	if (look == SERVERS || look == ANEW ||
+	    (look == DETACHED && may_ask(dir, d_inode_rcu(entry))))
 		return fuse_backing_revalidate_known(dir, name, entry, flags);
 	return look == HIDDEN ? -ENOENT : look == SAME;
 }

@@ -70,10 +70,11 @@ static bool get_place(struct inode *dir, const struct dentry *entry,
 	return false;
 }
 
-/* Have rules said nothing else of @entry before the change was begun? */
+/* Was nothing else said of @entry before the change was begun?  To be asked as the client. */
 static bool is_passed_still(const struct fuse_tree_dir *at, const struct dentry *entry)
 {
-	return fuse_tree_verdict(at, &entry->d_name) == FUSE_BACKING_PASS;
+	return fuse_below_verdict(at, d_inode(entry->d_parent), &entry->d_name) ==
+	       FUSE_BACKING_PASS;
 }
 
 /* Is @entry what was found below, or nothing? */

@@ -640,7 +640,7 @@ static int path_at(const struct fuse_tree_dir *at, const struct fuse_node *node,
 	return 0;
 }
 
-/* Returns -EXDEV if @dentry isn't below a tree, where the server may have named it */
+/* Returns -EXDEV if @dentry isn't below the tree, where the server may have named it */
 static int look_up_path(const struct fuse_node *node, struct dentry *dentry,
 			struct path *path)
 {
@@ -651,7 +651,8 @@ static int look_up_path(const struct fuse_node *node, struct dentry *dentry,
 
 	take_dentry_name_snapshot(&name, dentry);
 	if (fuse_tree_get_dir(d_inode(parent), &at)) {
-		err = path_at(&at, node, &name.name, path);
+		if (at.tree == node->tree)
+			err = path_at(&at, node, &name.name, path);
 		fuse_tree_put(at.tree);
 	}
 	release_dentry_name_snapshot(&name);

@@ -23,7 +23,6 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -47,8 +46,6 @@
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 /* Of which our server knows nothing: it has more bytes than that keeps */
 #define HIDDEN	"a-name-with-more-than-31-bytes-in-it"
-
-#define CLIENT	"task-A"
 
 static const struct creds user = { .uid = 1000, .gid = 1000 };
 
@@ -516,24 +513,10 @@ TEST_F(change, times_of_the_root)
 	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_SETATTR));
 }
 
-/* Who calls @call, held where it calls @function for the @nth time */
 static pid_t call_held(uid_t uid, const char *function, int nth, int (*call)(void *),
 		       const char *path)
 {
-	char parameters[128];
-	pid_t pid;
-
-	snprintf(parameters, sizeof(parameters),
-		 "function=%s comm=" CLIENT " nth=%d", function, nth);
-	if (hold_task_start(parameters))
-		return -1;
-	fflush(NULL);
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_NAME, CLIENT);
-		_exit(uid && creds_set(&user) ? 255 : -call((void *)path));
-	}
-	return pid;
+	return hold_task_run(function, nth, uid ? &user : NULL, call, path);
 }
 
 static pid_t make_held(uid_t uid, const char *function, const char *path)

@@ -4,8 +4,9 @@
  *
  * Proves: what is passed through is changed without the server; what is hidden is nobody's
  * to remove or to move, and isn't replaced by what is made or moved there; what is the
- * server's isn't made, removed or moved without it, under the old name or the new one;
- * what is hidden from one caller is there for another all the while.
+ * server's isn't made, removed or moved without it, under the old name or the new one, nor
+ * if it is so only when the change is about to be made; what is hidden from one caller is
+ * there for another all the while.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -16,11 +17,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "harness.h"
 
 #include "creds.h"
 #include "filter.h"
+#include "hold_task.h"
 #include "tree_env.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
@@ -69,6 +72,7 @@ FIXTURE_SETUP(changes)
 
 FIXTURE_TEARDOWN(changes)
 {
+	hold_task_stop();
 	filter_close(&self->filter);
 	tree_end(_metadata, &self->env);
 }
@@ -202,6 +206,30 @@ TEST_F(changes, the_servers)
 	EXPECT_FALSE(is_there("dir/new"));
 	/* and beside it */
 	EXPECT_EQ(0, take("dir/file"));
+}
+
+static int make_file(void *name)
+{
+	return make(name);
+}
+
+/* What is said while the change waits to be made counts */
+TEST_F(changes, the_servers_by_then)
+{
+	pid_t maker;
+
+	say(self, "new", FUSE_BACKING_PASS);
+	/* control */
+	EXPECT_EQ(0, make("dir/newer"));
+	EXPECT_EQ(0, asked(self, FUSE_CREATE));
+	maker = hold_task_run("fuse_change_start", 1, NULL, make_file, "dir/new");
+	if (maker < 0)
+		SKIP(return, "needs the module that holds tasks");
+	ASSERT_TRUE(hold_task_is_held(0));
+	say(self, "new", FUSE_BACKING_SERVER);
+	EXPECT_EQ(0, hold_task_go(0));
+	ASSERT_EQ(maker, waitpid(maker, NULL, 0));
+	EXPECT_EQ(1, asked(self, FUSE_CREATE));
 }
 
 TEST_F(changes, callers)

@@ -2,12 +2,13 @@
 /*
  * A BPF program decides about names below a tree.
  *
- * Proves: a name is passed through, isn't there, or is the server's, as the program says,
- * each time it is used; after the rules, which it is not asked to overrule; for one caller
- * otherwise than for another, without taking away what the other has, and nothing that the
- * server said for one is kept for all; a listing shows what may be looked up; what the
- * program was asked is what was used; a program that goes leaves all names there, and one
- * that is sticky none; nothing is asked of a program about what isn't below a tree.
+ * Proves: a name is passed through, isn't there, or is the server's, as the program says, each
+ * time it is used; after the rules, which it is not asked to overrule; for one caller otherwise
+ * than for another, without taking away what the other has, and nothing that the server said for
+ * one is kept for all; the server is asked in no directory that it doesn't know; a listing shows
+ * what may be looked up; what the program was asked is what was used; a program that goes leaves
+ * all names there, and one that is sticky none; nothing is asked of a program about what isn't
+ * below a tree.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -286,6 +287,39 @@ TEST_F(names, callers_and_the_server)
 	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_OPEN));
 	EXPECT_EQ(0, look_as(ALICE, "c"));
 	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_LOOKUP));
+}
+
+/* Nor what it said when it was told of a name for the other */
+TEST_F(names, callers_and_an_introduced_name)
+{
+	self->srv->sh->entry_valid = 1000;
+	ASSERT_EQ(0, start(self, "answers", FUSE_BACKING_FILTER_PER_CALLER));
+	ASSERT_EQ(0, chmod(tree_at("c"), 0604));
+	ASSERT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	say_of_alice(self->state, "c", SERVER);
+	EXPECT_EQ(0, look("c"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	EXPECT_EQ(0, look_as(ALICE, "c"));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	EXPECT_EQ(0, look_as(ALICE, "c"));
+	EXPECT_EQ(3, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	EXPECT_EQ(0, look("c"));
+	EXPECT_EQ(3, fuse_server_ops(self->srv, FUSE_LOOKUP));
+}
+
+/* By another name, the server is told of the directory first */
+TEST_F(names, introduced_elsewhere)
+{
+	ASSERT_EQ(0, mkdir(scratch_path("other"), 0755));
+	ASSERT_EQ(0, link(scratch_path("one/x"), scratch_path("other/also")));
+	ASSERT_EQ(0, start(self, "answers", 0));
+	ASSERT_EQ(0, chmod(tree_at("one/x"), 0604));
+	ASSERT_EQ(2, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	EXPECT_EQ(0, look("other/also"));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	say(self->state, "also", SERVER);
+	EXPECT_EQ(0, look("other/also"));
+	EXPECT_EQ(4, fuse_server_ops(self->srv, FUSE_LOOKUP));
 }
 
 /* What somebody mounted is not for others to unmount */

@@ -4,7 +4,10 @@
  */
 
 #include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
+#include "creds.h"
 #include "hold_task.h"
 #include "test_module.h"
 #include "text_file.h"
@@ -12,6 +15,7 @@
 
 #define MODULE		"hold_task"
 #define PARAMETERS	"/sys/module/" MODULE "/parameters/"
+#define HELD		"task-A"
 
 static unsigned long gone;	/* a bit for each point */
 
@@ -19,6 +23,25 @@ int hold_task_start(const char *parameters)
 {
 	gone = 0;
 	return test_module_load(MODULE, parameters);
+}
+
+pid_t hold_task_run(const char *function, int nth, const struct creds *who,
+		    int (*call)(void *arg), const void *arg)
+{
+	char parameters[128];
+	pid_t pid;
+
+	snprintf(parameters, sizeof(parameters),
+		 "function=%s comm=" HELD " nth=%d", function, nth);
+	if (hold_task_start(parameters))
+		return -1;
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_NAME, HELD);
+		_exit(who && creds_set(who) ? 255 : -call((void *)arg));
+	}
+	return pid;
 }
 
 void hold_task_stop(void)

@@ -7,6 +7,9 @@
 #define HOLD_TASK_H
 
 #include <stdbool.h>
+#include <sys/types.h>
+
+struct creds;
 
 /*
  * With the module's parameters: 0; -EOPNOTSUPP if there is none for this kernel,
@@ -14,6 +17,14 @@
  */
 int hold_task_start(const char *parameters);
 void hold_task_stop(void);
+
+/*
+ * The same for a child that does @call(@arg), as whoever @who is or as its parent, and exits
+ * with what it returns, negated: it is held where it calls @function for the @nth time. Its
+ * pid, or -1.
+ */
+pid_t hold_task_run(const char *function, int nth, const struct creds *who,
+		    int (*call)(void *arg), const void *arg);
 
 /* Wait until a task is held at this of the points, from 0 on. */
 bool hold_task_is_held(unsigned int point);

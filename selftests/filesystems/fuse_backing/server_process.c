@@ -840,6 +840,8 @@ static void handle(struct server *s)
 		return do_setattr(s, arg);
 	case FUSE_LINK:
 		return do_link(s, arg);
+	case FUSE_RENAME:
+		return reply_error(s, s->sh->has_renamed ? 0 : -ENOSYS);
 	case FUSE_OPEN:
 		return do_open(s, arg);
 	case FUSE_CREATE:

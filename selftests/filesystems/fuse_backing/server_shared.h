@@ -75,6 +75,7 @@ struct fuse_server_shared {
 	__s32 fsync_error;
 	bool fallocates;	/* else FALLOCATE is ENOSYS */
 	bool no_create;		/* CREATE is ENOSYS */
+	bool has_renamed;	/* RENAME succeeds, as the test has done it */
 	bool mute_setattr;	/* never answer SETATTR */
 	bool hold_changes;	/* don't send replies to SETATTR and LINK before the
 				 * release, though they are made

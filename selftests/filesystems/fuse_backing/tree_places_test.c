@@ -11,8 +11,9 @@
  * mounted on the FUSE mount below stays as long as the name. A directory that is moved is
  * followed, one that is removed is empty, another one in its place is not it; what is moved
  * out of it isn't found any more. A tree in a tree is of a name that is the server's: it
- * passes through by itself, also when the outer one is detached; where names are passed
- * through none is attached, and no name is ever listed that isn't found.
+ * passes through by itself, also when the outer one is detached, and what is moved into it,
+ * too; where names are passed through none is attached, and no name is ever listed that isn't
+ * found.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -32,6 +33,7 @@
 #include "backing_ioctl.h"
 #include "creds.h"
 #include "dir_lister.h"
+#include "hold_task.h"
 #include "rules.h"
 #include "shifted.h"
 #include "tree_env.h"
@@ -582,6 +584,7 @@ FIXTURE_SETUP(moving)
 
 FIXTURE_TEARDOWN(moving)
 {
+	hold_task_stop();
 	tree_end(_metadata, &self->env);
 }
 
@@ -787,6 +790,47 @@ TEST_F(moving, tree_in_tree)
 	EXPECT_EQ(0, access(tree_at("one/two/file"), F_OK));
 	EXPECT_LT(0, fuse_server_new_requests(self->srv));
 	close(dir);
+}
+
+static int move_in(void *from)
+{
+	return rename(from, tree_at("one/moved")) ? -errno : 0;
+}
+
+/* What was moved into another tree is passed through for what that one is for */
+TEST_F(moving, from_tree_to_tree)
+{
+	static const struct rule rules[] = { RULE_SERVER("one") };
+	__u32 lookups;
+	pid_t client;
+	__u64 node;
+	int fd;
+
+	ASSERT_EQ(0, tree_write_text(TOP "/file"));
+	introduced(self, "file");
+	ASSERT_EQ(0, rules_set(self->dev, FUSE_ROOT_ID, rules, 1, FUSE_BACKING_PASS));
+	ASSERT_EQ(0, access(tree_at("one"), F_OK));
+	node = fuse_server_node(self->srv, server_shared_find(self->srv->sh, "one"));
+	ASSERT_EQ(0, tree_attach(self->dev, node, self->inner, TREE_OPS, FUSE_BACKING_READ));
+	fd = open(tree_at("file"), O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	close(fd);
+	self->srv->sh->has_renamed = true;
+	client = hold_task_run("vfs_rename", 1, NULL, move_in, tree_at("file"));
+	if (client < 0)
+		SKIP(return, "needs the module that holds tasks");
+	ASSERT_TRUE(hold_task_is_held(0));
+	ASSERT_EQ(0, rename(TOP "/file", INNER "/moved"));
+	EXPECT_EQ(0, hold_task_go(0));
+	ASSERT_EQ(client, waitpid(client, NULL, 0));
+	ASSERT_EQ(1, fuse_server_ops(self->srv, FUSE_RENAME));
+
+	lookups = fuse_server_ops(self->srv, FUSE_LOOKUP);
+	EXPECT_EQ(0, tree_reads(tree_at("one/moved")));
+	EXPECT_EQ(lookups, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	fd = open(tree_at("one/moved"), O_RDWR | O_CLOEXEC);
+	EXPECT_LT(lookups, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	close(fd);
 }
 
 /* The inner one first */
