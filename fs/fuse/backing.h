@@ -186,6 +186,7 @@ bool fuse_backing_keeps(const struct dentry *entry);
 int fuse_backing_i_permission(struct mnt_idmap *idmap, struct inode *inode,
 			      int mask);
 bool fuse_backing_permission(struct inode *inode, int mask, int *err);
+bool fuse_backing_find_mode(struct dentry *dentry, int *err);
 int fuse_backing_refresh_below(struct dentry *dentry);
 bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
 			   struct delayed_call *done, const char **link);
@@ -269,6 +270,8 @@ bool fuse_backing_setxattr_below(struct inode *inode, const char *name,
 /* backing_entry.c */
 bool fuse_backing_create(struct inode *dir, struct dentry *entry, struct file *file,
 			 umode_t mode, int *err);
+bool fuse_backing_create_new(struct inode *dir, struct dentry *entry, struct file *file,
+			     unsigned int flags, umode_t mode, int *err);
 bool fuse_backing_mknod(struct inode *dir, struct dentry *entry, umode_t mode, int *err);
 bool fuse_backing_mkdir(struct inode *dir, struct dentry *entry, umode_t mode,
 			struct dentry **alias);
@@ -380,6 +383,11 @@ static inline bool fuse_backing_has_names(const struct inode *dir)
 	return false;
 }
 
+static inline bool fuse_backing_find_mode(struct dentry *dentry, int *err)
+{
+	return false;
+}
+
 #define fuse_backing_introduce(of)	0
 
 #define fuse_backing_refresh(of)	0
@@ -443,6 +451,13 @@ static inline bool fuse_backing_setxattr_below(struct inode *inode, const char *
 
 static inline bool fuse_backing_create(struct inode *dir, struct dentry *entry,
 				       struct file *file, umode_t mode, int *err)
+{
+	return false;
+}
+
+static inline bool fuse_backing_create_new(struct inode *dir, struct dentry *entry,
+					   struct file *file, unsigned int flags,
+					   umode_t mode, int *err)
 {
 	return false;
 }

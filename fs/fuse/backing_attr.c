@@ -28,6 +28,7 @@
 
 #include <linux/cred.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/path.h>
 #include <linux/posix_acl.h>
@@ -391,6 +392,16 @@ bool fuse_backing_access(struct inode *inode, int mask, int *err)
 	return true;
 }
 
+/*
+ * Each change of an owner asks for capabilities, and the VFS remembers of files that they have
+ * none: but not what others than it may have given them.
+ */
+static bool has_no_capabilities(const struct inode *backing, const char *name)
+{
+	return IS_NOSEC(backing) && !strcmp(name, XATTR_NAME_CAPS) &&
+	       backing->i_sb->s_magic != FUSE_SUPER_MAGIC;
+}
+
 /**
  * fuse_backing_getxattr - getxattr(2) by the backing file
  * @inode: the FUSE inode
@@ -421,9 +432,13 @@ bool fuse_backing_getxattr(struct inode *inode, const char *name, void *value,
 	*len = err;
 	if (err)
 		return true;
-	scoped_with_creds(who.fb->cred) {
-		*len = vfs_getxattr(mnt_idmap(who.path.mnt), who.path.dentry, name,
-				    value, size);
+	if (has_no_capabilities(d_inode(who.path.dentry), name)) {
+		*len = -ENODATA;
+	} else {
+		scoped_with_creds(who.fb->cred) {
+			*len = vfs_getxattr(mnt_idmap(who.path.mnt), who.path.dentry,
+					    name, value, size);
+		}
 	}
 	put_answerer(&who);
 	return true;

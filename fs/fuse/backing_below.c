@@ -164,14 +164,8 @@ static bool is_fresh(const struct inode *inode, const struct fuse_tree *tree,
 static void refresh(struct inode *inode, const struct fuse_tree *tree,
 		    struct inode *backing)
 {
-	struct fuse_attr attr;
-
-	if (likely(is_fresh(inode, tree, backing)))
-		return;
-	fuse_tree_attributes(tree, backing, &attr);
-	/* the root of a tree has the server's */
-	attr.ino = data_race(get_fuse_inode(inode)->orig_ino);
-	fuse_change_attributes(inode, &attr, NULL, 0, fuse_get_attr_version(tree->fc));
+	if (unlikely(!is_fresh(inode, tree, backing)))
+		fuse_tree_tell(inode, tree, backing);
 }
 
 /*
@@ -535,22 +529,34 @@ static int permission_of_dir(struct inode *inode, int mask, bool *asked)
 }
 
 /*
- * If the file is open, and stays so until it was looked at, the backing inode is known; in
- * RCU mode.  Returns -ECHILD if that is not enough.
+ * The backing inode of a file that is open, if the FUSE inode is as that is, or %NULL; in RCU
+ * mode.  What was looked at of it is good if the file is open on it still.
  */
+static struct inode *fresh_open(const struct inode *inode, const struct fuse_node *node)
+{
+	struct inode *backing = READ_ONCE(fuse_inode_of(inode)->backing.inode);
+
+	/* what has extents is its own, and what the server opened may be another */
+	return backing && fuse_node_is(node, backing) &&
+	       is_fresh(inode, node->tree, backing) ? backing : NULL;
+}
+
+static bool is_open_on(const struct inode *inode, const struct inode *backing)
+{
+	return READ_ONCE(fuse_inode_of(inode)->backing.inode) == backing;
+}
+
+/* Returns -ECHILD if what is open is not enough */
 static int permission_of_open(const struct inode *inode, const struct fuse_node *node,
 			      int mask)
 {
-	const struct fuse_inode *fi = fuse_inode_of(inode);
-	struct inode *backing = READ_ONCE(fi->backing.inode);
+	struct inode *backing = fresh_open(inode, node);
 	int err;
 
-	/* what has extents is its own, and what the server opened may be another */
-	if (!backing || !fuse_node_is(node, backing) ||
-	    !is_fresh(inode, node->tree, backing))
+	if (!backing)
 		return -ECHILD;
 	err = check_permission(node->tree, backing, mask | MAY_NOT_BLOCK);
-	return READ_ONCE(fi->backing.inode) == backing ? err : -ECHILD;
+	return is_open_on(inode, backing) ? err : -ECHILD;
 }
 
 static int permission_by_name(struct inode *inode, const struct fuse_node *node,
@@ -655,6 +661,45 @@ static void refresh_dir(struct inode *inode)
 	fuse_tree_put(at.tree);
 }
 
+/* Needs no reference, as most who change a file have it open */
+static bool is_fresh_by_open(const struct inode *inode)
+{
+	const struct inode *backing;
+	bool fresh;
+
+	rcu_read_lock();
+	backing = fresh_open(inode, fuse_inode_node(inode));
+	fresh = backing && is_open_on(inode, backing);
+	rcu_read_unlock();
+	return fresh;
+}
+
+/**
+ * fuse_backing_find_mode - the mode and the owner of a file below a tree
+ * @dentry: a FUSE dentry of it
+ * @err: set to the result: 0, and the FUSE inode has them; or as fuse_node_path()
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_backing_find_mode(struct dentry *dentry, int *err)
+{
+	struct inode *inode = d_inode(dentry);
+	struct path path;
+
+	*err = 0;
+	if (S_ISDIR(inode->i_mode) || !fuse_node_has(inode, FUSE_BACKING_OPS_ATTR))
+		return false;
+	if (is_fresh_by_open(inode))
+		return true;
+	*err = fuse_node_path(inode, dentry, &path);
+	if (*err)
+		return !fuse_node_is_servers(inode, *err);
+	refresh(inode, fuse_inode_node(inode)->tree, d_inode(path.dentry));
+	path_put(&path);
+	return true;
+}
+
 /**
  * fuse_backing_refresh_below - whose an inode is that is about to be changed
  * @dentry: a FUSE dentry of it
@@ -666,22 +711,13 @@ static void refresh_dir(struct inode *inode)
  */
 int fuse_backing_refresh_below(struct dentry *dentry)
 {
-	struct inode *inode = d_inode(dentry);
-	struct path path;
 	int err;
 
-	if (S_ISDIR(inode->i_mode)) {
-		refresh_dir(inode);
+	if (S_ISDIR(d_inode(dentry)->i_mode)) {
+		refresh_dir(d_inode(dentry));
 		return 0;
 	}
-	if (!fuse_node_has(inode, FUSE_BACKING_OPS_ATTR))
-		return 0;
-	err = fuse_node_path(inode, dentry, &path);
-	if (err)
-		return fuse_node_is_servers(inode, err) ? 0 : err;
-	refresh(inode, fuse_inode_node(inode)->tree, d_inode(path.dentry));
-	path_put(&path);
-	return 0;
+	return fuse_backing_find_mode(dentry, &err) ? err : 0;
 }
 
 static void free_link(void *link)

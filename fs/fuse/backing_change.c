@@ -124,14 +124,8 @@ static struct fuse_tree *tree_of(struct inode *inode, u64 ops)
 	return node && fuse_change_is_passed(node->tree, ops) ? node->tree : NULL;
 }
 
-/* All that has nothing to do with who asks; ids are those of the backing mount's clients */
-static struct iattr attributes_below(const struct iattr *attr)
-{
-	struct iattr below = *attr;
-
-	below.ia_valid &= ~(ATTR_FILE | ATTR_OPEN | ATTR_FORCE);
-	return below;
-}
+/* What has to do with who asks; and the size, which is done by itself */
+#define NOT_BELOW	(ATTR_FILE | ATTR_OPEN | ATTR_FORCE | ATTR_SIZE)
 
 /*
  * Another owner gets no bits and capabilities of the one before.  The VFS asked for that,
@@ -179,13 +173,15 @@ static int may_change(const struct path *path, const struct iattr *attr)
 	return err;
 }
 
+/* Ids are those of the backing mount's clients */
 static int change_attributes(const struct path *path, const struct iattr *attr)
 {
 	struct inode *inode = d_inode(path->dentry);
 	struct mnt_idmap *idmap = mnt_idmap(path->mnt);
-	struct iattr below = attributes_below(attr);
+	struct iattr below = *attr;
 	int err;
 
+	below.ia_valid &= ~NOT_BELOW;
 	inode_lock(inode);
 	kill_privileges(idmap, inode, &below);
 	err = may_change(path, &below) ?:
@@ -229,26 +225,13 @@ static int truncate_started(struct fuse_tree *tree, const struct path *path, lof
 static int set_attributes(struct fuse_tree *tree, const struct path *path,
 			  const struct iattr *attr)
 {
-	struct iattr rest = *attr;
 	int err = 0;
 
 	if (attr->ia_valid & ATTR_SIZE)
 		err = truncate_started(tree, path, attr->ia_size);
-	rest.ia_valid &= ~ATTR_SIZE;
-	if (err || !(rest.ia_valid & ~(ATTR_OPEN | ATTR_FILE | ATTR_FORCE)))
+	if (err || !(attr->ia_valid & ~NOT_BELOW))
 		return err;
-	return change_started(tree, path, &rest);
-}
-
-/* The VFS goes by what the FUSE inode has, and by its size */
-static void tell(struct inode *inode, const struct fuse_tree *tree,
-		 struct inode *backing)
-{
-	u64 version = fuse_get_attr_version(tree->fc);
-	struct fuse_attr attr;
-
-	fuse_tree_attributes(tree, backing, &attr);
-	fuse_change_attributes(inode, &attr, NULL, 0, version);
+	return change_started(tree, path, attr);
 }
 
 /* Has the server opened another file in its stead?  Then that one is to be cut off. */
@@ -306,7 +289,7 @@ bool fuse_backing_setattr_below(struct inode *inode, struct dentry *dentry,
 	scoped_with_creds(tree->cred) {
 		*err = set_attributes(tree, &path, attr);
 	}
-	tell(inode, tree, d_inode(path.dentry));
+	fuse_tree_tell(inode, tree, d_inode(path.dentry));
 	path_put(&path);
 	/* whose delegation it is, the server may wait for */
 	return *err != -EWOULDBLOCK;

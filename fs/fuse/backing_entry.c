@@ -578,7 +578,10 @@ static int open_entry(const struct fuse_tree_dir *at, struct dentry *entry,
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
 	fb = open_made(at, backing, file->f_flags);
-	d_instantiate(entry, inode);
+	if (d_in_lookup(entry))
+		d_add(entry, inode);
+	else
+		d_instantiate(entry, inode);
 	fuse_backing_entry_made(entry);
 	if (IS_ERR(fb))
 		return PTR_ERR(fb);
@@ -648,4 +651,29 @@ bool fuse_backing_create(struct inode *dir, struct dentry *entry, struct file *f
 	fuse_invalidate_attr(dir);
 	fuse_tree_put(at.tree);
 	return passed;
+}
+
+/**
+ * fuse_backing_create_new - the same for whoever wants no such file to be there
+ * @dir: the FUSE directory, locked
+ * @entry: its name in there; if nobody has looked for it yet, nobody needs to
+ * @file: the FUSE file
+ * @flags: O_*
+ * @mode: its mode, without umask
+ * @err: set to the result
+ *
+ * Context: process context; may sleep.
+ * Return: false if the name is to be looked for.
+ */
+bool fuse_backing_create_new(struct inode *dir, struct dentry *entry, struct file *file,
+			     unsigned int flags, umode_t mode, int *err)
+{
+	if (likely(!fuse_backing_has_names(dir)) || !d_in_lookup(entry) ||
+	    (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
+		return false;
+	file->f_mode |= FMODE_CREATED;
+	if (fuse_backing_create(dir, entry, file, mode, err))
+		return true;
+	file->f_mode &= ~FMODE_CREATED;
+	return false;
 }

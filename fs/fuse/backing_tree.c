@@ -347,15 +347,8 @@ bool fuse_tree_is_named(const struct fuse_tree_dir *at, struct dentry *dentry,
 	return same;
 }
 
-/**
- * fuse_tree_attributes - attributes as a server would have said them
- * @tree: the tree
- * @backing: the backing inode
- * @attr: filled in
- *
- * Context: any.
- */
-void fuse_tree_attributes(const struct fuse_tree *tree, struct inode *backing,
+/* As a server would have said them */
+static void attributes_of(const struct fuse_tree *tree, struct inode *backing,
 			  struct fuse_attr *attr)
 {
 	struct user_namespace *ns = tree->fc->user_ns;
@@ -385,6 +378,77 @@ void fuse_tree_attributes(const struct fuse_tree *tree, struct inode *backing,
 		.ctime = ctime.tv_sec,
 		.ctimensec = ctime.tv_nsec,
 	};
+}
+
+/* Are ids the same everywhere, and does nothing that is cached depend on what changed? */
+static bool is_taken_as_it_is(const struct inode *inode, const struct fuse_tree *tree,
+			      const struct inode *backing)
+{
+	return tree->fc->user_ns == &init_user_ns && i_user_ns(backing) == &init_user_ns &&
+	       mnt_idmap(tree->mnt) == &nop_mnt_idmap &&
+	       i_size_read(inode) == i_size_read(backing) &&
+	       !READ_ONCE(inode->i_mapping->nrpages) && !tree->fc->writeback_cache;
+}
+
+/* What fuse_change_attributes() does then */
+static void take_attributes(struct fuse_inode *fi, const struct inode *backing)
+{
+	struct inode *inode = &fi->inode;
+
+	set_mask_bits(&fi->inval_mask, STATX_BASIC_STATS, 0);
+	fi->attr_version =
+		atomic64_inc_return(&get_fuse_conn(inode)->attr_version);
+	fi->i_time = 0;
+	inode->i_mode = (inode->i_mode & S_IFMT) |
+			(READ_ONCE(backing->i_mode) & ~S_IFMT);
+	set_nlink(inode, fuse_glance(backing->i_nlink));
+	inode->i_uid = fuse_glance(backing->i_uid);
+	inode->i_gid = fuse_glance(backing->i_gid);
+	inode->i_blocks = fuse_glance(backing->i_blocks);
+	inode_set_atime_to_ts(inode, inode_get_atime(backing));
+	inode_set_mtime_to_ts(inode, inode_get_mtime(backing));
+	inode_set_ctime_to_ts(inode, inode_get_ctime(backing));
+	fi->orig_i_mode = inode->i_mode;
+	inode->i_flags &= ~S_NOSEC;
+}
+
+static void change_attributes(struct inode *inode, const struct fuse_tree *tree,
+			      struct inode *backing, u64 version)
+{
+	struct fuse_attr attr;
+
+	attributes_of(tree, backing, &attr);
+	/* the root of a tree has the server's */
+	attr.ino = data_race(get_fuse_inode(inode)->orig_ino);
+	fuse_change_attributes(inode, &attr, NULL, 0, version);
+}
+
+/**
+ * fuse_tree_tell - tell a FUSE inode what the VFS goes by
+ * @inode: the FUSE inode, of a node or of the tree's root
+ * @tree: the tree
+ * @backing: the backing inode
+ *
+ * Nothing of it has a lifetime: below a tree nobody looks at that, and who does when it is
+ * detached is to ask the server.
+ *
+ * Context: process context; may sleep.
+ */
+void fuse_tree_tell(struct inode *inode, const struct fuse_tree *tree,
+		    struct inode *backing)
+{
+	u64 version = fuse_get_attr_version(tree->fc);
+	struct fuse_inode *fi = get_fuse_inode(inode);
+
+	if (!is_taken_as_it_is(inode, tree, backing)) {
+		change_attributes(inode, tree, backing, version);
+		return;
+	}
+	spin_lock(&fi->lock);
+	if (fi->attr_version <= version &&
+	    !test_bit(FUSE_I_SIZE_UNSTABLE, &fi->state))
+		take_attributes(fi, backing);
+	spin_unlock(&fi->lock);
 }
 
 static struct fuse_node_key key_of(const struct inode *backing)
@@ -493,7 +557,7 @@ static struct inode *make_inode(const struct fuse_tree_dir *at,
 	struct inode *inode, *other;
 	struct fuse_attr attr;
 
-	fuse_tree_attributes(at->tree, d_inode(backing), &attr);
+	attributes_of(at->tree, d_inode(backing), &attr);
 	inode = fuse_new_inode(sb, &attr);
 	if (!inode)
 		return ERR_PTR(-ENOMEM);

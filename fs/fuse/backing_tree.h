@@ -26,7 +26,6 @@
 #include "backing_server.h"
 #include "backing_types.h"
 
-struct fuse_attr;
 struct fuse_backing;
 struct fuse_backing_attach;
 struct fuse_conn;
@@ -152,8 +151,8 @@ struct dentry *fuse_tree_lookup(const struct fuse_tree_dir *at,
 bool fuse_tree_is_passed(const struct dentry *dentry);
 bool fuse_tree_is_named(const struct fuse_tree_dir *at, struct dentry *dentry,
 			const struct qstr *name);
-void fuse_tree_attributes(const struct fuse_tree *tree, struct inode *backing,
-			  struct fuse_attr *attr);
+void fuse_tree_tell(struct inode *inode, const struct fuse_tree *tree,
+		    struct inode *backing);
 struct inode *fuse_tree_get_inode(const struct fuse_tree_dir *at,
 				  struct super_block *sb, struct dentry *backing);
 int fuse_node_path(struct inode *inode, struct dentry *dentry, struct path *path);

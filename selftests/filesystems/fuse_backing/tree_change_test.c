@@ -169,6 +169,39 @@ TEST_F(tree_change, made_that_is_there)
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
+static int make_new(const char *name)
+{
+	int fd = open(tree_at(name), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+/* Which nobody has looked for: it is made if it isn't there, and whose it is stays so */
+TEST_F(tree_change, made_without_a_look)
+{
+	static const struct rule rules[] = { RULE_SERVER("own") };
+
+	ASSERT_EQ(0, access(tree_at("dir"), F_OK));
+	ASSERT_EQ(0, symlink("nowhere", scratch_path("dir/symlink")));
+	EXPECT_EQ(0, make_new("dir/new"));
+	EXPECT_TRUE(tree_same_stat("dir/new"));
+	EXPECT_EQ(-EEXIST, make_new("dir/file"));
+	EXPECT_EQ(100, scratch_size("dir/file"));
+	EXPECT_TRUE(tree_same_stat("dir/file"));
+	EXPECT_EQ(-EEXIST, make_new("dir/symlink"));
+	EXPECT_EQ(-EEXIST, make_new("dir"));
+	EXPECT_FALSE(is_there("nowhere"));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+
+	ASSERT_EQ(0, rules_set(self->dev, FUSE_ROOT_ID, rules, 1, FUSE_BACKING_PASS));
+	make_new("own");
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_CREATE));
+}
+
 TEST_F(tree_change, removed)
 {
 	int fd = open(tree_at("dir/file"), O_RDWR | O_CLOEXEC);
