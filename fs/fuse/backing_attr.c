@@ -38,12 +38,12 @@
 
 /*
  * What has the answer, and with whose credentials: the mapping's.  What is attached is
- * where that is, which keeps it; a name below a tree has references of its own.
+ * where that is, which keeps it; a name below a tree has a reference on its dentry.
  */
 struct answerer {
 	struct fuse_backing *fb;
 	struct path path;
-	/* with a reference on @fb, and none on @path */
+	/* with a reference on @fb, and none on what is in @path */
 	bool attached;
 };
 
@@ -116,7 +116,7 @@ static inline void put_answerer(const struct answerer *who)
 	if (who->attached)
 		fuse_backing_put(who->fb);
 	else
-		path_put(&who->path);
+		dput(who->path.dentry);
 }
 
 /*

@@ -207,6 +207,13 @@ static __always_inline enum look look_in_dcache(const struct fuse_tree_dir *at,
 	return same ? SAME : OTHER;
 }
 
+/* Below one tree, and of another: moved there, unless that is detached and the server has it */
+static bool is_moved(const struct fuse_node *node, const struct fuse_tree *tree)
+{
+	return node->tree != tree &&
+	       (!READ_ONCE(node->fi->nodeid) || !READ_ONCE(node->tree->detached));
+}
+
 /* The same by looking it up, and what it has become is put into its inode */
 static enum look look_up(const struct fuse_tree_dir *at, const struct qstr *name,
 			 const struct fuse_node *node)
@@ -216,7 +223,8 @@ static enum look look_up(const struct fuse_tree_dir *at, const struct qstr *name
 
 	if (IS_ERR(backing))
 		return OTHER;
-	same = fuse_tree_is_passed(backing) && fuse_tree_is_named(at, backing, name) &&
+	same = !(node && is_moved(node, at->tree)) &&
+	       fuse_tree_is_passed(backing) && fuse_tree_is_named(at, backing, name) &&
 	       (node ? d_is_positive(backing) && fuse_node_is(node, d_inode(backing)) :
 		       d_is_negative(backing));
 	if (same && node)
@@ -243,10 +251,8 @@ static __always_inline enum look look_at_passed(const struct fuse_tree_dir *at,
 		node = rcu_dereference(get_fuse_inode(inode)->backing.node);
 		if (!node || fuse_is_bad(inode))
 			return SERVERS;
-		/* moved here from another tree; below one that is detached, the server has it */
-		if (unlikely(node->tree != at->tree) &&
-		    (!fuse_inode_of(inode)->nodeid || !READ_ONCE(node->tree->detached)))
-			return OTHER;
+		if (unlikely(node->tree != at->tree))
+			return DONT_KNOW;
 	}
 	return look_in_dcache(at, name, entry, node);
 }
@@ -576,7 +582,7 @@ static int permission_by_name(struct inode *inode, const struct fuse_node *node,
 		return err;
 	refresh(inode, node->tree, d_inode(path.dentry));
 	err = check_permission(node->tree, d_inode(path.dentry), mask);
-	path_put(&path);
+	dput(path.dentry);
 	return err;
 }
 
@@ -696,7 +702,7 @@ bool fuse_backing_find_mode(struct dentry *dentry, int *err)
 	if (*err)
 		return !fuse_node_is_servers(inode, *err);
 	refresh(inode, fuse_inode_node(inode)->tree, d_inode(path.dentry));
-	path_put(&path);
+	dput(path.dentry);
 	return true;
 }
 
@@ -774,7 +780,7 @@ bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
 	if (err)
 		return !fuse_node_is_servers(inode, err);
 	*link = read_link(node, &path);
-	path_put(&path);
+	dput(path.dentry);
 	if (!IS_ERR(*link))
 		set_delayed_call(done, free_link, (void *)*link);
 	return true;
@@ -815,6 +821,6 @@ struct fuse_backing *fuse_node_map(struct inode *inode, struct dentry *dentry,
 	scoped_with_creds(tree->cred)
 		fb = fuse_backing_install_path(tree->fb->table, &path,
 					       &node->place);
-	path_put(&path);
+	dput(path.dentry);
 	return fb;
 }

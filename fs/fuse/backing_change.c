@@ -290,7 +290,7 @@ bool fuse_backing_setattr_below(struct inode *inode, struct dentry *dentry,
 		*err = set_attributes(tree, &path, attr);
 	}
 	fuse_tree_tell(inode, tree, d_inode(path.dentry));
-	path_put(&path);
+	dput(path.dentry);
 	/* whose delegation it is, the server may wait for */
 	return *err != -EWOULDBLOCK;
 }
@@ -349,6 +349,6 @@ bool fuse_backing_setxattr_below(struct inode *inode, const char *name,
 	if (*err)
 		return true;
 	*err = change_xattr(tree, &path, name, value, size, flags);
-	path_put(&path);
+	dput(path.dentry);
 	return *err != -EWOULDBLOCK;
 }

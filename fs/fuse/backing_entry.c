@@ -314,7 +314,7 @@ static bool link_at(const struct fuse_tree_dir *at, struct dentry *old,
 	if (*err)
 		return *err != -ESTALE;
 	passed = is_linkable(&what.old) && make_nondir(dir, entry, &what, err);
-	path_put(&what.old);
+	dput(what.old.dentry);
 	return passed;
 }
 

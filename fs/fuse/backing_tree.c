@@ -627,7 +627,7 @@ static bool path_of_open(struct fuse_inode *fi, const struct fuse_node *node,
 				      link);
 	if (pt && is_as_below(node, pt)) {
 		*path = pt->file->f_path;
-		path_get(path);
+		dget(path->dentry);
 	}
 	spin_unlock(&fi->lock);
 	return path->dentry;
@@ -683,7 +683,7 @@ static __always_inline bool path_in_dcache(const struct fuse_node *node,
 		dput(backing);
 		return false;
 	}
-	path->mnt = mntget(node->tree->mnt);
+	path->mnt = node->tree->mnt;
 	path->dentry = backing;
 	return true;
 }
@@ -699,7 +699,7 @@ static int path_at(const struct fuse_tree_dir *at, const struct fuse_node *node,
 		dput(dentry);
 		return -ESTALE;
 	}
-	path->mnt = mntget(at->tree->mnt);
+	path->mnt = at->tree->mnt;
 	path->dentry = dentry;
 	return 0;
 }
@@ -776,7 +776,8 @@ static struct dentry *find_alias(struct inode *inode, const struct fuse_node *no
  * fuse_node_path - where a node is in the backing filesystem
  * @inode: the FUSE inode of the node
  * @dentry: a FUSE dentry of it; any if %NULL
- * @path: filled in, with references
+ * @path: filled in, with a reference on the dentry; the mount is the tree's, which the inode
+ *	keeps
  *
  * Context: process context; may sleep, killable where several names are looked up.
  * Return: 0; -ESTALE if it isn't there any more, see fuse_node_is_servers(); or an error
@@ -792,7 +793,7 @@ int fuse_node_path(struct inode *inode, struct dentry *dentry, struct path *path
 
 	*path = (struct path) {};
 	if (node->dir) {
-		path->mnt = mntget(node->tree->mnt);
+		path->mnt = node->tree->mnt;
 		path->dentry = dget(node->dir);
 		return 0;
 	}
@@ -825,7 +826,7 @@ struct dentry *fuse_node_alias(struct inode *inode)
 		return d_find_any_alias(inode) ?: ERR_PTR(-ESTALE);
 	alias = find_alias(inode, node, &path, &err);
 	if (alias)
-		path_put(&path);
+		dput(path.dentry);
 	return alias ?: ERR_PTR(err == -EXDEV ? -ESTALE : err);
 }
 
