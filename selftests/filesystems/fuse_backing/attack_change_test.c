@@ -131,15 +131,7 @@ static int as(uid_t uid, int (*fn)(void *), const void *arg)
 
 static int make_read_only(void *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, "x", 1) != 1)
-		err = -errno;
-	close(fd);
-	return err;
+	return tree_make_read_only(path);
 }
 
 /* Somewhere else the server has said that it has no CREATE */
@@ -157,19 +149,9 @@ TEST_F(change, server_without_create)
 	EXPECT_EQ(0, as(variant->uid, make_read_only, tree_at("dir/after")));
 }
 
-static int make_with(const char *path, int flags)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | flags, 0600);
-
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
-}
-
 static int make(void *path)
 {
-	return make_with(path, O_EXCL);
+	return tree_make(path);
 }
 
 /* A table that is full leaves to the server what was made, and that is there */
@@ -190,7 +172,12 @@ TEST_F(change, full_table)
 
 static int make_late(void *path)
 {
-	return make_with(path, O_NONBLOCK);
+	int fd = open(path, O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
 }
 
 /* What the server says of a file that was made already is no reason to make it again */

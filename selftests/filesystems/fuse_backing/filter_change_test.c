@@ -88,12 +88,7 @@ static void say(FIXTURE_DATA(changes) * self, const char *name, int verdict)
 /* All of these: 0 or -errno */
 static int make(const char *name)
 {
-	int fd = open(tree_at(name), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
+	return tree_make(tree_at(name));
 }
 
 static int make_dir(const char *name)

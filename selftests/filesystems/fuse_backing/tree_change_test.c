@@ -169,16 +169,6 @@ TEST_F(tree_change, made_that_is_there)
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
-static int make_new(const char *name)
-{
-	int fd = open(tree_at(name), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
-}
-
 /* Which nobody has looked for: it is made if it isn't there, and whose it is stays so */
 TEST_F(tree_change, made_without_a_look)
 {
@@ -186,18 +176,18 @@ TEST_F(tree_change, made_without_a_look)
 
 	ASSERT_EQ(0, access(tree_at("dir"), F_OK));
 	ASSERT_EQ(0, symlink("nowhere", scratch_path("dir/symlink")));
-	EXPECT_EQ(0, make_new("dir/new"));
+	EXPECT_EQ(0, tree_make(tree_at("dir/new")));
 	EXPECT_TRUE(tree_same_stat("dir/new"));
-	EXPECT_EQ(-EEXIST, make_new("dir/file"));
+	EXPECT_EQ(-EEXIST, tree_make(tree_at("dir/file")));
 	EXPECT_EQ(100, scratch_size("dir/file"));
 	EXPECT_TRUE(tree_same_stat("dir/file"));
-	EXPECT_EQ(-EEXIST, make_new("dir/symlink"));
-	EXPECT_EQ(-EEXIST, make_new("dir"));
+	EXPECT_EQ(-EEXIST, tree_make(tree_at("dir/symlink")));
+	EXPECT_EQ(-EEXIST, tree_make(tree_at("dir")));
 	EXPECT_FALSE(is_there("nowhere"));
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 
 	ASSERT_EQ(0, rules_set(self->dev, FUSE_ROOT_ID, rules, 1, FUSE_BACKING_PASS));
-	make_new("own");
+	tree_make(tree_at("own"));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_CREATE));
 }
@@ -374,14 +364,10 @@ TEST_F(tree_change, others_ask)
 
 static int write_read_only(void *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
-	int err = 0;
+	int fd, err = tree_make_read_only(path);
 
-	if (fd < 0)
-		return -errno;
-	if (write(fd, "x", 1) != 1)
-		err = -errno;
-	close(fd);
+	if (err)
+		return err;
 	/* and from then on not any more */
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd >= 0)

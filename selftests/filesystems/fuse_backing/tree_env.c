@@ -50,6 +50,29 @@ int tree_write_text(const char *path)
 	return n == (ssize_t)strlen(TREE_TEXT) ? 0 : -EIO;
 }
 
+int tree_make(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+int tree_make_read_only(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, "x", 1) != 1)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 int tree_reads(const char *path)
 {
 	char buf[sizeof(TREE_TEXT)] = "";

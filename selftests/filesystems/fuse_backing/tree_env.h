@@ -30,6 +30,13 @@ const char *tree_at2(const char *name);
 int tree_write_text(const char *path);
 int tree_reads(const char *path);
 
+/*
+ * A file that wasn't there: 0 or -errno. One that nobody may write has something from who
+ * made it.
+ */
+int tree_make(const char *path);
+int tree_make_read_only(const char *path);
+
 /* What a variable of the environment says, as SEED=, or else. */
 long tree_number(const char *variable, long otherwise);
 
