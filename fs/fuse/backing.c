@@ -16,8 +16,8 @@
  * there, until it is taken away or another has come, but nobody gets it.
  *
  * Closing: a file on another FUSE may wait for that one's server, without end and
- * beyond the reach of signals, so the thread closes it, and whoever needs it
- * closed can give up.  Other files are closed by who puts them, and by the thread
+ * beyond the reach of signals, so the thread flushes and closes it, and whoever needs
+ * that done can give up.  Other files are closed by who puts them, and by the thread
  * only where that can't be: when an inode is evicted, or a connection aborted.  The
  * last munmap(2) doesn't wait for what the thread has to close.
  */
@@ -42,6 +42,16 @@ struct closing_file {
 	struct kthread_files_work work;
 	struct fuse_backing *fb;
 	struct file *file;
+};
+
+/* One that the thread is to flush; whoever waits has a reference, too */
+struct flushing_file {
+	struct kthread_files_work work;
+	struct fuse_backing *fb;
+	struct file *file;
+	fl_owner_t id;
+	int err;
+	refcount_t count;
 };
 
 /* Free a mapping whose file is not in the table (any more) */
@@ -133,16 +143,21 @@ void fuse_backing_put_deferred(struct fuse_backing *fb)
 		kthread_files_queue(fb->table->files, &fb->dead, reap_mapping);
 }
 
+/* The thread is done with a file that was counted */
+static void put_counted(struct fuse_backing *fb, struct file *file)
+{
+	__fput_sync(file);
+	atomic_dec(&fb->table->closing);
+	fuse_backing_put(fb);
+}
+
 static void close_queued(struct kthread_files_work *work)
 {
 	struct closing_file *closing =
 		container_of(work, struct closing_file, work);
-	struct fuse_backing *fb = closing->fb;
 
-	__fput_sync(closing->file);
+	put_counted(closing->fb, closing->file);
 	kfree(closing);
-	atomic_dec(&fb->table->closing);
-	fuse_backing_put(fb);
 }
 
 static void close_by_thread(struct fuse_backing *fb, struct file *file)
@@ -178,6 +193,85 @@ void fuse_backing_close_file(struct fuse_backing *fb, struct file *file)
 	}
 	__fput_sync(file);
 	fuse_backing_put(fb);
+}
+
+static int flush_file(struct fuse_backing *fb, struct file *file, fl_owner_t id)
+{
+	int err;
+
+	scoped_with_creds(fb->cred)
+		err = file->f_op->flush(file, id);
+	return err;
+}
+
+static void put_flushing(struct flushing_file *flushing)
+{
+	if (refcount_dec_and_test(&flushing->count))
+		kfree(flushing);
+}
+
+static void flush_queued(struct kthread_files_work *work)
+{
+	struct flushing_file *flushing =
+		container_of(work, struct flushing_file, work);
+
+	flushing->err = flush_file(flushing->fb, flushing->file, flushing->id);
+	put_counted(flushing->fb, flushing->file);
+	put_flushing(flushing);
+}
+
+static struct flushing_file *queue_flush(struct fuse_backing *fb, struct file *file,
+					 fl_owner_t id)
+{
+	struct flushing_file *flushing;
+
+	flushing = kmalloc_obj(*flushing, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	refcount_inc(&fb->count);
+	flushing->fb = fb;
+	flushing->file = get_file(file);
+	flushing->id = id;
+	refcount_set(&flushing->count, 2);
+	atomic_inc(&fb->table->closing);
+	kthread_files_queue(fb->table->files, &flushing->work, flush_queued);
+	return flushing;
+}
+
+static int flush_by_thread(struct fuse_backing *fb, struct file *file, fl_owner_t id)
+{
+	struct kthread_files *files = fb->table->files;
+	struct flushing_file *flushing;
+	int err;
+
+	/* those who gave up leave behind no more than files may be open */
+	if (atomic_read(&fb->table->closing) >= kthread_files_limit(files) &&
+	    kthread_files_flush(files))
+		return -EINTR;
+	flushing = queue_flush(fb, file, id);
+	err = kthread_files_flush(files) ?: flushing->err;
+	put_flushing(flushing);
+	return err;
+}
+
+/**
+ * fuse_backing_flush_file - a backing file is about to be closed by a client
+ * @fb: its mapping
+ * @file: the backing file
+ * @id: owner of the locks that go
+ *
+ * As the registration.
+ *
+ * Context: process context without locks; may sleep, killable where it can take for
+ *	ever.
+ * Return: 0; the error of the backing filesystem; -EINTR if it isn't known yet, but the
+ *	file will be flushed, unless as many are that are waited for by nobody as may be
+ *	open.
+ */
+int fuse_backing_flush_file(struct fuse_backing *fb, struct file *file, fl_owner_t id)
+{
+	if (!file->f_op->flush)
+		return 0;
+	return is_for_thread(fb) ? flush_by_thread(fb, file, id) :
+				   flush_file(fb, file, id);
 }
 
 /**

@@ -807,22 +807,21 @@ int fuse_extents_fsync(struct fuse_extents *extents, loff_t start, loff_t end,
  * @id: owner of the locks that go
  *
  * Context: process context without locks; may sleep.
- * Return: 0, or the error of a backing filesystem.
+ * Return: 0, or the first error, as fuse_backing_flush_file().
  */
 int fuse_extents_flush(struct fuse_extents *extents, fl_owner_t id)
 {
 	loff_t end;
 	struct fuse_extents_map *map = get_map(extents, &end);
-	struct file *file;
+	struct fuse_backing *fb;
 	int err = 0, ret;
 	unsigned int i;
 
 	for (i = 0; i < map->nr_files; i++) {
-		file = map->files[i].fb->file;
-		if (!(file->f_mode & FMODE_WRITE) || !file->f_op->flush)
+		fb = map->files[i].fb;
+		if (!(fb->file->f_mode & FMODE_WRITE))
 			continue;
-		scoped_with_creds(map->files[i].fb->cred)
-			ret = file->f_op->flush(file, id);
+		ret = fuse_backing_flush_file(fb, fb->file, id);
 		err = err ?: ret;
 		cond_resched();
 	}

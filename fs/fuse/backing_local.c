@@ -208,18 +208,6 @@ out_ask:
 	return ask_server(inode, err);
 }
 
-static int flush_file(const struct fuse_passthrough *pt, fl_owner_t id)
-{
-	struct file *backing = pt->file;
-	int err;
-
-	if (!backing->f_op->flush)
-		return 0;
-	scoped_with_creds(pt->fb->cred)
-		err = backing->f_op->flush(backing, id);
-	return err;
-}
-
 /*
  * Flush what was written to the backing file: network filesystems tell only then
  * that it couldn't be.  Where nothing could be written, nothing is flushed, and
@@ -236,7 +224,7 @@ static int flush_backing(struct file *file, fl_owner_t id)
 	if (!fuse_backing_io_start(file))
 		return 0;
 	err = pt->extents ? fuse_extents_flush(pt->extents, id) :
-			    flush_file(pt, id);
+			    fuse_backing_flush_file(pt->fb, pt->file, id);
 	fuse_backing_io_end(file);
 	return err;
 }
@@ -263,9 +251,9 @@ static int flush_server(struct file *file, fl_owner_t id)
  *
  * If the kernel opened it by itself, the backing file is flushed as well.
  *
- * Context: process context without locks; may sleep, killable but for the
- *	backing filesystem.
- * Return: 0, the error of the backing filesystem, or else as fuse_flush() or
+ * Context: process context without locks; may sleep, killable but for a backing
+ *	filesystem that is no FUSE.
+ * Return: 0, as fuse_backing_flush_file(), or else as fuse_flush() or
  *	fuse_backing_need_handle().
  */
 int fuse_backing_flush(struct file *file, fl_owner_t id)

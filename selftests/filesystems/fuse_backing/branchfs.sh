@@ -75,20 +75,26 @@ make_directories()
 		all_of "$WORK/lower" >"$WORK/lower-before.list"
 }
 
-# Names, types, modes, links and bytes. What git has for itself is other with other inodes,
-# and the large directory is looked at only where something becomes of it
-all_of()
+# Names, types, modes and links. What git has for itself is other with other inodes, and
+# the large directory is looked at only where something becomes of it
+names_of()
 {
 	(cd "$1" && find . \( -path ./repository/.git -o -path ./many \) -prune -o \
-		-type d -printf '%y %m %p\n' -o -printf '%y %m %s %l %p\n' | sort &&
-	 find . \( -path ./repository/.git -o -path ./many \) -prune -o \
+		-type d -printf '%y %m %p\n' -o -printf '%y %m %s %l %p\n' | sort)
+}
+
+# And bytes
+all_of()
+{
+	names_of "$1"
+	(cd "$1" && find . \( -path ./repository/.git -o -path ./many \) -prune -o \
 		-type f -print0 | sort -z | xargs -0 sha256sum)
 }
 
 agrees()
 {
-	all_of "$WORK/copy" >"$WORK/copy.list"
-	all_of "$WORK/fuse" >"$WORK/fuse.list"
+	names_of "$WORK/copy" >"$WORK/copy.list"
+	names_of "$WORK/fuse" >"$WORK/fuse.list"
 	same copy fuse && diff -r --no-dereference -x .git -x fifo -x pipe -x many \
 		"$WORK/copy" "$WORK/fuse"
 }

@@ -3,8 +3,8 @@
  * Closing a backing file keeps nobody waiting who can't give up.
  *
  * Proves: a server that withholds an answer, while a backing file on its own
- * filesystem is closed, stops neither what the machine's workers do for all, nor
- * umount(2), close(2) and FUSE_DEV_IOC_BACKING_CLOSE of somebody who is killed,
+ * filesystem is flushed or closed, stops neither what the machine's workers do for all,
+ * nor umount(2), close(2) and FUSE_DEV_IOC_BACKING_CLOSE of somebody who is killed,
  * nor the end of a process or of a mount namespace; other mounts, and files of the
  * same mount on other filesystems, are closed meanwhile; what was left behind is
  * bounded, and gone when the answer can't come any more. With a server that
@@ -54,7 +54,8 @@ FIXTURE(closing) {
 	struct mounts m;
 };
 
-FIXTURE_SETUP(closing)
+/* False if the setup is to end. */
+static bool mounts_start(struct __test_metadata *_metadata, struct mounts *m)
 {
 	const struct fuse_server_opts lower = {
 		.mountpoint = SCRATCH_FUSE2,
@@ -66,15 +67,21 @@ FIXTURE_SETUP(closing)
 		.backing = SCRATCH_FUSE2,
 	};
 
-	self->m.lower = &self->m.env.srv;
+	m->lower = &m->env.srv;
 	if (geteuid())
-		SKIP(return, "needs root");
-	ASSERT_EQ(0, scratch_setup(&self->m.env.scratch, SCRATCH_TMPFS));
+		SKIP(return false, "needs root");
+	ASSERT_EQ(0, scratch_setup(&m->env.scratch, SCRATCH_TMPFS));
 	ASSERT_EQ(0, env_files());
-	ASSERT_EQ(0, env_serve(&self->m.env, self->m.lower, &lower));
-	ASSERT_EQ(0, env_serve(&self->m.env, &self->m.upper, &upper));
-	if (!self->m.upper.sh->passthrough)
-		SKIP(return, "needs FUSE passthrough");
+	ASSERT_EQ(0, env_serve(&m->env, m->lower, &lower));
+	ASSERT_EQ(0, env_serve(&m->env, &m->upper, &upper));
+	if (!m->upper.sh->passthrough)
+		SKIP(return false, "needs FUSE passthrough");
+	return true;
+}
+
+FIXTURE_SETUP(closing)
+{
+	mounts_start(_metadata, &self->m);
 }
 
 /* Ends whatever waits for an answer. */
@@ -83,16 +90,21 @@ static int lower_gives_up(struct fuse_server *lower)
 	return fuse_server_abort(lower);
 }
 
+static void mounts_end(struct mounts *m)
+{
+	if (m->lower->sh)
+		lower_gives_up(m->lower);
+	if (m->writer > 0) {
+		kill(m->writer, SIGKILL);
+		waitpid(m->writer, NULL, 0);
+	}
+	fuse_server_stop(&m->upper);
+	env_teardown(&m->env);
+}
+
 FIXTURE_TEARDOWN(closing)
 {
-	if (self->m.lower->sh)
-		lower_gives_up(self->m.lower);
-	if (self->m.writer > 0) {
-		kill(self->m.writer, SIGKILL);
-		waitpid(self->m.writer, NULL, 0);
-	}
-	fuse_server_stop(&self->m.upper);
-	env_teardown(&self->m.env);
+	mounts_end(&self->m);
 }
 
 static int lower_register(struct mounts *m)
@@ -263,6 +275,93 @@ TEST_F(closing, backing_close_can_be_killed)
 	ASSERT_EQ(0, lower_gives_up(self->m.lower));
 	EXPECT_EQ(0, fuse_server_umount(&self->m.upper));
 	EXPECT_TRUE(wait_until(!thread_exists(thread)));
+}
+
+/* Opened without the server, it is flushed by the kernel */
+
+FIXTURE(flushing) {
+	struct mounts m;
+	pid_t thread;
+	int fd;
+};
+
+FIXTURE_VARIANT(flushing) {
+	bool extents;
+};
+
+FIXTURE_VARIANT_ADD(flushing, backing_file) {
+	.extents = false,
+};
+
+FIXTURE_VARIANT_ADD(flushing, extents) {
+	.extents = true,
+};
+
+FIXTURE_SETUP(flushing)
+{
+	struct mounts *m = &self->m;
+	int id;
+
+	if (!mounts_start(_metadata, m))
+		return;
+	id = lower_register(m);
+	ASSERT_LT(0, id);
+	self->thread = thread_find(m->upper.dev);
+	ASSERT_EQ(0, env_attach_to(&m->upper, id, variant->extents));
+	self->fd = fuse_server_open(&m->upper, "a", O_RDWR);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, lower_withholds(m));
+}
+
+FIXTURE_TEARDOWN(flushing)
+{
+	mounts_end(&self->m);
+}
+
+static int do_close(struct mounts *m, int fd)
+{
+	(void)m;
+	return close(fd) < 0 ? -errno : 0;
+}
+
+TEST_F(flushing, can_be_killed)
+{
+	EXPECT_TRUE(can_be_killed(&self->m, start(do_close, &self->m, self->fd)));
+	ASSERT_EQ(0, lower_gives_up(self->m.lower));
+	EXPECT_EQ(-1, close(self->fd));
+	EXPECT_EQ(ENOTCONN, errno);
+	EXPECT_TRUE(wait_until(!fuse_server_umount(&self->m.upper)));
+	EXPECT_TRUE(wait_until(!thread_exists(self->thread)));
+}
+
+/* Whoever gave up has left something to do, which counts. */
+TEST_F(flushing, leftovers_are_limited)
+{
+	const struct rlimit small = { SMALL_LIMIT, SMALL_LIMIT };
+	struct mounts *m = &self->m;
+	int id = fuse_backing_open_path(m->upper.fd, SCRATCH_FUSE2 "/b", O_RDWR);
+	int fd;
+
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &small, NULL));
+	fd = fuse_server_open_id(&m->upper, "b", O_RDWR, id);
+	ASSERT_LE(0, fd);
+	for (int i = 0; i < 2 * SMALL_LIMIT; i++)
+		EXPECT_TRUE(can_be_killed(m, start(do_close, m, self->fd)));
+	EXPECT_EQ(-EMFILE, fuse_server_open_id(&m->upper, "b", O_RDWR, id));
+}
+
+/* A server that answers is waited for, and what it says is what close(2) says. */
+TEST_F(flushing, answers_are_waited_for)
+{
+	__u32 before = fuse_server_ops(self->m.lower, FUSE_FLUSH);
+
+	self->m.lower->sh->mute_setattr = false;
+	self->m.lower->sh->flush_error = ENOSPC;
+	EXPECT_EQ(-1, close(self->fd));
+	EXPECT_EQ(ENOSPC, errno);
+	EXPECT_EQ(before + 1, fuse_server_ops(self->m.lower, FUSE_FLUSH));
+	self->m.lower->sh->flush_error = 0;
 }
 
 /* It has the file open when it is killed: nothing can end it twice. */

@@ -107,7 +107,7 @@ int env_open(struct env *env, int *id, int *fd, char **buf)
 	return *buf ? 0 : -ENOMEM;
 }
 
-int env_attach(struct env *env, int id, bool extents)
+int env_attach_to(struct fuse_server *srv, int id, bool extents)
 {
 	const __u32 modes = FUSE_BACKING_READ | FUSE_BACKING_WRITE;
 	const struct fuse_backing_extent all = {
@@ -115,12 +115,17 @@ int env_attach(struct env *env, int id, bool extents)
 		.backing_id = id,
 		.flags = FUSE_BACKING_EXTENT_WRITE,
 	};
-	__u64 node = fuse_server_node(&env->srv, &env->srv.sh->file[0]);
+	__u64 node = fuse_server_node(srv, &srv->sh->file[0]);
 	struct stat st;
 
 	if (stat(SCRATCH_FUSE "/a", &st) < 0)
 		return -errno;
 	return extents ?
-	       fuse_backing_set_extents(env->srv.fd, node, &all, 1, modes) :
-	       fuse_backing_attach(env->srv.fd, node, 0, id, modes);
+	       fuse_backing_set_extents(srv->fd, node, &all, 1, modes) :
+	       fuse_backing_attach(srv->fd, node, 0, id, modes);
+}
+
+int env_attach(struct env *env, int id, bool extents)
+{
+	return env_attach_to(&env->srv, id, extents);
 }

@@ -54,6 +54,9 @@ int env_open(struct env *env, int *id, int *fd, char **buf);
 /* The kernel opens "a" from now on: on what @id maps, or on all of its bytes. */
 int env_attach(struct env *env, int id, bool extents);
 
+/* The same of another server, which is the one that is mounted at SCRATCH_FUSE. */
+int env_attach_to(struct fuse_server *srv, int id, bool extents);
+
 /* Only one object of a program, the test itself, can include the harness. */
 #ifdef HARNESS_H
 
