@@ -107,8 +107,7 @@ static __always_inline bool get_answerer(struct inode *inode, struct dentry *den
 	}
 	if (find_attached(inode, ops, who))
 		return true;
-	*err = fuse_backing_introduce(inode);
-	return *err;
+	return !fuse_node_may_ask(inode, err);
 }
 
 static inline void put_answerer(const struct answerer *who)

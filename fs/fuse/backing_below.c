@@ -117,8 +117,7 @@ bool fuse_backing_lookup_below(struct inode *dir, struct dentry *entry,
 	}
 	if (passed)
 		return true;
-	*err = fuse_backing_introduce(dir);
-	return *err;
+	return !fuse_node_may_ask(dir, err);
 }
 
 /* Ids that the server's namespace has no number for are all the same to it */
@@ -770,9 +769,10 @@ bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
 	if (!dentry)
 		return true;
 	if (!fuse_node_has(inode, FUSE_BACKING_OPS_READLINK)) {
-		err = fuse_backing_introduce(inode);
+		if (fuse_node_may_ask(inode, &err))
+			return false;
 		*link = ERR_PTR(err);
-		return err;
+		return true;
 	}
 	node = fuse_inode_node(inode);
 	err = fuse_node_path(inode, dentry, &path);

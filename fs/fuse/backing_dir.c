@@ -600,13 +600,6 @@ static bool may_be_listed(struct inode *inode)
 	       fuse_backing_has_server(get_fuse_conn(inode));
 }
 
-/* The server can be asked once it knows the inode: else it is an error */
-static bool ask_server(struct inode *inode, int *err)
-{
-	*err = fuse_backing_introduce(inode);
-	return *err;
-}
-
 /**
  * fuse_backing_open_dir - open a directory without the server, if possible
  * @inode: the FUSE inode, of a directory
@@ -623,7 +616,7 @@ bool fuse_backing_open_dir(struct inode *inode, struct file *file, int *err)
 	struct fuse_file *ff;
 
 	if (!may_be_listed(inode))
-		return ask_server(inode, err);
+		return !fuse_node_may_ask(inode, err);
 	*err = -ENOMEM;
 	ff = alloc_file(inode);
 	if (!ff)
@@ -633,7 +626,7 @@ bool fuse_backing_open_dir(struct inode *inode, struct file *file, int *err)
 	fb = find_listed(inode, dir);
 	if (!fb) {
 		fuse_file_free(ff);
-		return ask_server(inode, err);
+		return !fuse_node_may_ask(inode, err);
 	}
 	ff->passthrough->fb = fb;
 	file->private_data = ff;

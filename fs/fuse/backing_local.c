@@ -23,6 +23,7 @@
 #include "backing_reject.h"
 #include "backing_revoke.h"
 #include "backing_server.h"
+#include "backing_tree.h"
 
 #include <linux/cred.h>
 #include <linux/fadvise.h>
@@ -71,13 +72,6 @@ static bool is_passed(const struct fuse_inode *fi)
 {
 	return READ_ONCE(fi->backing.attached) ||
 	       rcu_access_pointer(fi->backing.node);
-}
-
-/* The server can be asked once it knows the inode: else it is an error */
-static bool ask_server(struct inode *inode, int *err)
-{
-	*err = fuse_backing_introduce(inode);
-	return *err;
 }
 
 /*
@@ -171,7 +165,7 @@ bool fuse_backing_open_attached(struct inode *inode, struct file *file,
 	bool first;
 
 	if (!is_passed(fi) || is_for_server(inode, file))
-		return ask_server(inode, err);
+		return !fuse_node_may_ask(inode, err);
 
 	*err = -ENOMEM;
 	ff = fuse_backing_alloc_local(inode, sizeof(*pt));
@@ -205,7 +199,7 @@ out_free:
 out_ask:
 	fuse_file_free(ff);
 	file->private_data = NULL;
-	return ask_server(inode, err);
+	return !fuse_node_may_ask(inode, err);
 }
 
 /*
@@ -492,7 +486,7 @@ bool fuse_backing_fallocate(struct file *file, int mode, loff_t offset,
 	if (!fuse_backing_io_start(file)) {
 		fuse_backing_unlock(inode, true);
 		*err = fuse_backing_failover(file);
-		return *err;
+		return *err != 0;
 	}
 	/* reserving space changes nothing that is there */
 	*err = fuse_backing_may_write(ff, !(mode & ~FALLOC_FL_KEEP_SIZE));

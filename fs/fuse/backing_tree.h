@@ -241,6 +241,22 @@ static inline bool fuse_node_is_servers(const struct inode *inode, int err)
 }
 
 /**
+ * fuse_node_may_ask - may the server be asked about an inode
+ * @inode: the FUSE inode
+ * @err: set to 0, or to why not
+ *
+ * It can be once it knows the inode: else it is an error.
+ *
+ * Context: process context; may sleep, killable.
+ * Return: whether it may; always of an inode that isn't below a tree.
+ */
+static inline bool fuse_node_may_ask(struct inode *inode, int *err)
+{
+	*err = fuse_backing_introduce(inode);
+	return !*err;
+}
+
+/**
  * fuse_node_is_at - has a backing inode what a node is known by
  * @node: the node
  * @backing: the backing inode
