@@ -107,6 +107,8 @@ static const struct {
 	{ "brokered", "who registers it has more power than the mount's owner: do it as that" },
 	{ "operations", "the kernel doesn't answer one of these requests: leave it out of ops" },
 	{ "taken-away", "the directory was taken away while it was listed: rewind it" },
+	{ "read-only-mount", "the backing file's mount, or its filesystem, is read-only" },
+	{ "swap-area", "the backing file is swapped to: see swapoff" },
 };
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))

@@ -9,6 +9,10 @@
  *
  * No check does I/O at registration: the caller may be the server that the
  * I/O would have to wait for.
+ *
+ * Modes and owners of what is below a tree are looked at where a path is walked over, in
+ * backing_below.c and backing_tree.h: that is for each part of each path, in RCU mode, and
+ * inline with what finds the backing inode.  What access(2) asks beyond that is here.
  */
 
 #include "fuse_i.h"
@@ -19,6 +23,7 @@
 
 #include <linux/cred.h>
 #include <linux/dcache.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/fuse_backing.h>
 #include <linux/magic.h>
@@ -389,6 +394,56 @@ static int check_open(struct fuse_backing *fb, const struct file *file,
 }
 
 /**
+ * fuse_backing_check_writable - may anybody write to a backing inode
+ * @fb: the mapping that it is, or is below
+ * @backing: the inode
+ *
+ * What inode_permission() asks before it looks at modes, for access(2).
+ *
+ * Context: any, RCU mode too.
+ * Return: 0; -EROFS of a filesystem that is read-only, -EPERM of what is immutable, -EACCES
+ *	of what belongs to an id that the mount doesn't know.
+ */
+int fuse_backing_check_writable(const struct fuse_backing *fb, struct inode *backing)
+{
+	struct fuse_conn *fc = fb->table->fc;
+
+	if (sb_rdonly(backing->i_sb))
+		return fuse_backing_reject(fc, fb->id, -EROFS,
+					   FUSE_BACKING_READ_ONLY_MOUNT);
+	if (IS_IMMUTABLE(backing))
+		return fuse_backing_reject(fc, fb->id, -EPERM,
+					   FUSE_BACKING_IMMUTABLE);
+	if (HAS_UNMAPPED_ID(file_mnt_idmap(fb->file), backing))
+		return fuse_backing_reject(fc, fb->id, -EACCES,
+					   FUSE_BACKING_PERMISSION);
+	return 0;
+}
+
+/**
+ * fuse_backing_check_mount - does its mount forbid what modes may allow
+ * @fb: the mapping that the inode is, or is below
+ * @backing: the inode
+ * @mask: MAY_WRITE and MAY_EXEC count, for access(2)
+ *
+ * Context: any, RCU mode too.
+ * Return: 0, -EROFS or -EACCES.
+ */
+int fuse_backing_check_mount(const struct fuse_backing *fb, const struct inode *backing,
+			     int mask)
+{
+	const struct path *path = &fb->file->f_path;
+
+	if ((mask & MAY_WRITE) && __mnt_is_readonly(path->mnt))
+		return fuse_backing_reject(fb->table->fc, fb->id, -EROFS,
+					   FUSE_BACKING_READ_ONLY_MOUNT);
+	if ((mask & MAY_EXEC) && S_ISREG(backing->i_mode) && is_noexec(path))
+		return fuse_backing_reject(fb->table->fc, fb->id, -EACCES,
+					   FUSE_BACKING_NOEXEC);
+	return 0;
+}
+
+/**
  * fuse_backing_may_exec - may a file with extents be executed
  * @fc: the connection
  * @noexec: nothing of a backing file must be executed
@@ -520,6 +575,36 @@ int fuse_backing_may_write(struct fuse_file *ff, bool append)
 	if (!pt->append_only && !IS_APPEND(file_inode(pt->file)))
 		return 0;
 	return fuse_backing_reject(ff->fm->fc, pt->fb->id, -EPERM, FUSE_BACKING_APPEND_ONLY);
+}
+
+/**
+ * fuse_backing_may_allocate - may a backing file get room, or lose some
+ * @ff: a file that is open in passthrough mode, for writing
+ * @mode: FALLOC_FL_*
+ *
+ * What vfs_fallocate() asks of a file; what depends on the mode alone it has asked of
+ * the FUSE file.
+ *
+ * Context: any.
+ * Return: 0; -EPERM if the file is immutable, or can only be appended to and @mode changes
+ *	what is there; -ETXTBSY if it is swapped to.
+ */
+int fuse_backing_may_allocate(struct fuse_file *ff, int mode)
+{
+	struct fuse_passthrough *pt = ff->passthrough;
+	const struct inode *inode = file_inode(pt->file);
+	/* reserving space changes nothing that is there */
+	int err = fuse_backing_may_write(ff, !(mode & ~FALLOC_FL_KEEP_SIZE));
+
+	if (err)
+		return err;
+	if (IS_IMMUTABLE(inode))
+		return fuse_backing_reject(ff->fm->fc, pt->fb->id, -EPERM,
+					   FUSE_BACKING_IMMUTABLE);
+	if (IS_SWAPFILE(inode))
+		return fuse_backing_reject(ff->fm->fc, pt->fb->id, -ETXTBSY,
+					   FUSE_BACKING_SWAP_AREA);
+	return 0;
 }
 
 /**

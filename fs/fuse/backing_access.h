@@ -31,6 +31,7 @@ int fuse_backing_may_use(struct fuse_conn *fc, const struct fuse_backing *fb,
 			 const struct file *backing);
 int fuse_backing_open_flags(const struct fuse_backing *fb, int flags);
 int fuse_backing_may_write(struct fuse_file *ff, bool append);
+int fuse_backing_may_allocate(struct fuse_file *ff, int mode);
 int fuse_backing_may_mmap(struct fuse_file *ff, struct vm_area_struct *vma);
 int fuse_backing_check_extent(const struct file *file, bool write,
 			      enum fuse_backing_reason *reason);
@@ -39,6 +40,9 @@ int fuse_backing_may_answer(const struct fuse_backing *fb, u64 ops);
 int fuse_backing_may_pass_names(struct fuse_conn *fc, int id, u32 flags);
 int fuse_backing_may_attach_to(struct fuse_conn *fc, const struct inode *inode,
 			       int id, bool dir);
+int fuse_backing_check_writable(const struct fuse_backing *fb, struct inode *backing);
+int fuse_backing_check_mount(const struct fuse_backing *fb, const struct inode *backing,
+			     int mask);
 int fuse_backing_may_exec(struct fuse_conn *fc, bool noexec);
 int fuse_backing_may_write_extent(struct fuse_conn *fc,
 				  const struct fuse_backing *fb);

@@ -343,17 +343,6 @@ bool fuse_backing_getattr(struct mnt_idmap *idmap, struct inode *inode,
 	return true;
 }
 
-/* What the mount forbids, whatever the inode's mode is */
-static int check_mount(const struct answerer *who, int mask)
-{
-	if ((mask & MAY_WRITE) && __mnt_is_readonly(who->path.mnt))
-		return -EROFS;
-	if ((mask & MAY_EXEC) && d_is_reg(who->path.dentry) &&
-	    fuse_backing_is_noexec(who->fb->file))
-		return -EACCES;
-	return 0;
-}
-
 /* May whoever calls, or whose credentials these are? */
 static int check_access(const struct answerer *who, int mask)
 {
@@ -381,7 +370,8 @@ bool fuse_backing_access(struct inode *inode, int mask, int *err)
 	if (*err)
 		return true;
 	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
-	*err = check_mount(&who, mask) ?: check_access(&who, mask);
+	*err = fuse_backing_check_mount(who.fb, d_inode(who.path.dentry), mask) ?:
+	       check_access(&who, mask);
 	if (!*err) {
 		scoped_with_creds(who.fb->cred) {
 			*err = check_access(&who, mask);

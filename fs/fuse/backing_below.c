@@ -439,31 +439,18 @@ static bool is_written(const struct fuse_tree *tree, const struct inode *backing
 	return (tree->ops & FUSE_BACKING_OPS_OPEN) && (tree->modes & FUSE_BACKING_WRITE);
 }
 
-/* What nobody may write to, as inode_permission() has it */
-static int check_writable(const struct fuse_tree *tree, struct inode *backing)
-{
-	if (sb_rdonly(backing->i_sb))
-		return -EROFS;
-	if (IS_IMMUTABLE(backing))
-		return -EPERM;
-	return HAS_UNMAPPED_ID(mnt_idmap(tree->mnt), backing) ? -EACCES : 0;
-}
-
 /* access(2) says what would become of it: in the order in which it does of the directory */
 static int check_access(const struct fuse_tree *tree, struct inode *backing, int mask)
 {
 	bool writes = (mask & MAY_WRITE) && is_written(tree, backing);
-	int err = 0;
+	int err = fuse_backing_check_mount(tree->fb, backing, mask & MAY_EXEC);
 
-	if ((mask & MAY_EXEC) && S_ISREG(backing->i_mode) &&
-	    fuse_backing_is_noexec(tree->fb->file))
-		return -EACCES;
-	if (writes)
-		err = check_writable(tree, backing);
+	if (!err && writes)
+		err = fuse_backing_check_writable(tree->fb, backing);
 	if (!err)
 		err = generic_permission(mnt_idmap(tree->mnt), backing, mask);
-	if (!err && writes && __mnt_is_readonly(tree->mnt))
-		err = -EROFS;
+	if (!err && writes)
+		err = fuse_backing_check_mount(tree->fb, backing, MAY_WRITE);
 	return err;
 }
 

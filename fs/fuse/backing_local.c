@@ -27,7 +27,6 @@
 
 #include <linux/cred.h>
 #include <linux/fadvise.h>
-#include <linux/falloc.h>
 #include <linux/fsnotify.h>
 #include <linux/pagemap.h>
 #include <linux/security.h>
@@ -397,19 +396,12 @@ bool fuse_backing_lseek(struct file *file, loff_t offset, int whence,
 	return true;
 }
 
-/*
- * In place of vfs_fallocate(), which waits for a thaw for good.  What depends on the mode
- * alone was looked at when the FUSE file's turn came.
- */
+/* In place of vfs_fallocate(), which waits for a thaw for good */
 static int fallocate(struct file *backing, int mode, loff_t offset, loff_t len)
 {
 	struct inode *inode = file_inode(backing);
 	int err;
 
-	if (IS_IMMUTABLE(inode))
-		return -EPERM;
-	if (IS_SWAPFILE(inode))
-		return -ETXTBSY;
 	if (offset + len > inode->i_sb->s_maxbytes)
 		return -EFBIG;
 	if (!backing->f_op->fallocate)
@@ -488,8 +480,7 @@ bool fuse_backing_fallocate(struct file *file, int mode, loff_t offset,
 		*err = fuse_backing_failover(file);
 		return *err != 0;
 	}
-	/* reserving space changes nothing that is there */
-	*err = fuse_backing_may_write(ff, !(mode & ~FALLOC_FL_KEEP_SIZE));
+	*err = fuse_backing_may_allocate(ff, mode);
 	if (!*err)
 		*err = allocate_backing(file, mode, offset, len);
 	fuse_backing_io_end(file);

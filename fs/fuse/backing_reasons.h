@@ -45,7 +45,9 @@
 	EM(FUSE_BACKING_OVERLAY_ON_FUSE, "overlay-on-fuse")		\
 	EM(FUSE_BACKING_BROKERED, "brokered")				\
 	EM(FUSE_BACKING_OPERATIONS, "operations")			\
-	EMe(FUSE_BACKING_TAKEN_AWAY, "taken-away")
+	EM(FUSE_BACKING_TAKEN_AWAY, "taken-away")			\
+	EM(FUSE_BACKING_READ_ONLY_MOUNT, "read-only-mount")		\
+	EMe(FUSE_BACKING_SWAP_AREA, "swap-area")
 
 #define EM(reason, word)	reason,
 #define EMe(reason, word)	reason

@@ -7,9 +7,10 @@
  * than at the end: not by an open without O_APPEND, not after fcntl(2) took
  * that away, not by RWF_NOAPPEND, splice, aio, io_uring or a shared mapping,
  * and not when the attribute comes after the open. An immutable file can't be
- * opened for writing. Appending, reading and private mappings work. All of this
- * holds for files that are opened on what is attached, and for what the backing
- * file of those does in place of the server.
+ * opened for writing, and gets no more room if it is open already. Appending,
+ * reading and private mappings work. All of this holds for files that are opened
+ * on what is attached, and for what the backing file of those does in place of
+ * the server.
  *
  * Privilege: root, to set attributes and to mount for an ordinary user. The
  * server is that user, without capabilities.
@@ -471,6 +472,29 @@ TEST_F(attribute, immutable)
 	fd = attack_open(attack, "own", O_RDONLY, before);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, attack_reads(fd, SEED_OWN));
+	close(fd);
+}
+
+/* Who has it open for writing goes on, but the file gets no more room, and loses none */
+TEST_F(attribute, immutable_after_open)
+{
+	struct attack *attack = &self->attack;
+	int fd, id;
+
+	id = attack_register_path(attack, scratch_path("own"), O_RDWR);
+	ASSERT_LT(0, id);
+	fd = attack_open(attack, "own", O_RDWR, id);
+	ASSERT_LE(0, fd);
+	if (variant->attached)
+		EXPECT_EQ(0, fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 4096));
+	ASSERT_EQ(0, scratch_flags("own", FS_IMMUTABLE_FL));
+	EXPECT_EQ(-1, fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 4096));
+	EXPECT_EQ(-1, fallocate(fd, PUNCH_HOLE, 0, 4096));
+	if (variant->attached) {
+		EXPECT_EQ(EPERM, errno);
+		EXPECT_TRUE(attack_rejected(attack, id, -EPERM, "immutable"));
+	}
+	EXPECT_EQ(0, attack_untouched("own", SEED_OWN));
 	close(fd);
 }
 

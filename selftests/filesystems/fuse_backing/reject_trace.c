@@ -96,3 +96,17 @@ bool reject_trace_has_any(struct reject_trace *trace)
 	fetch(trace);
 	return strstr(trace->text, "fuse_backing_reject:");
 }
+
+bool reject_trace_access(const char *path, int mode, dev_t dev, int id, int err,
+			 const char *reason)
+{
+	static struct reject_trace trace;
+	bool refused;
+
+	if (reject_trace_start(&trace))
+		return false;
+	refused = access(path, mode) && errno == -err &&
+		  reject_trace_has(&trace, dev, id, err, reason);
+	reject_trace_stop(&trace);
+	return refused;
+}

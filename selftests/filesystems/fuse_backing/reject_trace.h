@@ -34,4 +34,8 @@ bool reject_trace_has(struct reject_trace *trace, dev_t dev, int id, int err,
 /* Was anything? */
 bool reject_trace_has_any(struct reject_trace *trace);
 
+/* Does access(2) of @path say @err, and is this why? Needs root, and no other trace. */
+bool reject_trace_access(const char *path, int mode, dev_t dev, int id, int err,
+			 const char *reason);
+
 #endif /* REJECT_TRACE_H */

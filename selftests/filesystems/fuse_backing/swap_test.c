@@ -5,7 +5,8 @@
  * Proves: swapon(2) refuses them, in whichever way they are passed through, as it
  * does any file of a FUSE server that has no block device; what it reads to find
  * out is asked of the server with a handle or not at all; the file can be used
- * after that.
+ * after that. Who has a file open that is swapped to by its own path neither
+ * makes room in it nor takes some away.
  *
  * Each test fails if the server sees a handle that it never gave out.
  *
@@ -24,6 +25,7 @@
 
 #include "backing_ioctl.h"
 #include "env.h"
+#include "reject_trace.h"
 #include "wait_until.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
@@ -154,6 +156,27 @@ TEST_F(swap, revoked)
 					 FUSE_BACKING_DETACH_REVOKE));
 	EXPECT_EQ(-EINVAL, try_swapon());
 	EXPECT_TRUE(is_writable(self));
+	close(fd);
+}
+
+TEST_F(swap, allocated)
+{
+	static struct reject_trace trace;
+	int fd;
+
+	ASSERT_EQ(0, fuse_backing_attach(self->srv->fd, self->node, 0, self->id,
+					 BOTH));
+	fd = fuse_server_open(self->srv, "a", O_RDWR);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, swapon(scratch_path("a"), 0));
+	ASSERT_EQ(0, reject_trace_start(&trace));
+	EXPECT_EQ(-1, fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 2 * FILE_SIZE));
+	EXPECT_EQ(ETXTBSY, errno);
+	EXPECT_TRUE(reject_trace_has(&trace, self->srv->dev, self->id, -ETXTBSY,
+				     "swap-area"));
+	reject_trace_stop(&trace);
+	ASSERT_EQ(0, swapoff(scratch_path("a")));
+	EXPECT_EQ(0, fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 2 * FILE_SIZE));
 	close(fd);
 }
 

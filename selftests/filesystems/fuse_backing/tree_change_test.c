@@ -30,6 +30,7 @@
 #include "backing_ioctl.h"
 #include "backing_table.h"
 #include "creds.h"
+#include "reject_trace.h"
 #include "rules.h"
 #include "tree_env.h"
 
@@ -531,6 +532,40 @@ TEST_F(tree_change, access)
 	ASSERT_EQ(0, remount(0));
 	EXPECT_TRUE(is_access_same(_metadata, "as it was"));
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+static bool is_allowed(int mode)
+{
+	static struct reject_trace trace;
+	bool allowed;
+
+	if (reject_trace_start(&trace))
+		return false;
+	allowed = !access(tree_at("dir/file"), mode) && !reject_trace_has_any(&trace);
+	reject_trace_stop(&trace);
+	return allowed;
+}
+
+TEST_F(tree_change, access_reasons)
+{
+	EXPECT_TRUE(is_allowed(W_OK));
+	ASSERT_EQ(0, set_flags(FS_IMMUTABLE_FL));
+	EXPECT_TRUE(reject_trace_access(tree_at("dir/file"), W_OK, self->srv->dev, self->id,
+					-EPERM, "immutable"));
+	EXPECT_TRUE(is_allowed(R_OK));
+	ASSERT_EQ(0, set_flags(0));
+	ASSERT_EQ(0, remount(MS_BIND | MS_RDONLY | MS_NOEXEC));
+	EXPECT_TRUE(reject_trace_access(tree_at("dir/file"), W_OK, self->srv->dev, self->id,
+					-EROFS, "read-only-mount"));
+	EXPECT_TRUE(reject_trace_access(tree_at("dir/file"), X_OK, self->srv->dev, self->id,
+					-EACCES, "noexec"));
+	EXPECT_TRUE(is_allowed(R_OK));
+	ASSERT_EQ(0, remount(MS_BIND));
+	ASSERT_EQ(0, remount(MS_RDONLY));
+	EXPECT_TRUE(reject_trace_access(tree_at("dir/file"), W_OK, self->srv->dev, self->id,
+					-EROFS, "read-only-mount"));
+	ASSERT_EQ(0, remount(0));
+	EXPECT_TRUE(is_allowed(W_OK));
 }
 
 /* The server may have another place for what isn't written below */
