@@ -138,7 +138,7 @@ read_and_write()
 
 lower_limit()
 {
-	say "The limit of this mount is the thread's; lower it to what is in use"
+	say "The thread's limit began as the server's hard one; lower it to what is in use"
 	show "grep 'open files' /proc/$pid/limits"
 	show "prlimit --pid $pid --nofile=4"
 	say "A fourth file has no room there: the server reads it itself"
