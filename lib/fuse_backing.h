@@ -44,8 +44,8 @@ extern "C" {
 int fusebacking_probe(int dev);
 
 /*
- * The same, of fuse_init_in's flags, flags2 being the upper half: 0 if they don't say.
- * They never say FUSEBACKING_HAS_OPS, _DIR, _REFUSAL and _RULES.
+ * FUSEBACKING_HAS_* of fuse_init_in's flags, flags2 being the upper half: 0 if they don't
+ * say. They never say FUSEBACKING_HAS_OPS, _DIR, _REFUSAL and _RULES.
  */
 unsigned int fusebacking_features_of_init(uint64_t flags);
 

@@ -24,7 +24,7 @@ static inline int fusebacking_session_device(void *session)
 	return fuse_session_fd((struct fuse_session *)session);
 }
 
-/* As fusebacking_policy_new() */
+/* A policy for libfuse's session: what is in the man page of fusebacking_policy_new() holds */
 static inline struct fusebacking_policy *
 fusebacking_session_policy(struct fuse_session *session, enum fusebacking_way way,
 			   unsigned int flags)

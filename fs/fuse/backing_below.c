@@ -213,7 +213,7 @@ static bool is_moved(const struct fuse_node *node, const struct fuse_tree *tree)
 	       (!READ_ONCE(node->fi->nodeid) || !READ_ONCE(node->tree->detached));
 }
 
-/* The same by looking it up, and what it has become is put into its inode */
+/* Is a name still @node, or nothing?  Looked up; what it has become is put into its inode */
 static enum look look_up(const struct fuse_tree_dir *at, const struct qstr *name,
 			 const struct fuse_node *node)
 {
@@ -333,7 +333,7 @@ static __always_inline enum look look_at_name(struct inode *dir,
 	return look_at_passed(&at, name, entry, inode);
 }
 
-/* The same by whoever may sleep, and has a reference on the inode: it keeps the node */
+/* Is it, if it has to be looked up?  The caller's reference on the inode keeps the node */
 static enum look look_up_name(struct inode *dir, const struct qstr *name,
 			      const struct dentry *entry)
 {

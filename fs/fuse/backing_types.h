@@ -56,7 +56,7 @@ struct fuse_backing_place {
  *	the thread's table
  * @brokered: good for what the registered descriptor was opened for only, because who
  *	registered it has more power than the owner of the connection
- * @as_opened: the same, because the server says so
+ * @as_opened: good for that only because the server says so
  * @per_open: the id belongs to the first reply that names it
  * @per_inode: it is, or was, attached to an inode
  * @block: extents of inodes are, or were, in it

@@ -245,7 +245,7 @@ static inline struct dentry *fuse_backing_mkdir_at(struct mnt_idmap *idmap,
 	return ERR_PTR(err);
 }
 
-/* The same as vfs_*(), without delegations, which others wait for */
+/* What the VFS makes and removes, without waiting for a delegation: the server does that */
 static inline int fuse_backing_create_at(struct mnt_idmap *idmap, struct inode *dir,
 					 struct dentry *dentry, umode_t mode)
 {
