@@ -259,7 +259,7 @@ static bool attach_waiting(struct table *table)
 	int err;
 
 	for (size_t i = 0; i < table->size; i++) {
-		err = fuse_backing_attach(table->srv.fd, NOBODY + i, 0, id,
+		err = fuse_attach_backing(table->srv.fd, NOBODY + i, 0, id,
 					  FUSE_BACKING_READ |
 					  FUSE_BACKING_ATTACH_PENDING);
 		if (err == -ENOTTY)

@@ -127,7 +127,7 @@ static int attack_do_attach(void *arg)
 {
 	const struct attack_attach *a = arg;
 
-	return fuse_backing_attach(a->dev, a->node, 0, a->id, a->flags);
+	return fuse_attach_backing(a->dev, a->node, 0, a->id, a->flags);
 }
 
 int attack_attach(struct attack *attack, __u64 node, int id)
@@ -168,7 +168,7 @@ int attack_use(struct attack *attack, const char *name, int id)
 	snprintf(path, sizeof(path), "%s/%s", attack->srv->mountpoint, name);
 	if (stat(path, &st) < 0)
 		return -errno;
-	fuse_backing_detach(attack->srv->fd, node, 0, 0);
+	fuse_detach_backing(attack->srv->fd, node, 0, 0);
 	return attack_attach(attack, node, id);
 }
 

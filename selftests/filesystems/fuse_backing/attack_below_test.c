@@ -257,7 +257,7 @@ TEST_F(below, opened_by_the_server)
 	__u32 before;
 	int fd;
 
-	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->srv->fd, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, attach(self, BELOW, FUSE_BACKING_READ));
 	fd = open(tree_at("dir/file"), O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, fd);
@@ -352,7 +352,7 @@ TEST_F(below, by_what_a_helper_opened)
 	ASSERT_NE(NULL, file);
 	if (!variant->server)
 		SKIP(return, "root's helper is root");
-	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->srv->fd, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, attach(self, BELOW, FUSE_BACKING_WRITE));
 	/* control: the file itself is opened for writing, without asking */
 	second = open(tree_at("dir/file"), O_WRONLY | O_CLOEXEC);
@@ -393,7 +393,7 @@ TEST_F(below, other_file_opened_by_the_server)
 
 	ASSERT_NE(NULL, file);
 	ASSERT_EQ(0, make_file("dir/other", 0, 0644));
-	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->srv->fd, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, attach(self, BELOW, FUSE_BACKING_WRITE));
 	file->open_flags = FOPEN_PASSTHROUGH;
 	file->backing_id = fuse_backing_open_path(self->srv->fd,
@@ -450,7 +450,7 @@ TEST_F(below, attributes_given_back)
 	ASSERT_EQ(2, fuse_server_ops(self->srv, FUSE_SETATTR));
 	ASSERT_EQ(0, chmod(scratch_path("dir/roots"), 0644));
 	EXPECT_EQ(0, owner_of(path));
-	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->srv->fd, FUSE_ROOT_ID, 0, 0));
 	EXPECT_EQ(-EACCES, creds_call(&other, may_read, &path));
 	EXPECT_EQ(77, owner_of(path));
 	close(path);

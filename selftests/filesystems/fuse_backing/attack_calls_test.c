@@ -82,21 +82,21 @@ static int call_attach(void *arg)
 {
 	const struct args *a = arg;
 
-	return fuse_backing_attach(a->dev, a->node, 0, a->id, BOTH);
+	return fuse_attach_backing(a->dev, a->node, 0, a->id, BOTH);
 }
 
 static int call_detach(void *arg)
 {
 	const struct args *a = arg;
 
-	return fuse_backing_detach(a->dev, a->node, 0, 0);
+	return fuse_detach_backing(a->dev, a->node, 0, 0);
 }
 
 static int call_revoke(void *arg)
 {
 	const struct args *a = arg;
 
-	return fuse_backing_detach(a->dev, a->node, 0, REVOKE);
+	return fuse_detach_backing(a->dev, a->node, 0, REVOKE);
 }
 
 /* "own", all of which is what the id maps. */
@@ -121,7 +121,7 @@ static int call_list(void *arg)
 {
 	const struct args *a = arg;
 
-	return fuse_backing_list(a->dev, NULL, 0);
+	return fuse_list_backing(a->dev, NULL, 0);
 }
 
 static int call_close_all(void *arg)
@@ -265,16 +265,16 @@ TEST_F(calls, other_connection)
 	EXPECT_EQ(-ENOENT, set_extents(self->dev, self->node, 3, BOTH));
 	EXPECT_TRUE(attack_rejected(&self->attack, 3, -ENOENT, "unknown-id"));
 	ASSERT_EQ(0, attack_attach(&self->attack, self->node, id));
-	ASSERT_EQ(0, fuse_backing_attach(other.fd, self->node, 0, id, BOTH));
+	ASSERT_EQ(0, fuse_attach_backing(other.fd, self->node, 0, id, BOTH));
 	fd = fuse_server_open(self->srv, "own", O_RDONLY);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, attack_reads(fd, SEED_OWN));
 
-	ASSERT_EQ(3, fuse_backing_list(other.fd, entry, ARRAY_SIZE(entry)));
-	EXPECT_EQ(0, fuse_backing_detach(other.fd, self->node, 0, REVOKE));
+	ASSERT_EQ(3, fuse_list_backing(other.fd, entry, ARRAY_SIZE(entry)));
+	EXPECT_EQ(0, fuse_detach_backing(other.fd, self->node, 0, REVOKE));
 	EXPECT_EQ(0, fuse_backing_close_all(other.fd));
-	EXPECT_EQ(0, fuse_backing_list(other.fd, entry, ARRAY_SIZE(entry)));
-	ASSERT_EQ(1, fuse_backing_list(self->dev, entry, ARRAY_SIZE(entry)));
+	EXPECT_EQ(0, fuse_list_backing(other.fd, entry, ARRAY_SIZE(entry)));
+	ASSERT_EQ(1, fuse_list_backing(self->dev, entry, ARRAY_SIZE(entry)));
 	EXPECT_EQ(1, entry[0].attached);
 	EXPECT_EQ(1, entry[0].files);
 	close(fd);
@@ -291,20 +291,20 @@ TEST_F(calls, wrong_generation)
 	int id = register_own(&self->attack);
 
 	ASSERT_LT(0, id);
-	EXPECT_EQ(-ENOENT, fuse_backing_attach(self->dev, self->node, 1, id,
+	EXPECT_EQ(-ENOENT, fuse_attach_backing(self->dev, self->node, 1, id,
 					       BOTH));
 	EXPECT_TRUE(attack_rejected(&self->attack, id, -ENOENT, "no-inode"));
-	EXPECT_EQ(-ENOENT, fuse_backing_attach(self->dev, NOWHERE, 0, id,
+	EXPECT_EQ(-ENOENT, fuse_attach_backing(self->dev, NOWHERE, 0, id,
 					       BOTH));
-	ASSERT_EQ(0, fuse_backing_attach(self->dev, self->node, 0, id, BOTH));
-	EXPECT_EQ(-EEXIST, fuse_backing_attach(self->dev, self->node, 0, id,
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, self->node, 0, id, BOTH));
+	EXPECT_EQ(-EEXIST, fuse_attach_backing(self->dev, self->node, 0, id,
 					       BOTH));
 	EXPECT_TRUE(attack_rejected(&self->attack, id, -EEXIST, "attached"));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 1, 0));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 1,
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, self->node, 1, 0));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, self->node, 1,
 					       REVOKE));
 	EXPECT_TRUE(attack_rejected(&self->attack, 0, -ENOENT, "not-attached"));
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 }
 
 /* Something of that type in the directory, which the kernel gets to know. */
@@ -356,19 +356,19 @@ TEST_F(calls, no_regular_file)
 			TH_LOG("%s", kinds[i].name);
 		node = fuse_server_node(self->srv,
 					attack_file(attack, kinds[i].name));
-		result = fuse_backing_attach(dev, node, 0, id, BOTH | PENDING);
+		result = fuse_attach_backing(dev, node, 0, id, BOTH | PENDING);
 		EXPECT_EQ(kinds[i].result, result)
 			TH_LOG("%s", kinds[i].name);
-		fuse_backing_detach(dev, node, 0, 0);
+		fuse_detach_backing(dev, node, 0, 0);
 		result = set_extents(dev, node, id, BOTH | PENDING);
 		EXPECT_EQ(kinds[i].result, result)
 			TH_LOG("%s, extents", kinds[i].name);
 	}
 	EXPECT_TRUE(attack_rejected(attack, id, -EISDIR, "file-type"));
 	EXPECT_TRUE(attack_rejected(attack, id, -EINVAL, "file-type"));
-	EXPECT_EQ(-EISDIR, fuse_backing_attach(dev, FUSE_ROOT_ID, 0, id, BOTH));
+	EXPECT_EQ(-EISDIR, fuse_attach_backing(dev, FUSE_ROOT_ID, 0, id, BOTH));
 	EXPECT_EQ(-EISDIR, set_extents(dev, FUSE_ROOT_ID, id, BOTH));
-	EXPECT_EQ(-EINVAL, fuse_backing_attach(dev, 0, 0, id, BOTH));
+	EXPECT_EQ(-EINVAL, fuse_attach_backing(dev, 0, 0, id, BOTH));
 	EXPECT_EQ(-EINVAL, set_extents(dev, 0, id, BOTH));
 }
 
@@ -387,20 +387,20 @@ TEST_F(calls, aborted)
 	ASSERT_EQ(0, fuse_server_abort(self->srv));
 
 	EXPECT_EQ(-ENOTCONN, attack_attach(attack, self->node, id));
-	EXPECT_EQ(-ENOTCONN, fuse_backing_attach(self->dev, NOWHERE, 0, id,
+	EXPECT_EQ(-ENOTCONN, fuse_attach_backing(self->dev, NOWHERE, 0, id,
 						 BOTH | PENDING));
 	EXPECT_EQ(-ENOTCONN, set_extents(self->dev, self->node, id, BOTH));
 	EXPECT_TRUE(attack_rejected(attack, id, -ENOTCONN, "table"));
 	EXPECT_EQ(0, fuse_backing_close_all(self->dev));
-	EXPECT_TRUE(wait_until(fuse_backing_detach(self->dev, self->node, 0,
+	EXPECT_TRUE(wait_until(fuse_detach_backing(self->dev, self->node, 0,
 						   0) == -ENOENT));
 
 	/* What is open stays, until it is taken away or closed. */
 	EXPECT_EQ(0, attack_reads(fd, SEED_OWN));
-	ASSERT_EQ(1, fuse_backing_list(self->dev, entry, ARRAY_SIZE(entry)));
+	ASSERT_EQ(1, fuse_list_backing(self->dev, entry, ARRAY_SIZE(entry)));
 	EXPECT_EQ(FUSE_BACKING_STATE_CLOSING, entry[0].state);
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
-	EXPECT_EQ(0, fuse_backing_list(self->dev, entry, ARRAY_SIZE(entry)));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
+	EXPECT_EQ(0, fuse_list_backing(self->dev, entry, ARRAY_SIZE(entry)));
 	EXPECT_EQ(-EIO, attack_reads(fd, SEED_OWN));
 	close(fd);
 }
@@ -412,17 +412,17 @@ TEST_F(calls, unmounted)
 
 	ASSERT_LT(0, id);
 	ASSERT_EQ(0, attack_attach(attack, self->node, id));
-	ASSERT_EQ(0, fuse_backing_attach(self->dev, NOWHERE, 0, id,
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, NOWHERE, 0, id,
 					 BOTH | PENDING));
 	ASSERT_EQ(0, umount2(SCRATCH_FUSE, 0));
 	EXPECT_EQ(-ENOTCONN, attack_attach(attack, self->node, id));
-	EXPECT_EQ(-ENOTCONN, fuse_backing_attach(self->dev, NOWHERE, 0, id,
+	EXPECT_EQ(-ENOTCONN, fuse_attach_backing(self->dev, NOWHERE, 0, id,
 						 BOTH | PENDING));
 	EXPECT_EQ(-ENOTCONN, set_extents(self->dev, self->node, id, BOTH));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 0, 0));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 0,
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, self->node, 0, 0));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, self->node, 0,
 					       REVOKE));
-	EXPECT_EQ(0, fuse_backing_list(self->dev, NULL, 0));
+	EXPECT_EQ(0, fuse_list_backing(self->dev, NULL, 0));
 	EXPECT_EQ(0, fuse_backing_close_all(self->dev));
 	EXPECT_EQ(0, scratch_umount_backing());
 }
@@ -434,7 +434,7 @@ static int flood(int dev, bool one_id)
 	int err = 0, n = 0;
 
 	while (id > 0 && !err && n <= 2 * LIMIT) {
-		err = fuse_backing_attach(dev, NOWHERE + n, 0, id,
+		err = fuse_attach_backing(dev, NOWHERE + n, 0, id,
 					  BOTH | PENDING);
 		if (err)
 			break;
@@ -467,18 +467,18 @@ TEST_F(calls, flood)
 
 	/* By one id, and with an id for each, as many as there may be files. */
 	EXPECT_EQ(LIMIT, flood(self->dev, true));
-	EXPECT_EQ(1, fuse_backing_list(self->dev, entry, LIMIT));
+	EXPECT_EQ(1, fuse_list_backing(self->dev, entry, LIMIT));
 	EXPECT_EQ(LIMIT, entry[0].pending);
 	EXPECT_EQ(0, fuse_backing_close(self->dev, entry[0].id));
-	EXPECT_EQ(0, fuse_backing_list(self->dev, entry, LIMIT));
+	EXPECT_EQ(0, fuse_list_backing(self->dev, entry, LIMIT));
 	EXPECT_EQ(LIMIT - 1, flood(self->dev, false));
-	EXPECT_EQ(LIMIT - 1, fuse_backing_list(self->dev, entry, LIMIT));
+	EXPECT_EQ(LIMIT - 1, fuse_list_backing(self->dev, entry, LIMIT));
 	EXPECT_EQ(LIMIT - 1, table_count(thread));
 
 	/* The neighbour has its own limit. */
 	id = fuse_backing_open_path(other.fd, scratch_path("own"), O_RDWR);
 	ASSERT_LT(0, id);
-	EXPECT_EQ(0, fuse_backing_attach(other.fd, NOWHERE, 0, id,
+	EXPECT_EQ(0, fuse_attach_backing(other.fd, NOWHERE, 0, id,
 					 BOTH | PENDING));
 	fuse_server_stop(&other);
 
@@ -555,9 +555,9 @@ static void *race_attach(void *arg)
 	for (unsigned int i = 0; !GET(race->stop); i++) {
 		id = fuse_backing_open_once(dev, scratch_path("own"), O_RDWR);
 		judge(race, id, 0, 0);
-		judge(race, fuse_backing_attach(dev, race->node, 0, id, BOTH),
+		judge(race, fuse_attach_backing(dev, race->node, 0, id, BOTH),
 		      -EEXIST, -ENOENT);
-		judge(race, fuse_backing_detach(dev, race->node, 0,
+		judge(race, fuse_detach_backing(dev, race->node, 0,
 						i % 3 ? REVOKE : 0),
 		      -ENOENT, 0);
 	}
@@ -571,9 +571,9 @@ static void *race_close(void *arg)
 	int dev = race->srv->fd;
 
 	while (!GET(race->stop)) {
-		judge(race, fuse_backing_list(dev, entry, ARRAY_SIZE(entry)), 0,
+		judge(race, fuse_list_backing(dev, entry, ARRAY_SIZE(entry)), 0,
 		      0);
-		judge(race, fuse_backing_detach(dev, race->node, 0, REVOKE),
+		judge(race, fuse_detach_backing(dev, race->node, 0, REVOKE),
 		      -ENOENT, 0);
 		judge(race, fuse_backing_close_all(dev), 0, 0);
 	}
@@ -616,9 +616,9 @@ TEST_F_TIMEOUT(calls, races, 200)
 	EXPECT_TRUE(race_goes_on(&race));
 	race_end(&race);
 	EXPECT_EQ(0, race.failed);
-	fuse_backing_detach(self->dev, self->node, 0, 0);
+	fuse_detach_backing(self->dev, self->node, 0, 0);
 	EXPECT_EQ(0, fuse_backing_close_all(self->dev));
-	EXPECT_EQ(0, fuse_backing_list(self->dev, NULL, 0));
+	EXPECT_EQ(0, fuse_list_backing(self->dev, NULL, 0));
 	EXPECT_TRUE(wait_until(!table_count(thread_find(self->srv->dev))));
 	EXPECT_EQ(0, attack_untouched("own", SEED_OWN));
 }

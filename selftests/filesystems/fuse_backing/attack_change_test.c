@@ -460,7 +460,7 @@ TEST_F(change, truncated_while_another_is_open)
 
 	ASSERT_NE(NULL, file);
 	ASSERT_EQ(0, scratch_owned("dir/other", 100, 1, variant->uid, 0644));
-	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->srv->fd, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, tree_attach(self->srv->fd, FUSE_ROOT_ID, self->id,
 				 TREE_OPS, FUSE_BACKING_WRITE));
 	file->open_flags = FOPEN_PASSTHROUGH;
@@ -517,9 +517,9 @@ static int finish(struct fuse_server *srv, enum end how)
 {
 	switch (how) {
 	case DETACHED:
-		return fuse_backing_detach(srv->fd, FUSE_ROOT_ID, 0, 0);
+		return fuse_detach_backing(srv->fd, FUSE_ROOT_ID, 0, 0);
 	case REVOKED:
-		return fuse_backing_detach(srv->fd, FUSE_ROOT_ID, 0,
+		return fuse_detach_backing(srv->fd, FUSE_ROOT_ID, 0,
 					   FUSE_BACKING_DETACH_REVOKE);
 	case CLOSED:
 		return fuse_backing_close_all(srv->fd);
@@ -737,7 +737,7 @@ TEST_F(change, detach_killed)
 	EXPECT_EQ(0, hold_task_go(0));
 	EXPECT_EQ(0, status_of(client));
 	/* it was done */
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->srv->fd, FUSE_ROOT_ID, 0, 0));
 }
 
 /* Who is about to asks the server then, whatever that answers */

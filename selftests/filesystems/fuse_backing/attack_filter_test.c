@@ -260,7 +260,7 @@ TEST_F(attack, client_killed_in_a_call)
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	/* there is nobody else */
 	EXPECT_EQ(0, open_a(self->srv));
-	EXPECT_EQ(0, fuse_backing_detach(self->dev,
+	EXPECT_EQ(0, fuse_detach_backing(self->dev,
 					 fuse_server_node(self->srv,
 							  &self->srv->sh->file[0]),
 					 0, 0));

@@ -117,7 +117,7 @@ static int attach(struct fuse_server *srv, struct fuse_server_file *file,
 
 	if (stat(SCRATCH_FUSE "/program", &st) < 0)
 		return -errno;
-	return fuse_backing_attach(srv->fd, fuse_server_node(srv, file), 0, id,
+	return fuse_attach_backing(srv->fd, fuse_server_node(srv, file), 0, id,
 				   FUSE_BACKING_READ | FUSE_BACKING_WRITE);
 }
 

@@ -429,15 +429,15 @@ TEST_F(broker, root_attaches)
 	ASSERT_EQ(0, stat(SCRATCH_FUSE "/own", &st));
 	id = attack_register_path(attack, scratch_path("root"), O_RDONLY);
 	ASSERT_LT(0, id);
-	ASSERT_EQ(0, fuse_backing_attach(self->srv->fd, node, 0, id, BOTH));
+	ASSERT_EQ(0, fuse_attach_backing(self->srv->fd, node, 0, id, BOTH));
 	EXPECT_EQ(-EACCES, fuse_server_open(self->srv, "own", O_RDWR));
 	EXPECT_EQ(-EACCES, fuse_server_open(self->srv, "own", O_WRONLY));
 	EXPECT_EQ(0, attack_untouched("root", SEED_ROOT));
-	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, node, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->srv->fd, node, 0, 0));
 
 	id = attack_register_path(attack, scratch_path("own"), O_RDONLY);
 	ASSERT_LT(0, id);
-	ASSERT_EQ(0, fuse_backing_attach(self->srv->fd, node, 0, id, BOTH));
+	ASSERT_EQ(0, fuse_attach_backing(self->srv->fd, node, 0, id, BOTH));
 	fd = fuse_server_open(self->srv, "own", O_RDWR);
 	EXPECT_LE(0, fd);
 	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_OPEN));
@@ -624,14 +624,14 @@ static void outsider(int socket, bool sibling)
 	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	result.open = fuse_backing_open(dev, fd);
 	result.close = fuse_backing_close(dev, 1);
-	result.attach = fuse_backing_attach(dev, OWN_NODE + 1, 0, 1, BOTH |
+	result.attach = fuse_attach_backing(dev, OWN_NODE + 1, 0, 1, BOTH |
 					    FUSE_BACKING_ATTACH_PENDING);
 	result.extents = fuse_backing_set_extents(dev, OWN_NODE, &extent, 1,
 						  BOTH);
-	result.detach = fuse_backing_detach(dev, OWN_NODE, 0, 0);
-	result.revoke = fuse_backing_detach(dev, OWN_NODE, 0,
+	result.detach = fuse_detach_backing(dev, OWN_NODE, 0, 0);
+	result.revoke = fuse_detach_backing(dev, OWN_NODE, 0,
 					    FUSE_BACKING_DETACH_REVOKE);
-	result.list = fuse_backing_list(dev, NULL, 0);
+	result.list = fuse_list_backing(dev, NULL, 0);
 	result.close_all = fuse_backing_close_all(dev);
 	_exit(write(socket, &result, sizeof(result)) < 0);
 }
@@ -696,14 +696,14 @@ TEST_F(outsider, outside_of_the_user_namespace)
 	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_OPEN));
 	EXPECT_EQ(1, pread(fd, &byte, 1, 0));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
-	EXPECT_EQ(1, fuse_backing_list(self->srv->fd, &entry, 1));
+	EXPECT_EQ(1, fuse_list_backing(self->srv->fd, &entry, 1));
 	EXPECT_EQ(1, entry.attached);
 	EXPECT_EQ(0, entry.pending);
-	EXPECT_EQ(0, fuse_backing_detach(self->srv->fd, OWN_NODE, 0,
+	EXPECT_EQ(0, fuse_detach_backing(self->srv->fd, OWN_NODE, 0,
 					 FUSE_BACKING_DETACH_REVOKE));
 	EXPECT_EQ(0, attack_try_open(attack, id, O_RDONLY));
 	EXPECT_EQ(0, fuse_backing_close_all(self->srv->fd));
-	EXPECT_EQ(0, fuse_backing_list(self->srv->fd, &entry, 1));
+	EXPECT_EQ(0, fuse_list_backing(self->srv->fd, &entry, 1));
 	close(fd);
 	waitpid(self->pid, NULL, 0);
 }

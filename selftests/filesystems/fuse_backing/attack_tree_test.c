@@ -181,7 +181,7 @@ static int register_dir(struct attack *attack, const char *path, int flags,
 /* Who attaches has no part in it: 0 or -errno */
 static int attach_root(struct attack *attack, int id, __u64 ops)
 {
-	fuse_backing_detach(attack->srv->fd, FUSE_ROOT_ID, 0, 0);
+	fuse_detach_backing(attack->srv->fd, FUSE_ROOT_ID, 0, 0);
 	return fuse_backing_attach_dir(attack->srv->fd, FUSE_ROOT_ID, id, 0, ops);
 }
 
@@ -333,7 +333,7 @@ TEST_F(user, helper_registers_a_file)
 		EXPECT_TRUE(attack_rejected(attack, id, -EPERM, "brokered"));
 		EXPECT_EQ(0, fuse_backing_attach_ops(self->dev, node, own, BOTH,
 						     refused[i]));
-		ASSERT_EQ(0, fuse_backing_detach(self->dev, node, 0, 0));
+		ASSERT_EQ(0, fuse_detach_backing(self->dev, node, 0, 0));
 	}
 	/* and what there are descriptors for */
 	EXPECT_EQ(0, fuse_backing_attach_ops(self->dev, node, id, BOTH,
@@ -435,7 +435,7 @@ TEST_F(tree, owners)
 	ASSERT_EQ(0, stat(SCRATCH_FUSE "/own", &st));
 	EXPECT_EQ(variant->userns ? 0 : OWNER, st.st_uid);
 	EXPECT_EQ(variant->userns ? 0 : OWNER, st.st_gid);
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, own, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, own, 0, 0));
 
 	id = attack_register_path(attack, scratch_path("root"), O_RDONLY);
 	ASSERT_LT(0, id);

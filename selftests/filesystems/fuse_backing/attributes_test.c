@@ -390,14 +390,14 @@ TEST_F(attributes, given_back)
 
 	ASSERT_EQ(0, attach(&self->env, BOTH, ATTR));
 	EXPECT_TRUE(is_the_backing_files(self->srv));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
 	EXPECT_TRUE(is_the_servers(self->srv));
 
 	ASSERT_EQ(0, attach(&self->env, BOTH, ATTR));
 	fd = open_a(O_RDONLY);
 	ASSERT_LE(0, fd);
 	EXPECT_TRUE(is_the_backing_files(self->srv));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0,
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0,
 					 FUSE_BACKING_DETACH_REVOKE));
 	EXPECT_TRUE(is_the_servers(self->srv));
 	close(fd);
@@ -435,7 +435,7 @@ TEST_F(attributes, given_back_meanwhile)
 	if (!pid)
 		_exit(stat(A, &st) < 0);
 	ASSERT_TRUE(wait_until(sleeps_in(pid, SYS_newfstatat)));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
 	ASSERT_EQ(0, kill(lower.pid, SIGCONT));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
@@ -611,7 +611,7 @@ TEST_F(attributes, synced)
 	EXPECT_EQ(0, asked(self->srv, &self->seen));
 
 	/* and when it is taken away, the server's again */
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
 	EXPECT_EQ(0, fsync(fd));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_FSYNC));
 	close(fd);

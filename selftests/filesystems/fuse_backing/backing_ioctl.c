@@ -69,7 +69,7 @@ static int attach(int dev, const struct fuse_backing_attach *args)
 	return ioctl(dev, FUSE_DEV_IOC_BACKING_ATTACH, args) < 0 ? -errno : 0;
 }
 
-int fuse_backing_attach(int dev, __u64 nodeid, __u64 generation, int id,
+int fuse_attach_backing(int dev, __u64 nodeid, __u64 generation, int id,
 			__u32 flags)
 {
 	const struct fuse_backing_attach args = {
@@ -108,7 +108,7 @@ int fuse_backing_attach_dir(int dev, __u64 nodeid, int id, __u32 flags,
 	return ioctl(dev, FUSE_DEV_IOC_BACKING_TREE, &args) < 0 ? -errno : 0;
 }
 
-int fuse_backing_detach(int dev, __u64 nodeid, __u64 generation, __u32 flags)
+int fuse_detach_backing(int dev, __u64 nodeid, __u64 generation, __u32 flags)
 {
 	struct fuse_backing_detach args = {
 		.nodeid = nodeid,
@@ -138,7 +138,7 @@ int fuse_backing_last_refusal(int dev, struct fuse_backing_refusal *refusal)
 	return ioctl(dev, FUSE_DEV_IOC_BACKING_REFUSAL, refusal) < 0 ? -errno : 0;
 }
 
-int fuse_backing_list(int dev, struct fuse_backing_entry *entry, __u32 room)
+int fuse_list_backing(int dev, struct fuse_backing_entry *entry, __u32 room)
 {
 	struct fuse_backing_list list = {};
 	int count = 0;

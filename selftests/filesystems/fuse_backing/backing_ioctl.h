@@ -32,13 +32,13 @@ int fuse_backing_close_all(int dev);
  * default_permissions: FUSE_BACKING_ATTACH_UNCHECKED is added here, and for
  * extents and directories. @ops are FUSE_BACKING_OPS_*.
  */
-int fuse_backing_attach(int dev, __u64 nodeid, __u64 generation, int id,
+int fuse_attach_backing(int dev, __u64 nodeid, __u64 generation, int id,
 			__u32 flags);
 int fuse_backing_attach_ops(int dev, __u64 nodeid, int id, __u32 flags,
 			    __u64 ops);
 int fuse_backing_attach_dir(int dev, __u64 nodeid, int id, __u32 flags,
 			    __u64 ops);
-int fuse_backing_detach(int dev, __u64 nodeid, __u64 generation, __u32 flags);
+int fuse_detach_backing(int dev, __u64 nodeid, __u64 generation, __u32 flags);
 
 /* Where a node's bytes are, with FUSE_BACKING_* */
 int fuse_backing_set_extents(int dev, __u64 nodeid,
@@ -46,7 +46,7 @@ int fuse_backing_set_extents(int dev, __u64 nodeid,
 			     __u32 count, __u32 flags);
 
 /* What is mapped, at most @room: the number of entries. */
-int fuse_backing_list(int dev, struct fuse_backing_entry *entry, __u32 room);
+int fuse_list_backing(int dev, struct fuse_backing_entry *entry, __u32 room);
 
 /* Why the last of these that was refused to this thread was: 0 or -errno. */
 int fuse_backing_last_refusal(int dev, struct fuse_backing_refusal *refusal);

@@ -244,9 +244,9 @@ TEST_F(compat, list)
 	EXPECT_STREQ("", say(self, "list"));
 	for (int i = 1; i < ENTRIES; i++)
 		ASSERT_LT(0, register_file(self, "b", O_RDONLY, 0));
-	ASSERT_EQ(0, fuse_backing_attach(self->dev, node, 0,
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, node, 0,
 					 register_file(self, "a", O_RDWR, 0), BOTH));
-	ASSERT_EQ(ENTRIES, fuse_backing_list(self->dev, entry, ENTRIES + 1));
+	ASSERT_EQ(ENTRIES, fuse_list_backing(self->dev, entry, ENTRIES + 1));
 	EXPECT_EQ(node, entry[ENTRIES - 1].nodeid[0]);
 	print(want, entry, ENTRIES * sizeof(entry[0]));
 	EXPECT_STREQ(want, say(self, "list"));

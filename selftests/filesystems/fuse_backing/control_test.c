@@ -423,16 +423,16 @@ TEST_F(control, attached_and_pending)
 	ASSERT_LT(0, id);
 	EXPECT_STREQ("id live 0 0 0 0 -", attached_of(self, id));
 	ASSERT_EQ(0, stat(SCRATCH_FUSE "/a", &st));
-	ASSERT_EQ(0, fuse_backing_attach(dev, 2, 0, id, FUSE_BACKING_READ));
+	ASSERT_EQ(0, fuse_attach_backing(dev, 2, 0, id, FUSE_BACKING_READ));
 	EXPECT_STREQ("inode live 1 0 0 0 2", attached_of(self, id));
-	ASSERT_EQ(0, fuse_backing_attach(dev, 3, 0, id, wait));
+	ASSERT_EQ(0, fuse_attach_backing(dev, 3, 0, id, wait));
 	EXPECT_STREQ("inode live 1 1 0 0 2,3", attached_of(self, id));
 	ASSERT_EQ(0, stat(SCRATCH_FUSE "/b", &st));
 	EXPECT_STREQ("inode live 2 0 0 0 2,3", attached_of(self, id));
-	ASSERT_EQ(0, fuse_backing_detach(dev, 2, 0, 0));
-	ASSERT_EQ(0, fuse_backing_detach(dev, 3, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(dev, 2, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(dev, 3, 0, 0));
 	EXPECT_STREQ("inode live 0 0 0 0 -", attached_of(self, id));
-	ASSERT_EQ(0, fuse_backing_attach(dev, 4, 0, id, wait));
+	ASSERT_EQ(0, fuse_attach_backing(dev, 4, 0, id, wait));
 	EXPECT_STREQ("inode pending 0 1 0 0 4", attached_of(self, id));
 }
 

@@ -122,7 +122,7 @@ int env_attach_to(struct fuse_server *srv, int id, bool extents)
 		return -errno;
 	return extents ?
 	       fuse_backing_set_extents(srv->fd, node, &all, 1, modes) :
-	       fuse_backing_attach(srv->fd, node, 0, id, modes);
+	       fuse_attach_backing(srv->fd, node, 0, id, modes);
 }
 
 int env_attach(struct env *env, int id, bool extents)

@@ -105,7 +105,7 @@ static int try(self_t *self, const struct fuse_backing_extent *extent,
 	int err = fuse_backing_set_extents(self->dev, self->node, extent, nr,
 					   BOTH);
 
-	return err ?: fuse_backing_detach(self->dev, self->node, 0, 0);
+	return err ?: fuse_detach_backing(self->dev, self->node, 0, 0);
 }
 
 static int try_one(self_t *self, __u64 offset, __u64 length, __u64 from, int id,
@@ -127,7 +127,7 @@ static int set_raw(int dev, const struct fuse_backing_extents *args)
 static bool counts_nothing(int dev, int id)
 {
 	struct fuse_backing_entry entry[2 * LIMIT];
-	int n = fuse_backing_list(dev, entry, NR(entry));
+	int n = fuse_list_backing(dev, entry, NR(entry));
 
 	for (int i = 0; i < n; i++)
 		if (entry[i].id == id)
@@ -295,7 +295,7 @@ TEST_F(attach, second_extent_is_bad)
 	extent[1].offset = 9;
 	EXPECT_EQ(-EINVAL, try(self, extent, 2));
 	EXPECT_TRUE(counts_nothing(self->dev, self->id));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 0, 0));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, self->node, 0, 0));
 }
 
 /* What is refused leaves the extents that there are */
@@ -463,7 +463,7 @@ TEST_F(attach, ids)
 
 	/* not even while something uses it */
 	closed = env_register(&self->env, "c", O_RDWR);
-	ASSERT_EQ(0, fuse_backing_attach(self->dev, NOBODY, 0, self->id,
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, NOBODY, 0, self->id,
 					 BOTH | PENDING));
 	extent.backing_id = closed;
 	ASSERT_EQ(0, fuse_backing_set_extents(self->dev, NOBODY + 1, &extent, 1,
@@ -529,21 +529,21 @@ TEST_F(attach, whole_file)
 		__u64 node = where[i].node;
 		__u32 flags = where[i].flags;
 
-		ASSERT_EQ(0, fuse_backing_attach(self->dev, node, 0, self->id,
+		ASSERT_EQ(0, fuse_attach_backing(self->dev, node, 0, self->id,
 						 flags));
 		EXPECT_EQ(-EEXIST, fuse_backing_set_extents(self->dev, node,
 							    &extent, 1, flags));
 		EXPECT_TRUE(rejected(self, self->id, -EEXIST, "attached"));
-		ASSERT_EQ(0, fuse_backing_detach(self->dev, node, 0, 0));
+		ASSERT_EQ(0, fuse_detach_backing(self->dev, node, 0, 0));
 
 		ASSERT_EQ(0, fuse_backing_set_extents(self->dev, node, &extent,
 						      1, flags));
-		EXPECT_EQ(-EEXIST, fuse_backing_attach(self->dev, node, 0,
+		EXPECT_EQ(-EEXIST, fuse_attach_backing(self->dev, node, 0,
 						       self->id, flags));
 		EXPECT_EQ(0, fuse_backing_set_extents(self->dev, node, &extent,
 						      1, flags));
-		EXPECT_EQ(0, fuse_backing_detach(self->dev, node, 0, 0));
-		EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, node, 0, 0));
+		EXPECT_EQ(0, fuse_detach_backing(self->dev, node, 0, 0));
+		EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, node, 0, 0));
 	}
 }
 
@@ -582,7 +582,7 @@ TEST_F(attach, pending_limit)
 			     &limit, NULL));
 	for (int i = 0; i < LIMIT; i++)
 		ASSERT_EQ(0, i % 2 ?
-			  fuse_backing_attach(self->dev, NOBODY + i, 0,
+			  fuse_attach_backing(self->dev, NOBODY + i, 0,
 					      self->id, BOTH | PENDING) :
 			  fuse_backing_set_extents(self->dev, NOBODY + i,
 						   &extent, 1, BOTH | PENDING));
@@ -597,7 +597,7 @@ TEST_F(attach, pending_limit)
 	/* nor is what doesn't wait */
 	EXPECT_EQ(0, fuse_backing_set_extents(self->dev, self->node, &extent, 1,
 					      BOTH | PENDING));
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, NOBODY + 1, 0, 0));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, NOBODY + 1, 0, 0));
 	EXPECT_EQ(0, fuse_backing_set_extents(self->dev, NOBODY + LIMIT,
 					      &extent, 1, BOTH | PENDING));
 }
@@ -708,7 +708,7 @@ TEST_F(attach, killed)
 	EXPECT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_TRUE(WIFSIGNALED(status));
 	held_page_stop(&page);
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 0, 0));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, self->node, 0, 0));
 }
 
 /* Memory is the caller's cgroup's. */
@@ -819,11 +819,11 @@ static int fill_memlock(void *arg)
 	if (pend(l, NOBODY + ROOM, IN_A_PAGE) || pend(&other, NOBODY, 1))
 		return 3;
 	/* what is attached counts like what waits */
-	if (fuse_backing_detach(l->dev, NOBODY, 0, 0) ||
+	if (fuse_detach_backing(l->dev, NOBODY, 0, 0) ||
 	    pend(l, l->node, MAX) || pend(l, NOBODY, MAX) != -ENOBUFS)
 		return 4;
 	/* what is refused for another reason, or replaced, doesn't */
-	if (fuse_backing_detach(l->dev, l->node, 0, 0))
+	if (fuse_detach_backing(l->dev, l->node, 0, 0))
 		return 5;
 	for (int i = 0; i < 2 * ROOM; i++)
 		if (fuse_backing_set_extents(l->dev, FUSE_ROOT_ID, l->extent,

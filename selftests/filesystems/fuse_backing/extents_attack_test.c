@@ -673,7 +673,7 @@ static int longer_by_server(self_t *self)
 /* By a file that the server has opened; those that are open keep their extents. */
 static int longer_by_servers_file(self_t *self)
 {
-	int err = fuse_backing_detach(self->dev, self->node, 0, 0);
+	int err = fuse_detach_backing(self->dev, self->node, 0, 0);
 	int fd = fuse_server_open(self->srv, "member", O_RDWR);
 
 	if (err || fd < 0)

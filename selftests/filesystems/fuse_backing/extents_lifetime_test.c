@@ -143,7 +143,7 @@ static __u32 asked(const struct fuse_server *srv)
 static bool look_at(int dev, int id, struct fuse_backing_entry *found)
 {
 	struct fuse_backing_entry entry[ENTRIES];
-	int n = fuse_backing_list(dev, entry, ENTRIES);
+	int n = fuse_list_backing(dev, entry, ENTRIES);
 
 	for (int i = 0; i < n; i++)
 		if (entry[i].id == id) {
@@ -224,7 +224,7 @@ TEST_F(life, one_image_for_many)
 	EXPECT_TRUE(is_used(self, self->id, FUSE_BACKING_STATE_LIVE, 4, 0));
 	for (int i = 0; i < 4; i++) {
 		EXPECT_EQ(1, env_count(self->srv));
-		ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node + i, 0,
+		ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node + i, 0,
 						 0));
 	}
 	EXPECT_EQ(0, env_count(self->srv));
@@ -291,7 +291,7 @@ TEST_F(life, counted_through_replacing)
 	EXPECT_TRUE(is_counted(self, self->id, 1, 9));
 
 	/* taken away: the open file has them still */
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
 	EXPECT_TRUE(is_used(self, self->id, FUSE_BACKING_STATE_LIVE, 0, 0));
 	EXPECT_TRUE(is_counted(self, self->id, 1, 9));
 	close(fd);
@@ -383,8 +383,8 @@ TEST_F(life, pending_dropped)
 	EXPECT_EQ(FUSE_BACKING_ENTRY_MORE_NODES, e.flags);
 	EXPECT_EQ(FUSE_BACKING_ENTRY_NODES, e.nr_nodes);
 
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, NOBODY + 1, 0, 0));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, NOBODY + 1, 0, 0));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, NOBODY + 1, 0, 0));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, NOBODY + 1, 0, 0));
 	EXPECT_TRUE(is_used(self, other, FUSE_BACKING_STATE_PENDING, 0, 9));
 	/* closing an id drops those that are in its file, too */
 	EXPECT_EQ(0, fuse_backing_close(self->dev, other));
@@ -401,7 +401,7 @@ TEST_F(life, pending_for_no_file)
 	ASSERT_EQ(0, unlink(scratch_path("a")));
 	ASSERT_EQ(0, mkdir(scratch_path("a"), 0755));
 	ASSERT_EQ(0, set(self, self->node, LEN, AT, 0, BOTH | PENDING));
-	ASSERT_EQ(0, fuse_backing_attach(self->dev, NOBODY, 0, self->id,
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, NOBODY, 0, self->id,
 					 BOTH | PENDING));
 	EXPECT_EQ(0, look_up("a"));
 	EXPECT_TRUE(is_used(self, self->id, FUSE_BACKING_STATE_PENDING, 0, 1));
@@ -423,7 +423,7 @@ TEST_F(life, forgotten)
 	scratch_drop_caches();
 	EXPECT_TRUE(wait_until(self->file->forgets));
 	EXPECT_TRUE(wait_until(!env_count(self->srv)));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 0, 0));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, self->node, 0, 0));
 }
 
 TEST_F(life, detached_while_open)
@@ -433,7 +433,7 @@ TEST_F(life, detached_while_open)
 	ASSERT_EQ(0, set_a(self));
 	local = fuse_server_open(self->srv, "a", O_RDWR);
 	ASSERT_LE(0, local);
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
 	ASSERT_EQ(0, fuse_backing_close(self->dev, self->id));
 	EXPECT_TRUE(is_used(self, self->id, FUSE_BACKING_STATE_CLOSING, 0, 0));
 	EXPECT_TRUE(reads(self, local, AT));
@@ -449,7 +449,7 @@ TEST_F(life, detached_while_open)
 	EXPECT_EQ(1, env_count(self->srv));
 	close(local);
 	EXPECT_EQ(0, env_count(self->srv));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 0, 0));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, self->node, 0, 0));
 }
 
 /* Again, while a file has the old ones: each keeps its own. */
@@ -460,7 +460,7 @@ TEST_F(life, attached_anew)
 	ASSERT_EQ(0, set_a(self));
 	old = fuse_server_open(self->srv, "a", O_RDONLY);
 	ASSERT_LE(0, old);
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
 	/* the two would share the inode's pages */
 	EXPECT_EQ(-EBUSY, set(self, self->node, LEN, 2 * AT, 0, BOTH));
 	EXPECT_TRUE(reads(self, old, AT));
@@ -486,7 +486,7 @@ TEST_F(life, revoked_while_open)
 	EXPECT_TRUE(reads(self, fd, AT));
 	ASSERT_EQ(0, fuse_backing_close(self->dev, self->id));
 	EXPECT_EQ(-EBUSY, scratch_umount_backing());
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	EXPECT_EQ(0, env_count(self->srv));
 	/* nothing pins it, with the FUSE file open */
 	EXPECT_TRUE(wait_until(!scratch_umount_backing()));
@@ -504,7 +504,7 @@ TEST_F(life, revoked_while_open)
 	EXPECT_EQ(0, fsync(fd));
 	self->srv->sh->fallocates = true;
 	EXPECT_EQ(0, fallocate(fd, 0, 0, FILE_SIZE));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 0,
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, self->node, 0,
 					       REVOKE));
 	close(fd);
 	EXPECT_TRUE(wait_until(self->file->releases == 1));
@@ -517,7 +517,7 @@ TEST_F(life, revoked_without_io)
 	ASSERT_EQ(0, set_a(self));
 	fd = fuse_server_open(self->srv, "a", O_RDWR);
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	EXPECT_EQ(MAP_FAILED, mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0));
 	EXPECT_EQ(ENODEV, errno);
 	self->file->open_error = EACCES;
@@ -555,7 +555,7 @@ TEST_F(life, mmapped)
 	/* pages that are filled from some that have to be read themselves */
 	ASSERT_EQ(0, uncache("image"));
 	ASSERT_EQ(0, reject_trace_start(&trace));
-	EXPECT_EQ(-EBUSY, fuse_backing_detach(self->dev, self->node, 0,
+	EXPECT_EQ(-EBUSY, fuse_detach_backing(self->dev, self->node, 0,
 					      REVOKE));
 	EXPECT_TRUE(reject_trace_has(&trace, self->srv->dev, 0, -EBUSY,
 				     "mmapped"));
@@ -567,7 +567,7 @@ TEST_F(life, mmapped)
 	/* but they can be replaced under it, and detached */
 	ASSERT_EQ(0, set(self, self->node, LEN, 2 * AT, 0, BOTH));
 	EXPECT_EQ(0, memcmp(map, self->image + 2 * AT, PAGE));
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
 	EXPECT_EQ(0, fuse_backing_close(self->dev, self->id));
 	EXPECT_EQ(0, memcmp(map, self->image + 2 * AT, PAGE));
 	/* what a mapping needs is shown as long as there is the mapping */
@@ -660,7 +660,7 @@ static int end_extents(self_t *self, enum how how)
 {
 	return how == REPLACE ?
 	       set(self, self->node, LEN, NEW, WRITE, BOTH) :
-	       fuse_backing_detach(self->dev, self->node, 0, REVOKE);
+	       fuse_detach_backing(self->dev, self->node, 0, REVOKE);
 }
 
 /* The first time it is interrupted; the second time, after @ready, not. */

@@ -966,7 +966,7 @@ TEST_F(extents, detached_are_in_the_way)
 
 	ASSERT_EQ(0, set(self, &extent, 1, BOTH));
 	fd = open_a(self, O_RDONLY);
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
 	EXPECT_EQ(-EBUSY, fuse_backing_set_extents(self->dev, self->node,
 						   &extent, 1, BOTH));
 	EXPECT_EQ(1, pread(fd, self->got, 1, 0));

@@ -100,7 +100,7 @@ static int set_up(struct io *io)
 	case BY_ID:
 		return 0;
 	case ATTACHED:
-		return fuse_backing_attach(io->srv->fd, node, 0, io->id, BOTH);
+		return fuse_attach_backing(io->srv->fd, node, 0, io->id, BOTH);
 	case EXTENTS:
 		return set_extents(io, node, 1);
 	default:

@@ -244,7 +244,7 @@ static int undo_attach_dir(void *fixture, long result)
 {
 	struct calls *c = fixture;
 
-	if (!result && fuse_backing_detach(c->dev, FUSE_ROOT_ID, 0, 0))
+	if (!result && fuse_detach_backing(c->dev, FUSE_ROOT_ID, 0, 0))
 		return -ENOENT;
 	return close_id(c);
 }
@@ -331,7 +331,7 @@ static long call_answers(void *fixture)
 static int undo_answers(void *fixture, long result)
 {
 	struct calls *c = fixture;
-	int err = fuse_backing_detach(c->dev, c->node, 0, 0);
+	int err = fuse_detach_backing(c->dev, c->node, 0, 0);
 
 	(void)result;
 	return err ?: close_id(c);
@@ -349,13 +349,13 @@ static long call_attach(void *fixture)
 {
 	struct calls *c = fixture;
 
-	return fuse_backing_attach(c->dev, c->node, 0, c->id, BOTH);
+	return fuse_attach_backing(c->dev, c->node, 0, c->id, BOTH);
 }
 
 /* It is attached if and only if the call said so */
 static int detach_made(struct calls *c, __u64 node, long result)
 {
-	int err = fuse_backing_detach(c->dev, node, 0, 0);
+	int err = fuse_detach_backing(c->dev, node, 0, 0);
 
 	if (err != (result ? -ENOENT : 0))
 		return err ?: -EEXIST;
@@ -379,7 +379,7 @@ static long call_attach_pending(void *fixture)
 {
 	struct calls *c = fixture;
 
-	return fuse_backing_attach(c->dev, NOBODY, 0, c->id, BOTH | PENDING);
+	return fuse_attach_backing(c->dev, NOBODY, 0, c->id, BOTH | PENDING);
 }
 
 static int undo_attach_pending(void *fixture, long result)
@@ -404,7 +404,7 @@ static long call_detach(void *fixture)
 {
 	struct calls *c = fixture;
 
-	return fuse_backing_detach(c->dev, c->node, 0, 0);
+	return fuse_detach_backing(c->dev, c->node, 0, 0);
 }
 
 static int undo_detach(void *fixture, long result)
@@ -435,7 +435,7 @@ static long call_revoke(void *fixture)
 {
 	struct calls *c = fixture;
 
-	return fuse_backing_detach(c->dev, c->node, 0, REVOKE);
+	return fuse_detach_backing(c->dev, c->node, 0, REVOKE);
 }
 
 static int undo_revoke(void *fixture, long result)
@@ -543,7 +543,7 @@ static long call_list(void *fixture)
 	static struct fuse_backing_entry entry[ENTRIES];
 	struct calls *c = fixture;
 
-	return fuse_backing_list(c->dev, entry, ENTRIES);
+	return fuse_list_backing(c->dev, entry, ENTRIES);
 }
 
 static const struct fault_call list = {

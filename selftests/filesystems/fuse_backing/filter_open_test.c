@@ -273,7 +273,7 @@ TEST_F(open, what_was_asked)
 	int fd;
 
 	ASSERT_EQ(0, stat(SCRATCH_FUSE "/a", &st));
-	ASSERT_EQ(0, fuse_backing_attach(self->dev,
+	ASSERT_EQ(0, fuse_attach_backing(self->dev,
 					 fuse_server_node(self->srv, self->file), 0,
 					 self->a, FUSE_BACKING_READ));
 	EXPECT_EQ('a', read_a(self->srv));
@@ -305,7 +305,7 @@ TEST_F(open, long_name)
 	ASSERT_NE(NULL, file);
 	ASSERT_EQ(0, scratch_file("longer", FILE_SIZE, 2));
 	ASSERT_EQ(0, stat(SCRATCH_FUSE "/longer", &st));
-	ASSERT_EQ(0, fuse_backing_attach(self->dev, fuse_server_node(self->srv, file), 0,
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, fuse_server_node(self->srv, file), 0,
 					 self->a, FUSE_BACKING_READ));
 	EXPECT_EQ('a', open_and_read(self->srv, "longer", O_RDONLY));
 	EXPECT_EQ(6, self->state->name_len);

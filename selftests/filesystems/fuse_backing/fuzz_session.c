@@ -134,12 +134,12 @@ static void check_after_umount(void)
 		if (fuse_backing_open_path(dev, SCRATCH_ROOT "/regular",
 					   O_RDONLY) != -ENOTCONN ||
 		    fuse_backing_close(dev, 1) != -ENOENT ||
-		    fuse_backing_attach(dev, MODEL_FIRST_NODE, 0, 1,
+		    fuse_attach_backing(dev, MODEL_FIRST_NODE, 0, 1,
 					MODEL_READ) != -ENOTCONN ||
 		    fuse_backing_set_extents(dev, MODEL_FIRST_NODE, &hole, 1,
 					     MODEL_READ) != -ENOTCONN ||
-		    fuse_backing_detach(dev, MODEL_FIRST_NODE, 0, 0) != -ENOENT ||
-		    fuse_backing_list(dev, &entry, 1) ||
+		    fuse_detach_backing(dev, MODEL_FIRST_NODE, 0, 0) != -ENOENT ||
+		    fuse_list_backing(dev, &entry, 1) ||
 		    fuse_backing_close_all(dev) ||
 		    dev_fdinfo_read(dev, &info) || info.thread || info.count)
 			fail("mount %d is not gone", i);

@@ -104,7 +104,7 @@ static int take_away(const FIXTURE_DATA(mapped) * self)
 {
 	__u64 node = fuse_server_node(self->srv, &self->srv->sh->file[0]);
 
-	return fuse_backing_detach(self->srv->fd, node, 0, REVOKE);
+	return fuse_detach_backing(self->srv->fd, node, 0, REVOKE);
 }
 
 /* What is executed, or killed, is somebody else */
@@ -285,7 +285,7 @@ TEST_F(mapped, executed)
 	EXPECT_TRUE(ends(pid, SIGKILL));
 	EXPECT_TRUE(is_gone(self));
 	/* it isn't "text file busy" for good, either */
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->srv->fd,
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->srv->fd,
 					       fuse_server_node(self->srv, file),
 					       0, REVOKE));
 }

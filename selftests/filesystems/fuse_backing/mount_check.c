@@ -29,7 +29,7 @@ static const char *read_views(const struct fuse_server *srv,
 {
 	if (dev_fdinfo_read(srv->fd, &v->info))
 		return "fdinfo can't be read";
-	v->entries = fuse_backing_list(srv->fd, v->entry, ENTRIES);
+	v->entries = fuse_list_backing(srv->fd, v->entry, ENTRIES);
 	if (v->entries < 0)
 		return "mappings can't be listed";
 	if (backing_files_read(srv, &v->files))

@@ -229,7 +229,7 @@ TEST_F(passed, own_as_opened_attached)
 					FUSE_BACKING_MAP_AS_OPENED);
 
 	ASSERT_LT(0, id);
-	ASSERT_EQ(0, fuse_backing_attach(dev, fuse_server_node(self->srv, own),
+	ASSERT_EQ(0, fuse_attach_backing(dev, fuse_server_node(self->srv, own),
 					 0, id, both |
 					 FUSE_BACKING_ATTACH_PENDING));
 	fd = fuse_server_open(self->srv, "own", O_RDONLY);

@@ -330,7 +330,7 @@ TEST_F(truncate, suid_without_handle)
 /* What was taken away is the server's. */
 TEST_F(truncate, revoked)
 {
-	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, self->node, 0,
+	ASSERT_EQ(0, fuse_detach_backing(self->srv->fd, self->node, 0,
 					 FUSE_BACKING_DETACH_REVOKE));
 	EXPECT_EQ(0, ftruncate(self->fd, 100));
 	EXPECT_EQ(100, scratch_size("own"));

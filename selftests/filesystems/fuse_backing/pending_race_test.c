@@ -60,14 +60,14 @@ static int one_processor(void)
 
 static int pend(self_t *self, __u64 node, int id)
 {
-	return fuse_backing_attach(self->dev, node, 0, id, BOTH | PENDING);
+	return fuse_attach_backing(self->dev, node, 0, id, BOTH | PENDING);
 }
 
 /* What a mapping needs for its first user is not to come in between. */
 static int use_once(self_t *self, int id)
 {
 	return pend(self, OTHER_NODE, id) ?:
-	       fuse_backing_detach(self->dev, OTHER_NODE, 0, 0);
+	       fuse_detach_backing(self->dev, OTHER_NODE, 0, 0);
 }
 
 FIXTURE_SETUP(pending_race)
@@ -148,7 +148,7 @@ static int count(self_t *self)
 static __u32 waiting(int dev, int id)
 {
 	struct fuse_backing_entry entry[4];
-	int n = fuse_backing_list(dev, entry, ARRAY_SIZE(entry));
+	int n = fuse_list_backing(dev, entry, ARRAY_SIZE(entry));
 
 	for (int i = 0; i < n; i++)
 		if (entry[i].id == id)

@@ -66,7 +66,7 @@ static unsigned int many(void)
 
 static int pend(int dev, __u64 node, int id)
 {
-	return fuse_backing_attach(dev, node, 0, id, BOTH | PENDING);
+	return fuse_attach_backing(dev, node, 0, id, BOTH | PENDING);
 }
 
 static int pend_extents(int dev, __u64 node, int id, int other)
@@ -91,7 +91,7 @@ static int pend_many(int dev, int id)
 static __u32 waiting(int dev, int id)
 {
 	struct fuse_backing_entry entry[ENTRIES];
-	int n = fuse_backing_list(dev, entry, ENTRIES);
+	int n = fuse_list_backing(dev, entry, ENTRIES);
 
 	for (int i = 0; i < n; i++)
 		if (entry[i].id == id)
@@ -126,7 +126,7 @@ TEST_F(pending, close_one_of_several)
 	EXPECT_EQ(nodes / 2, waiting(dev, c));
 	for (int i = 0; i < nodes; i++) {
 		EXPECT_EQ(i & 1 ? 0 : -ENOENT,
-			  fuse_backing_detach(dev, NOBODY + i, 0, 0))
+			  fuse_detach_backing(dev, NOBODY + i, 0, 0))
 			TH_LOG("node %d", i);
 	}
 	EXPECT_EQ(0, waiting(dev, c));
@@ -138,18 +138,18 @@ TEST_F(pending, generations)
 	const __u64 generation[] = { 7, 0, 0x80000000, 0xffffffff, 8 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(generation); i++) {
-		EXPECT_EQ(0, fuse_backing_attach(self->dev, NOBODY,
+		EXPECT_EQ(0, fuse_attach_backing(self->dev, NOBODY,
 						 generation[i], self->id,
 						 BOTH | PENDING));
-		EXPECT_EQ(-EEXIST, fuse_backing_attach(self->dev, NOBODY,
+		EXPECT_EQ(-EEXIST, fuse_attach_backing(self->dev, NOBODY,
 						       generation[i], self->id,
 						       BOTH | PENDING));
 	}
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, NOBODY, 9, 0));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, NOBODY, 9, 0));
 	for (size_t i = 0; i < ARRAY_SIZE(generation); i++) {
-		EXPECT_EQ(0, fuse_backing_detach(self->dev, NOBODY,
+		EXPECT_EQ(0, fuse_detach_backing(self->dev, NOBODY,
 						 generation[i], 0));
-		EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, NOBODY,
+		EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, NOBODY,
 						       generation[i], 0));
 	}
 }
@@ -185,7 +185,7 @@ TEST_F_TIMEOUT(pending, close_all_is_killed, 300)
 	EXPECT_LT(0, left);
 
 	/* the rest is as it was, and goes with another call */
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, NOBODY + many() - 1, 0, 0));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, NOBODY + many() - 1, 0, 0));
 	EXPECT_EQ(left - 1, waiting(self->dev, self->id));
 	EXPECT_EQ(0, fuse_backing_close_all(self->dev));
 	EXPECT_EQ(0, table_count(thread_find(self->env.srv.dev)));

@@ -96,7 +96,7 @@ static int attach_a(struct env *env, __u64 node, __u32 flags)
 	if (err)
 		return err;
 	id = once(env, "a", O_RDWR);
-	return id < 0 ? id : fuse_backing_attach(env->srv.fd, node, 0, id,
+	return id < 0 ? id : fuse_attach_backing(env->srv.fd, node, 0, id,
 						 flags);
 }
 
@@ -112,7 +112,7 @@ static __u32 asked(const struct fuse_server *srv)
 static bool is_entry(int dev, const struct fuse_backing_entry *want)
 {
 	struct fuse_backing_entry entry[ENTRIES];
-	int n = fuse_backing_list(dev, entry, ENTRIES);
+	int n = fuse_list_backing(dev, entry, ENTRIES);
 
 	for (int i = 0; i < n; i++)
 		if (entry[i].mode == want->mode &&
@@ -220,7 +220,7 @@ TEST_F(per_inode, wider_modes_are_the_servers)
 		EXPECT_EQ(opens[i].asks, self->file->opens - before)
 			TH_LOG("case %zu", i);
 		close(fd);
-		EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
+		EXPECT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
 		EXPECT_EQ(0, env_count(self->srv));
 	}
 }
@@ -304,7 +304,7 @@ TEST_F(per_inode, forgotten)
 	scratch_drop_caches();
 	EXPECT_TRUE(wait_until(self->file->forgets));
 	EXPECT_TRUE(wait_until(!env_count(self->srv)));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 0, 0));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, self->node, 0, 0));
 }
 
 TEST_F(per_inode, detached)
@@ -314,7 +314,7 @@ TEST_F(per_inode, detached)
 	ASSERT_EQ(0, attach_a(&self->env, self->node, BOTH));
 	local = fuse_server_open(self->srv, "a", O_RDWR);
 	ASSERT_LE(0, local);
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
 	EXPECT_TRUE(is_listed(self->dev, FUSE_BACKING_STATE_CLOSING, 0, 0, 1));
 	EXPECT_TRUE(works(local));
 	fd = fuse_server_open_id(self->srv, "a", O_RDWR,
@@ -324,7 +324,7 @@ TEST_F(per_inode, detached)
 	close(fd);
 	close(local);
 	EXPECT_EQ(0, env_count(self->srv));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 0, 0));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, self->node, 0, 0));
 }
 
 /* Another backing inode: for files that are opened once the old are closed. */
@@ -337,13 +337,13 @@ TEST_F(per_inode, attached_to_another_file)
 	EXPECT_EQ(-EEXIST, attach_a(&self->env, self->node, BOTH));
 	local = fuse_server_open(self->srv, "a", O_RDWR);
 	ASSERT_LE(0, local);
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
 	id = env_register(&self->env, "b", O_RDWR);
 	ASSERT_LT(0, id);
-	EXPECT_EQ(-EBUSY, fuse_backing_attach(self->dev, self->node, 0, id,
+	EXPECT_EQ(-EBUSY, fuse_attach_backing(self->dev, self->node, 0, id,
 					      BOTH));
 	close(local);
-	EXPECT_EQ(0, fuse_backing_attach(self->dev, self->node, 0, id, BOTH));
+	EXPECT_EQ(0, fuse_attach_backing(self->dev, self->node, 0, id, BOTH));
 	fd = fuse_server_open(self->srv, "a", O_RDWR);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(1, pread(fd, &c, 1, 0));
@@ -359,16 +359,16 @@ TEST_F(per_inode, closing_the_id_leaves_it)
 	ASSERT_EQ(0, look_up("a"));
 	id = env_register(&self->env, "a", O_RDWR);
 	ASSERT_LT(0, id);
-	ASSERT_EQ(0, fuse_backing_attach(self->dev, self->node, 0, id, BOTH));
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, self->node, 0, id, BOTH));
 	EXPECT_EQ(0, fuse_backing_close(self->dev, id));
-	EXPECT_EQ(-ENOENT, fuse_backing_attach(self->dev, self->node, 0, id,
+	EXPECT_EQ(-ENOENT, fuse_attach_backing(self->dev, self->node, 0, id,
 					       BOTH));
 	fd = fuse_server_open(self->srv, "a", O_RDWR);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, self->file->opens);
 	close(fd);
 	EXPECT_EQ(1, env_count(self->srv));
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
 	EXPECT_EQ(0, env_count(self->srv));
 }
 
@@ -378,9 +378,9 @@ TEST_F(per_inode, auto_close_id_is_consumed)
 
 	ASSERT_LT(0, id);
 	ASSERT_EQ(0, look_up("a"));
-	ASSERT_EQ(0, fuse_backing_attach(self->dev, self->node, 0, id, BOTH));
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, self->node, 0, id, BOTH));
 	EXPECT_EQ(-ENOENT, fuse_backing_close(self->dev, id));
-	EXPECT_EQ(-ENOENT, fuse_backing_attach(self->dev, self->node, 0, id,
+	EXPECT_EQ(-ENOENT, fuse_attach_backing(self->dev, self->node, 0, id,
 					       BOTH));
 	/* also by a call that fails */
 	EXPECT_EQ(-EEXIST, attach_a(&self->env, self->node, BOTH));
@@ -388,7 +388,7 @@ TEST_F(per_inode, auto_close_id_is_consumed)
 	/* but not by one that is refused as such */
 	id = once(&self->env, "a", O_RDWR);
 	ASSERT_LT(0, id);
-	EXPECT_EQ(-EINVAL, fuse_backing_attach(self->dev, self->node, 0, id,
+	EXPECT_EQ(-EINVAL, fuse_attach_backing(self->dev, self->node, 0, id,
 					       0));
 	EXPECT_EQ(0, fuse_backing_close(self->dev, id));
 }
@@ -398,7 +398,7 @@ TEST_F(per_inode, close_all)
 	int fd;
 
 	ASSERT_EQ(0, attach_a(&self->env, self->node, BOTH));
-	ASSERT_EQ(0, fuse_backing_attach(self->dev, 40, 0,
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, 40, 0,
 					 once(&self->env, "b", O_RDWR),
 					 BOTH | PENDING));
 	fd = fuse_server_open(self->srv, "a", O_RDWR);
@@ -416,7 +416,7 @@ TEST_F(per_inode, server_gone)
 	pid_t thread;
 
 	ASSERT_EQ(0, attach_a(&self->env, self->node, BOTH));
-	ASSERT_EQ(0, fuse_backing_attach(self->dev, 40, 0,
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, 40, 0,
 					 once(&self->env, "b", O_RDWR),
 					 BOTH | PENDING));
 	thread = thread_find(self->srv->dev);
@@ -470,7 +470,7 @@ TEST_F(per_inode, pending_until_looked_up)
 {
 	int fd;
 
-	ASSERT_EQ(0, fuse_backing_attach(self->dev, self->node, 0,
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, self->node, 0,
 					 once(&self->env, "a", O_RDWR),
 					 BOTH | PENDING));
 	EXPECT_TRUE(is_listed(self->dev, FUSE_BACKING_STATE_PENDING, 0, 1, 0));
@@ -530,18 +530,18 @@ TEST_F(per_inode, pending_for_another_generation)
 	int fd;
 
 	ASSERT_LT(0, id);
-	ASSERT_EQ(0, fuse_backing_attach(self->dev, self->node, 5, id,
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, self->node, 5, id,
 					 BOTH | PENDING));
-	EXPECT_EQ(-EEXIST, fuse_backing_attach(self->dev, self->node, 5, id,
+	EXPECT_EQ(-EEXIST, fuse_attach_backing(self->dev, self->node, 5, id,
 					       BOTH | PENDING));
 	fd = fuse_server_open(self->srv, "a", O_RDWR);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(1, self->file->opens);
 	close(fd);
 	EXPECT_TRUE(is_listed(self->dev, FUSE_BACKING_STATE_PENDING, 0, 1, 0));
-	EXPECT_EQ(-ENOENT, fuse_backing_attach(self->dev, self->node, 5, id,
+	EXPECT_EQ(-ENOENT, fuse_attach_backing(self->dev, self->node, 5, id,
 					       BOTH));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 0, 0));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, self->node, 0, 0));
 
 	/* the node's next life */
 	self->file->generation = 5;
@@ -551,7 +551,7 @@ TEST_F(per_inode, pending_for_another_generation)
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(1, self->file->opens);
 	close(fd);
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 5, 0));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, self->node, 5, 0));
 	EXPECT_EQ(0, fuse_backing_close(self->dev, id));
 	EXPECT_EQ(0, env_count(self->srv));
 }
@@ -562,17 +562,17 @@ TEST_F(per_inode, pending_dropped)
 
 	ASSERT_LT(0, id);
 	for (int node = 20; node < 40; node++)
-		ASSERT_EQ(0, fuse_backing_attach(self->dev, node, 0, id,
+		ASSERT_EQ(0, fuse_attach_backing(self->dev, node, 0, id,
 						 BOTH | PENDING));
-	ASSERT_EQ(0, fuse_backing_attach(self->dev, 40, 0,
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, 40, 0,
 					 once(&self->env, "b", O_RDWR),
 					 BOTH | PENDING));
 	EXPECT_EQ(2, env_count(self->srv));
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, 30, 0, 0));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, 30, 0, 0));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, 30, 0, 0));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, 30, 0, 0));
 	EXPECT_EQ(0, fuse_backing_close(self->dev, id));
 	EXPECT_EQ(1, env_count(self->srv));
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, 40, 0, 0));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, 40, 0, 0));
 	EXPECT_EQ(0, env_count(self->srv));
 }
 
@@ -588,7 +588,7 @@ TEST_F(per_inode, pending_limit)
 	ASSERT_EQ(0, prlimit(thread_find(self->srv->dev), RLIMIT_NOFILE,
 			     &limit, NULL));
 	do {
-		err = fuse_backing_attach(self->dev, node, 0, id,
+		err = fuse_attach_backing(self->dev, node, 0, id,
 					  BOTH | PENDING);
 	} while (!err && ++node <= 1000 + LIMIT);
 	EXPECT_EQ(-EMFILE, err);
@@ -596,12 +596,12 @@ TEST_F(per_inode, pending_limit)
 
 	/* what is there already needs no room among them */
 	ASSERT_EQ(0, look_up("a"));
-	EXPECT_EQ(0, fuse_backing_attach(self->dev, self->node, 0, id, BOTH));
+	EXPECT_EQ(0, fuse_attach_backing(self->dev, self->node, 0, id, BOTH));
 	/* each that is gone makes room for one */
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, 1000, 0, 0));
-	EXPECT_EQ(0, fuse_backing_attach(self->dev, node, 0, id,
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, 1000, 0, 0));
+	EXPECT_EQ(0, fuse_attach_backing(self->dev, node, 0, id,
 					 BOTH | PENDING));
-	EXPECT_EQ(-EMFILE, fuse_backing_attach(self->dev, node + 1, 0, id,
+	EXPECT_EQ(-EMFILE, fuse_attach_backing(self->dev, node + 1, 0, id,
 					       BOTH | PENDING));
 }
 
@@ -610,7 +610,7 @@ TEST_F(per_inode, pending_for_no_file)
 {
 	ASSERT_EQ(0, unlink(scratch_path("a")));
 	ASSERT_EQ(0, mkdir(scratch_path("a"), 0755));
-	ASSERT_EQ(0, fuse_backing_attach(self->dev, self->node, 0,
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, self->node, 0,
 					 once(&self->env, "b", O_RDWR),
 					 BOTH | PENDING));
 	EXPECT_EQ(0, look_up("a"));
@@ -635,7 +635,7 @@ static void *race_attach(void *arg)
 	int id = once(race->env, race->name, O_RDWR);
 
 	pthread_barrier_wait(&race->start);
-	race->result = fuse_backing_attach(race->env->srv.fd, race->node, 0, id,
+	race->result = fuse_attach_backing(race->env->srv.fd, race->node, 0, id,
 					   BOTH | PENDING);
 	return NULL;
 }
@@ -679,14 +679,14 @@ TEST_F(per_inode, bad_arguments)
 	int dev = self->dev, unmounted;
 
 	ASSERT_LT(0, id);
-	EXPECT_EQ(-EINVAL, fuse_backing_attach(dev, 0, 0, id, BOTH));
-	EXPECT_EQ(-EINVAL, fuse_backing_attach(dev, 9, 0, 0, BOTH | PENDING));
-	EXPECT_EQ(-EINVAL, fuse_backing_attach(dev, 9, 0, -1, BOTH | PENDING));
-	EXPECT_EQ(-EINVAL, fuse_backing_attach(dev, 9, 0, id, PENDING));
+	EXPECT_EQ(-EINVAL, fuse_attach_backing(dev, 0, 0, id, BOTH));
+	EXPECT_EQ(-EINVAL, fuse_attach_backing(dev, 9, 0, 0, BOTH | PENDING));
+	EXPECT_EQ(-EINVAL, fuse_attach_backing(dev, 9, 0, -1, BOTH | PENDING));
+	EXPECT_EQ(-EINVAL, fuse_attach_backing(dev, 9, 0, id, PENDING));
 	for (int bit = 0; bit < 32; bit++)
 		if (!((BOTH | PENDING | UNCHECKED) & 1U << bit))
 			EXPECT_EQ(-EINVAL,
-				  fuse_backing_attach(dev, 9, 0, id, BOTH |
+				  fuse_attach_backing(dev, 9, 0, id, BOTH |
 						      PENDING | 1U << bit));
 	attach.nodeid = 9;
 	attach.backing_id = id;
@@ -695,9 +695,9 @@ TEST_F(per_inode, bad_arguments)
 	EXPECT_EQ(-1, ioctl(dev, FUSE_DEV_IOC_BACKING_ATTACH, &attach));
 	EXPECT_EQ(EINVAL, errno);
 	attach.reserved = 0;
-	EXPECT_EQ(-ENOENT, fuse_backing_attach(dev, 9, 0, id + 1, BOTH));
-	EXPECT_EQ(-ENOENT, fuse_backing_attach(dev, 9, 0, id, BOTH));
-	EXPECT_EQ(-EISDIR, fuse_backing_attach(dev, FUSE_ROOT_ID, 0, id, BOTH));
+	EXPECT_EQ(-ENOENT, fuse_attach_backing(dev, 9, 0, id + 1, BOTH));
+	EXPECT_EQ(-ENOENT, fuse_attach_backing(dev, 9, 0, id, BOTH));
+	EXPECT_EQ(-EISDIR, fuse_attach_backing(dev, FUSE_ROOT_ID, 0, id, BOTH));
 	EXPECT_EQ(-1, ioctl(dev, FUSE_DEV_IOC_BACKING_ATTACH, NULL));
 	EXPECT_EQ(EFAULT, errno);
 
@@ -712,14 +712,14 @@ TEST_F(per_inode, bad_arguments)
 		EXPECT_EQ(EINVAL, errno);
 		detach.reserved[i] = 0;
 	}
-	EXPECT_EQ(-EINVAL, fuse_backing_detach(dev, 9, 0, 1U << 31));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(dev, 9, 0, 0));
+	EXPECT_EQ(-EINVAL, fuse_detach_backing(dev, 9, 0, 1U << 31));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(dev, 9, 0, 0));
 	EXPECT_EQ(-1, ioctl(dev, FUSE_DEV_IOC_BACKING_DETACH, NULL));
 	EXPECT_EQ(EFAULT, errno);
 
 	unmounted = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	EXPECT_EQ(-EPERM, fuse_backing_attach(unmounted, 9, 0, id, BOTH));
-	EXPECT_EQ(-EPERM, fuse_backing_detach(unmounted, 9, 0, 0));
+	EXPECT_EQ(-EPERM, fuse_attach_backing(unmounted, 9, 0, id, BOTH));
+	EXPECT_EQ(-EPERM, fuse_detach_backing(unmounted, 9, 0, 0));
 	close(unmounted);
 	EXPECT_EQ(1, env_count(self->srv));
 }
@@ -734,7 +734,7 @@ TEST_F(per_inode, attach_with_other_opens)
 	fd = fuse_server_open(self->srv, "a", O_RDWR);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, reject_trace_start(&trace));
-	EXPECT_EQ(-ETXTBSY, fuse_backing_attach(self->dev, self->node, 0, id,
+	EXPECT_EQ(-ETXTBSY, fuse_attach_backing(self->dev, self->node, 0, id,
 						BOTH));
 	EXPECT_TRUE(reject_trace_has(&trace, self->srv->dev, id, -ETXTBSY,
 				     "cached-open"));
@@ -743,7 +743,7 @@ TEST_F(per_inode, attach_with_other_opens)
 	other = env_register(&self->env, "b", O_RDWR);
 	fd = fuse_server_open_id(self->srv, "a", O_RDWR, other);
 	ASSERT_LE(0, fd);
-	EXPECT_EQ(-EBUSY, fuse_backing_attach(self->dev, self->node, 0, id,
+	EXPECT_EQ(-EBUSY, fuse_attach_backing(self->dev, self->node, 0, id,
 					      BOTH));
 	EXPECT_TRUE(reject_trace_has(&trace, self->srv->dev, id, -EBUSY,
 				     "other-inode"));
@@ -752,17 +752,17 @@ TEST_F(per_inode, attach_with_other_opens)
 	/* the control: open on the same one */
 	fd = fuse_server_open_id(self->srv, "a", O_RDWR, id);
 	ASSERT_LE(0, fd);
-	EXPECT_EQ(0, fuse_backing_attach(self->dev, self->node, 0, id, BOTH));
-	EXPECT_EQ(-EEXIST, fuse_backing_attach(self->dev, self->node, 0, id,
+	EXPECT_EQ(0, fuse_attach_backing(self->dev, self->node, 0, id, BOTH));
+	EXPECT_EQ(-EEXIST, fuse_attach_backing(self->dev, self->node, 0, id,
 					       BOTH));
 	EXPECT_TRUE(reject_trace_has(&trace, self->srv->dev, id, -EEXIST,
 				     "attached"));
 	close(fd);
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 0, 0));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, self->node, 0, 0));
 	EXPECT_TRUE(reject_trace_has(&trace, self->srv->dev, 0, -ENOENT,
 				     "not-attached"));
-	EXPECT_EQ(-ENOENT, fuse_backing_attach(self->dev, 50, 0, id, BOTH));
+	EXPECT_EQ(-ENOENT, fuse_attach_backing(self->dev, 50, 0, id, BOTH));
 	EXPECT_TRUE(reject_trace_has(&trace, self->srv->dev, id, -ENOENT,
 				     "no-inode"));
 	reject_trace_stop(&trace);
@@ -788,7 +788,7 @@ TEST_F(per_inode, cached_pages)
 	EXPECT_EQ('#', c);
 	close(fd);
 
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
 	fd = fuse_server_open(self->srv, "a", O_RDWR);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(1, pread(fd, &c, 1, 0));
@@ -808,7 +808,7 @@ TEST_F(per_inode, cached_pages_after_attach)
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(1, pread(fd, &c, 1, 0));
 	close(fd);
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
 	ASSERT_EQ(0, attach_a(&self->env, self->node, FUSE_BACKING_WRITE));
 	fd = fuse_server_open(self->srv, "a", O_WRONLY);
 	ASSERT_LE(0, fd);
@@ -1014,7 +1014,7 @@ TEST_F(per_inode, no_more_than_registered)
 	/* by root, for a server of a user's: what the descriptor is good for */
 	id = env_register(&self->env, "a", O_RDONLY);
 	ASSERT_LT(0, id);
-	ASSERT_EQ(0, fuse_backing_attach(self->srv->fd, self->node, 0, id,
+	ASSERT_EQ(0, fuse_attach_backing(self->srv->fd, self->node, 0, id,
 					 BOTH));
 	EXPECT_EQ(-EACCES, fuse_server_open(self->srv, "a", O_RDWR));
 	fd = fuse_server_open(self->srv, "a", O_RDONLY);

@@ -406,7 +406,7 @@ TEST_F(privileges, fallocate)
 	__u64 node = fuse_server_node(self->srv, self->file);
 
 	ASSERT_EQ(0777, mode_by_mount(AT_STATX_FORCE_SYNC));
-	ASSERT_EQ(0, fuse_backing_attach(self->srv->fd, node, 0,
+	ASSERT_EQ(0, fuse_attach_backing(self->srv->fd, node, 0,
 					 self->file->backing_id,
 					 FUSE_BACKING_READ |
 					 FUSE_BACKING_WRITE));

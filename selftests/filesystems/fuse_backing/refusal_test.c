@@ -71,7 +71,7 @@ static bool is_none(int dev)
 
 static int attach(int dev, int id)
 {
-	return fuse_backing_attach(dev, NODE, 0, id, FUSE_BACKING_READ);
+	return fuse_attach_backing(dev, NODE, 0, id, FUSE_BACKING_READ);
 }
 
 TEST_F(refusal, of_each_call)
@@ -88,7 +88,7 @@ TEST_F(refusal, of_each_call)
 	EXPECT_TRUE(is_refusal(dev, -EISDIR, "file-type"));
 	EXPECT_EQ(-EINVAL, fuse_backing_close(dev, -3));
 	EXPECT_TRUE(is_refusal(dev, -EINVAL, "bad-argument"));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(dev, NODE, 0, 0));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(dev, NODE, 0, 0));
 	EXPECT_TRUE(is_refusal(dev, -ENOENT, "not-attached"));
 	EXPECT_EQ(-ENOENT, attach(dev, 77));
 	EXPECT_TRUE(is_refusal(dev, -ENOENT, "unknown-id"));

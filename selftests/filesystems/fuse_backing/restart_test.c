@@ -73,7 +73,7 @@ static int once(struct env *env, const char *name, int flags)
 static const struct fuse_backing_entry *entry_of(int dev, int id)
 {
 	static struct fuse_backing_entry entries[ENTRIES];
-	int n = fuse_backing_list(dev, entries, ENTRIES);
+	int n = fuse_list_backing(dev, entries, ENTRIES);
 
 	for (int i = 0; i < n; i++)
 		if (entries[i].id == id)
@@ -86,12 +86,12 @@ TEST_F(restart, list_of_nothing)
 	struct fuse_backing_entry entry;
 	int id;
 
-	EXPECT_EQ(0, fuse_backing_list(self->dev, &entry, 1));
+	EXPECT_EQ(0, fuse_list_backing(self->dev, &entry, 1));
 	id = env_register(&self->env, "a", O_RDWR);
 	ASSERT_LT(0, id);
-	EXPECT_EQ(1, fuse_backing_list(self->dev, &entry, 1));
+	EXPECT_EQ(1, fuse_list_backing(self->dev, &entry, 1));
 	EXPECT_EQ(0, fuse_backing_close(self->dev, id));
-	EXPECT_EQ(0, fuse_backing_list(self->dev, &entry, 1));
+	EXPECT_EQ(0, fuse_list_backing(self->dev, &entry, 1));
 }
 
 TEST_F(restart, list_says_what_is_mapped)
@@ -262,7 +262,7 @@ TEST_F(restart, bad_arguments)
 	EXPECT_EQ(EFAULT, errno);
 	EXPECT_EQ(-1, ioctl(self->dev, FUSE_DEV_IOC_BACKING_LIST, NULL));
 	EXPECT_EQ(EFAULT, errno);
-	EXPECT_EQ(-EPERM, fuse_backing_list(unmounted, &entry, 1));
+	EXPECT_EQ(-EPERM, fuse_list_backing(unmounted, &entry, 1));
 
 	all.flags = 1;
 	EXPECT_EQ(-1, ioctl(self->dev, FUSE_DEV_IOC_BACKING_CLOSE_ALL, &all));
@@ -452,7 +452,7 @@ TEST_F(restart, per_inode_under_load)
 	ASSERT_TRUE(load_runs(&load));
 	id = env_register(&self->env, "b", O_RDWR);
 	ASSERT_LT(0, id);
-	ASSERT_EQ(0, fuse_backing_attach(self->dev, node + 1, 0, id,
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, node + 1, 0, id,
 					 FUSE_BACKING_READ |
 					 FUSE_BACKING_ATTACH_PENDING));
 	ASSERT_EQ(0, fuse_server_kill(self->srv));
@@ -476,7 +476,7 @@ TEST_F(restart, per_inode_under_load)
 	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_OPEN));
 	close(fd);
 
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, node, 0, 0));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, node, 0, 0));
 	EXPECT_EQ(0, load_end(&load));
 	close(load.fd);
 	EXPECT_EQ(1, env_count(self->srv));

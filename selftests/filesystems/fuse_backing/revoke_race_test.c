@@ -117,7 +117,7 @@ static int take_away(self_t *self)
 	__u64 node = fuse_server_node(&self->env.srv,
 				      &self->env.srv.sh->file[0]);
 
-	return fuse_backing_detach(self->dev, node, 0, REVOKE);
+	return fuse_detach_backing(self->dev, node, 0, REVOKE);
 }
 
 static pid_t take_away_beside(self_t *self)

@@ -144,7 +144,7 @@ static int attach_again(int dev, __u64 node)
 {
 	int id = fuse_backing_open_once(dev, scratch_path("a"), O_RDWR);
 
-	return id < 0 ? id : fuse_backing_attach(dev, node, 0, id, BOTH);
+	return id < 0 ? id : fuse_attach_backing(dev, node, 0, id, BOTH);
 }
 
 /* Bytes go to the new file, and come from it. */
@@ -161,14 +161,14 @@ TEST_F(revoke, goes_on_through_the_server)
 	EXPECT_EQ(1, pwrite(self->fd, "o", 1, 3));
 	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	EXPECT_EQ(0, env_count(self->srv));
 	ASSERT_EQ(0, migrate());
 	EXPECT_TRUE(is_served(self->fd));
 	EXPECT_EQ(0, scratch_compare("a.old", "o", 1, 3));
 	EXPECT_EQ(1, self->file->opens);
 	EXPECT_EQ(2, fuse_server_data_ops(self->srv));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, self->node, 0,
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, self->node, 0,
 					       REVOKE));
 }
 
@@ -176,7 +176,7 @@ TEST_F(revoke, goes_on_through_the_server)
 TEST_F(revoke, nothing_is_pinned)
 {
 	EXPECT_EQ(-EBUSY, scratch_umount_backing());
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	EXPECT_TRUE(wait_until(!scratch_umount_backing()));
 	ASSERT_EQ(0, scratch_mount_backing(&self->env.scratch));
 	ASSERT_EQ(0, scratch_file("a", FILE_SIZE, 77));
@@ -187,14 +187,14 @@ TEST_F(revoke, nothing_is_pinned)
 TEST_F(revoke, detach_leaves_it)
 {
 	EXPECT_EQ(variant->attached ? 0 : -ENOENT,
-		  fuse_backing_detach(self->dev, self->node, 0, 0));
+		  fuse_detach_backing(self->dev, self->node, 0, 0));
 	ASSERT_EQ(0, migrate());
 	EXPECT_EQ(1, pwrite(self->fd, "o", 1, 3));
 	EXPECT_EQ(0, scratch_compare("a.old", "o", 1, 3));
 	EXPECT_EQ(1, env_count(self->srv));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
 	/* and it can still be taken away */
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	EXPECT_TRUE(is_served(self->fd));
 }
 
@@ -204,8 +204,8 @@ TEST_F(revoke, nothing_there)
 	close(self->fd);
 	self->fd = -1;
 	EXPECT_EQ(variant->attached ? 0 : -ENOENT,
-		  fuse_backing_detach(self->dev, self->node, 0, REVOKE));
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, 40, 0, REVOKE));
+		  fuse_detach_backing(self->dev, self->node, 0, REVOKE));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, 40, 0, REVOKE));
 	EXPECT_EQ(0, env_count(self->srv));
 }
 
@@ -213,7 +213,7 @@ TEST_F(revoke, server_does_not_open)
 {
 	char c;
 
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	if (!variant->attached)
 		return;
 	self->file->open_error = EACCES;
@@ -237,7 +237,7 @@ TEST_F(revoke, nowait)
 	char c;
 	struct iovec iov = { &c, 1 };
 
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	EXPECT_EQ(-1, preadv2(self->fd, &iov, 1, 0, RWF_NOWAIT));
 	EXPECT_TRUE(errno == EAGAIN || errno == EOPNOTSUPP);
 	EXPECT_TRUE(is_served(self->fd));
@@ -250,7 +250,7 @@ TEST_F(revoke, all_kinds_of_io)
 	int p[2];
 
 	ASSERT_EQ(0, pipe(p));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	ASSERT_EQ(0, migrate());
 	memset(buf, 'k', sizeof(buf));
 	EXPECT_EQ(BLOCK, aio_rw(self->fd, buf, BLOCK, 0, true));
@@ -276,7 +276,7 @@ TEST_F(revoke, splice_reads_what_read_does)
 	int p[2], fd;
 
 	ASSERT_EQ(0, pipe(p));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	ASSERT_EQ(0, migrate());
 	at = 0;
 	EXPECT_EQ(BLOCK, splice(self->fd, &at, p[1], NULL, BLOCK, 0));
@@ -317,9 +317,9 @@ static int open_with(struct fuse_server *srv, struct fuse_server_file *file,
 	file->open_flags = 0;
 	if (!attached)
 		return fuse_server_open_id(srv, "a", O_RDWR, id);
-	err = fuse_backing_detach(srv->fd, node, 0, 0);
+	err = fuse_detach_backing(srv->fd, node, 0, 0);
 	if (!err)
-		err = fuse_backing_attach(srv->fd, node, 0, id, BOTH);
+		err = fuse_attach_backing(srv->fd, node, 0, id, BOTH);
 	return err ?: fuse_server_open(srv, "a", O_RDWR);
 }
 
@@ -361,7 +361,7 @@ static int pipe_keeps(FIXTURE_DATA(revoke) * self, int fd, int (*change)(void))
 	    splice(fd, &at, p[1], NULL, SPLICED, 0) != SPLICED)
 		return -EIO;
 	serve_directly(self->file);
-	if (fuse_backing_detach(self->dev, self->node, 0, REVOKE) || change() ||
+	if (fuse_detach_backing(self->dev, self->node, 0, REVOKE) || change() ||
 	    read(p[0], got, SPLICED) != SPLICED)
 		return -EIO;
 	close(fd);
@@ -405,7 +405,7 @@ TEST_F(revoke, other_requests)
 	struct stat st;
 
 	srv->sh->fallocates = true;
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	ASSERT_EQ(0, migrate());
 	EXPECT_EQ(0, fallocate(self->fd, 0, 0, FILE_SIZE + BLOCK));
 	EXPECT_EQ(1, fuse_server_ops(srv, FUSE_FALLOCATE));
@@ -428,7 +428,7 @@ TEST_F(revoke, other_requests)
 /* Advice asks nobody, not even where nothing has a handle yet. */
 TEST_F(revoke, advice)
 {
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	EXPECT_EQ(0, posix_fadvise(self->fd, 0, 0, POSIX_FADV_WILLNEED));
 	EXPECT_EQ(0, readahead(self->fd, 0, FILE_SIZE));
 	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
@@ -436,7 +436,7 @@ TEST_F(revoke, advice)
 
 TEST_F(revoke, closed_without_io)
 {
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	close(self->fd);
 	self->fd = -1;
 	EXPECT_EQ(!variant->attached, self->file->opens);
@@ -452,7 +452,7 @@ TEST_F(revoke, mmapped)
 	map = mmap(NULL, BLOCK, PROT_READ, MAP_PRIVATE, self->fd, 0);
 	ASSERT_NE(MAP_FAILED, map);
 	ASSERT_EQ(0, reject_trace_start(&trace));
-	EXPECT_EQ(-EBUSY, fuse_backing_detach(self->dev, self->node, 0,
+	EXPECT_EQ(-EBUSY, fuse_detach_backing(self->dev, self->node, 0,
 					      REVOKE));
 	EXPECT_TRUE(reject_trace_has(&trace, self->srv->dev, 0, -EBUSY,
 				     "mmapped"));
@@ -464,7 +464,7 @@ TEST_F(revoke, mmapped)
 	/* not longer than that, though the file is open */
 	munmap(map, BLOCK);
 	serve_directly(self->file);
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	EXPECT_TRUE(is_served(self->fd));
 	EXPECT_TRUE(wait_until(!env_count(self->srv)));
 }
@@ -481,7 +481,7 @@ TEST_F(revoke, mmap_fails)
 	EXPECT_EQ(MAP_FAILED, mmap(NULL, BLOCK, PROT_READ, MAP_PRIVATE,
 				   self->fd, 0));
 	EXPECT_EQ(EIO, errno);
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	EXPECT_EQ(0, env_count(self->srv));
 }
 
@@ -491,7 +491,7 @@ TEST_F(revoke, mmap_afterwards)
 	__u32 before;
 	char *map, c;
 
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	ASSERT_EQ(0, migrate());
 	before = fuse_server_requests(self->srv);
 	if (variant->attached) {
@@ -523,7 +523,7 @@ TEST_F(revoke, several_files)
 		ASSERT_LE(0, fd[i]);
 	}
 	serve_directly(self->file);
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	EXPECT_EQ(0, env_count(self->srv));
 	ASSERT_EQ(0, migrate());
 	close(fd[0]);
@@ -538,7 +538,7 @@ TEST_F(revoke, later_opens)
 {
 	int fd;
 
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	ASSERT_EQ(0, migrate());
 	/* in whatever mode the server likes: direct, and cached */
 	for (int i = 0; i < 2; i++) {
@@ -578,13 +578,13 @@ TEST_F(revoke, opened_meanwhile)
 
 	/* wider than what may be attached: the server is asked in any case */
 	ASSERT_EQ(0, variant->attached ?
-		  fuse_backing_detach(self->dev, self->node, 0, 0) : 0);
+		  fuse_detach_backing(self->dev, self->node, 0, 0) : 0);
 	self->file->hold_open = true;
 	self->file->open_flags = 0;
 	self->file->per_open = true;
 	ASSERT_EQ(0, pthread_create(&thread, NULL, open_thread, self->srv));
 	ASSERT_TRUE(wait_until(self->srv->sh->held_count));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	self->srv->sh->release_held = true;
 	pthread_join(thread, &result);
 	ASSERT_LE(0, (long)result);
@@ -647,7 +647,7 @@ static pid_t revoke_in_child(int dev, __u64 node)
 	fflush(NULL);
 	pid = fork();
 	if (!pid)
-		_exit(-fuse_backing_detach(dev, node, 0, REVOKE));
+		_exit(-fuse_detach_backing(dev, node, 0, REVOKE));
 	return pid;
 }
 
@@ -704,7 +704,7 @@ TEST_F(revoke, waiting_can_be_killed)
 	/* the files are cut off already; the second call lets go of the old */
 	EXPECT_TRUE(is_served(self->fd));
 	EXPECT_EQ(2, fuse_server_data_ops(self->srv));
-	EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0, REVOKE));
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	EXPECT_EQ(0, env_count(self->srv));
 }
 
@@ -720,11 +720,11 @@ static int revoke_twice(int dev, __u64 node, int ready)
 
 	if (sigaction(SIGALRM, &action, NULL) < 0)
 		return -errno;
-	if (fuse_backing_detach(dev, node, 0, REVOKE) != -EINTR)
+	if (fuse_detach_backing(dev, node, 0, REVOKE) != -EINTR)
 		return -ENODATA;
 	if (read(ready, &c, 1) != 1)
 		return -errno;
-	return fuse_backing_detach(dev, node, 0, REVOKE);
+	return fuse_detach_backing(dev, node, 0, REVOKE);
 }
 
 static pid_t revoke_twice_in_child(int dev, __u64 node, int ready)
@@ -818,7 +818,7 @@ TEST_F_TIMEOUT(revoke, under_load, 400)
 
 		ASSERT_EQ(0, io_loads_start(loads, self->fd));
 		ASSERT_TRUE(io_loads_run(loads));
-		ASSERT_EQ(0, fuse_backing_detach(self->dev, self->node, 0,
+		ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0,
 						 REVOKE));
 		EXPECT_EQ(0, env_count(self->srv));
 		ASSERT_EQ(0, migrate());
@@ -871,7 +871,7 @@ TEST_F_TIMEOUT(revoke, too_late, 400)
 			ASSERT_EQ(0, pthread_create(&thread[i], NULL, come_late,
 						    &late));
 		EXPECT_TRUE(wait_until(GET(late.reads) > 2 * LATE));
-		EXPECT_EQ(0, fuse_backing_detach(self->dev, self->node, 0,
+		EXPECT_EQ(0, fuse_detach_backing(self->dev, self->node, 0,
 						 REVOKE));
 		EXPECT_EQ(0, env_count(self->srv)) TH_LOG("round %d", round);
 		EXPECT_TRUE(wait_until(GET(late.refused)));

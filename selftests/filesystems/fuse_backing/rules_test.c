@@ -405,7 +405,7 @@ TEST_F(rules, open_directory)
 	ASSERT_EQ(0, set(self, PASS, RULE_HIDE("a")));
 	ASSERT_EQ(0, dir_list_read(&self->seen, dir, 4096));
 	EXPECT_EQ(NULL, dir_list_find(&self->seen, "a"));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, lseek(dir, 0, SEEK_SET));
 	dir_list_free(&self->seen);
 	ASSERT_EQ(0, dir_list_read(&self->seen, dir, 4096));
@@ -494,7 +494,7 @@ TEST_F(rules, revoked)
 	ASSERT_EQ(0, set(self, PASS, RULE_HIDE("a")));
 	ASSERT_EQ(0, dir_list_read(&self->seen, dir, 4096));
 	ASSERT_EQ(0, fuse_backing_close(self->dev, self->id));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0,
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0,
 					 FUSE_BACKING_DETACH_REVOKE));
 	EXPECT_TRUE(wait_until(!table_count(thread_find(self->srv->dev))));
 	EXPECT_EQ(0, scratch_umount_backing());
@@ -513,7 +513,7 @@ TEST_F(rules, of_a_directory_below_that_was_detached)
 	node = fuse_server_node(self->srv,
 				server_shared_find(self->srv->sh, "one/two"));
 	ASSERT_EQ(0, rules_set(self->dev, node, NULL, 0, PASS));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	EXPECT_EQ(-ENOENT, rules_set(self->dev, node, &hide, 1, PASS));
 	close(dir);
 }
@@ -521,7 +521,7 @@ TEST_F(rules, of_a_directory_below_that_was_detached)
 TEST_F(rules, detached)
 {
 	ASSERT_EQ(0, set(self, PASS, RULE_HIDE("a")));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	EXPECT_TRUE(exists("a"));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
 	EXPECT_EQ(-ENOENT, set(self, PASS, RULE_HIDE("a")));
@@ -535,7 +535,7 @@ TEST_F(rules, detached)
 /* Where names aren't passed through there is nothing to say of them */
 TEST_F(rules, listings_only)
 {
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, fuse_backing_attach_dir(self->dev, FUSE_ROOT_ID, self->id, 0,
 					     FUSE_BACKING_OPS_LIST));
 	EXPECT_EQ(-ENOENT, set(self, PASS, RULE_HIDE("a")));
@@ -648,7 +648,7 @@ TEST_F(rules, limit)
 	EXPECT_FALSE(exists("r7"));
 	EXPECT_TRUE(exists("a"));
 	/* and when they go with the attachment */
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, BELOW,
 				 FUSE_BACKING_READ));
 	large.limit = 2 << 20;

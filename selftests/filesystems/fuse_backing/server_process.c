@@ -232,7 +232,7 @@ static void attach_before(struct server *s, struct fuse_server_file *file)
 
 	path_of(s, file, path);
 	id = fuse_backing_open_once(s->dev, path, O_RDWR);
-	err = fuse_backing_attach(s->dev, node, file->generation, id,
+	err = fuse_attach_backing(s->dev, node, file->generation, id,
 				  file->attach | FUSE_BACKING_ATTACH_PENDING);
 	/* it is attached already as long as the node is known */
 	if (err && err != -EEXIST && !s->opts.may_be_refused)
@@ -500,7 +500,7 @@ static void take_away(struct server *s)
 	if (!s->sh->revoke_node)
 		return;
 	s->sh->revoke_error =
-		-fuse_backing_detach(s->dev, s->sh->revoke_node, 0,
+		-fuse_detach_backing(s->dev, s->sh->revoke_node, 0,
 				     FUSE_BACKING_DETACH_REVOKE);
 	s->sh->revoke_node = 0;
 }

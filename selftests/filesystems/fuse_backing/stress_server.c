@@ -134,7 +134,7 @@ static void attach(struct stress_self *self, int mount, __u32 flags)
 			 FUSE_BACKING_READ | FUSE_BACKING_WRITE :
 			 FUSE_BACKING_READ;
 	stress_begin(self, name);
-	stress_end(self, fuse_backing_attach(dev_of(self, mount),
+	stress_end(self, fuse_attach_backing(dev_of(self, mount),
 					     node_of(self, mount, name), 0, id,
 					     flags),
 		   ENOENT, EEXIST, ETXTBSY, EBUSY, EMFILE);
@@ -155,7 +155,7 @@ static void act_detach(struct stress_self *self, int mount)
 	int name = local_name(self);
 
 	stress_begin(self, name);
-	stress_end(self, fuse_backing_detach(dev_of(self, mount),
+	stress_end(self, fuse_detach_backing(dev_of(self, mount),
 					     node_of(self, mount, name), 0, 0),
 		   ENOENT);
 }
@@ -169,7 +169,7 @@ static void act_revoke(struct stress_self *self, int mount)
 
 	stress_begin(self, name);
 	setitimer(ITIMER_REAL, &patience, NULL);
-	err = fuse_backing_detach(dev_of(self, mount),
+	err = fuse_detach_backing(dev_of(self, mount),
 				  node_of(self, mount, name), 0,
 				  FUSE_BACKING_DETACH_REVOKE);
 	setitimer(ITIMER_REAL, &none, NULL);
@@ -182,7 +182,7 @@ static void act_list(struct stress_self *self, int mount)
 	int room = 1 + stress_below(self, ENTRIES), n;
 
 	stress_begin(self, room);
-	n = stress_end(self, fuse_backing_list(dev_of(self, mount), entry,
+	n = stress_end(self, fuse_list_backing(dev_of(self, mount), entry,
 					       room), 0);
 	for (int i = 1; i < n; i++)
 		if (entry[i].id <= entry[i - 1].id)

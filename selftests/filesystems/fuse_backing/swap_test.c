@@ -122,7 +122,7 @@ TEST_F(swap, by_id)
 
 TEST_F(swap, attached)
 {
-	ASSERT_EQ(0, fuse_backing_attach(self->srv->fd, self->node, 0, self->id,
+	ASSERT_EQ(0, fuse_attach_backing(self->srv->fd, self->node, 0, self->id,
 					 BOTH));
 	/* the first page would be the server's, who has not opened the file */
 	EXPECT_EQ(-EIO, try_swapon());
@@ -148,11 +148,11 @@ TEST_F(swap, revoked)
 {
 	int fd;
 
-	ASSERT_EQ(0, fuse_backing_attach(self->srv->fd, self->node, 0, self->id,
+	ASSERT_EQ(0, fuse_attach_backing(self->srv->fd, self->node, 0, self->id,
 					 BOTH));
 	fd = fuse_server_open(self->srv, "a", O_RDWR);
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, self->node, 0,
+	ASSERT_EQ(0, fuse_detach_backing(self->srv->fd, self->node, 0,
 					 FUSE_BACKING_DETACH_REVOKE));
 	EXPECT_EQ(-EINVAL, try_swapon());
 	EXPECT_TRUE(is_writable(self));
@@ -164,7 +164,7 @@ TEST_F(swap, allocated)
 	static struct reject_trace trace;
 	int fd;
 
-	ASSERT_EQ(0, fuse_backing_attach(self->srv->fd, self->node, 0, self->id,
+	ASSERT_EQ(0, fuse_attach_backing(self->srv->fd, self->node, 0, self->id,
 					 BOTH));
 	fd = fuse_server_open(self->srv, "a", O_RDWR);
 	ASSERT_LE(0, fd);

@@ -213,7 +213,7 @@ TEST_F(trace, attachment)
 
 	id = env_register(&self->env, "a", O_RDWR);
 	ASSERT_LT(0, id);
-	ASSERT_EQ(0, fuse_backing_attach(self->srv->fd, self->node, 0, id,
+	ASSERT_EQ(0, fuse_attach_backing(self->srv->fd, self->node, 0, id,
 					 FUSE_BACKING_READ |
 					 FUSE_BACKING_ATTACH_PENDING));
 	EXPECT_TRUE(shows(self, "fuse_backing_attach", 0,
@@ -232,7 +232,7 @@ TEST_F(trace, attachment)
 			  "nodeid=%llu id=%d asked=0", self->node, id));
 
 	EXPECT_EQ(0, count(self, "fuse_backing_detach"));
-	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, self->node, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->srv->fd, self->node, 0, 0));
 	EXPECT_TRUE(shows(self, "fuse_backing_detach", 0,
 			  "nodeid=%llu id=%d flags=read", self->node, id));
 }

@@ -440,7 +440,7 @@ TEST_F(tree_change, others_are_the_servers)
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_MKNOD));
 	setxattr(tree_at("dir/file"), "trusted.x", "x", 1, 0);
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETXATTR));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	mkdir(tree_at("new"), 0755);
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_MKDIR));
 }
@@ -574,7 +574,7 @@ TEST_F(tree_change, access_elsewhere)
 	ASSERT_EQ(0, set_flags(FS_IMMUTABLE_FL));
 	EXPECT_EQ(-1, access(tree_at("dir/file"), W_OK));
 	EXPECT_EQ(-1, access(tree_at("dir"), W_OK));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id,
 				 TREE_OPS & ~FUSE_BACKING_OPS_CHANGE, FUSE_BACKING_READ));
 	EXPECT_EQ(0, access(tree_at("dir/file"), W_OK));
@@ -585,7 +585,7 @@ TEST_F(tree_change, access_elsewhere)
 /* Sizes are for who may write */
 TEST_F(tree_change, modes)
 {
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, TREE_OPS, FUSE_BACKING_READ));
 	truncate(tree_at("dir/file"), 1);
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
@@ -648,7 +648,7 @@ TEST_F(tree_change, watched)
 /* What goes together, and what needs the names */
 TEST_F(tree_change, refused)
 {
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	EXPECT_EQ(-EINVAL, tree_attach(self->dev, FUSE_ROOT_ID, self->id,
 				       FUSE_BACKING_OPS_NAMES, 0));
 	EXPECT_EQ(-EINVAL, tree_attach(self->dev, FUSE_ROOT_ID, self->id,

@@ -274,7 +274,7 @@ TEST_F(tree_frozen, detached_meanwhile)
 	pid_t pid = call_frozen(_metadata, variant);
 	int status;
 
-	EXPECT_EQ(0, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
+	EXPECT_EQ(0, fuse_detach_backing(self->srv->fd, FUSE_ROOT_ID, 0, 0));
 	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
 	EXPECT_EQ(0, freeze(FITHAW));
 	EXPECT_EQ(pid, waitpid(pid, &status, 0));

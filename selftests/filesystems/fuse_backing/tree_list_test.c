@@ -153,7 +153,7 @@ TEST_F(tree_list, numbers)
 /* The control: without what is attached, the server lists what it has */
 TEST_F(tree_list, control_detached)
 {
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, make_names(0, 1));
 	ASSERT_EQ(0, dir_list_path(&self->seen, SCRATCH_FUSE));
 	EXPECT_EQ(NULL, dir_list_find(&self->seen, name_of(0)));
@@ -340,7 +340,7 @@ TEST_F(tree_list, synced)
 	close(fd);
 	EXPECT_EQ(0, asked(self->srv));
 
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	fd = open_dir();
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, fsync(fd));
@@ -373,7 +373,7 @@ static bool is_listed(int dev, __u32 state, __u32 attached, __u32 files)
 {
 	struct fuse_backing_entry entry[2];
 
-	return fuse_backing_list(dev, entry, 2) == 1 &&
+	return fuse_list_backing(dev, entry, 2) == 1 &&
 	       entry[0].mode == FUSE_BACKING_MODE_TREE &&
 	       entry[0].state == state && entry[0].attached == attached &&
 	       entry[0].files == files && entry[0].nodeid[0] == FUSE_ROOT_ID;
@@ -390,7 +390,7 @@ TEST_F(tree_list, counted)
 	EXPECT_TRUE(is_listed(self->dev, FUSE_BACKING_STATE_LIVE, 1, 1));
 	ASSERT_EQ(0, fuse_backing_close(self->dev, self->id));
 	EXPECT_TRUE(is_listed(self->dev, FUSE_BACKING_STATE_LIVE, 1, 1));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	EXPECT_TRUE(is_listed(self->dev, FUSE_BACKING_STATE_CLOSING, 0, 1));
 
 	/* open directories keep what they were opened on */
@@ -411,7 +411,7 @@ TEST_F(tree_list, revoked)
 	ASSERT_LE(0, fd);
 	ASSERT_LT(0, dir_list_read_some(&self->seen, fd, 1000));
 	ASSERT_EQ(0, fuse_backing_close(self->dev, self->id));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0,
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0,
 					 FUSE_BACKING_DETACH_REVOKE));
 	EXPECT_EQ(0, table_count(thread_find(self->srv->dev)));
 
@@ -440,7 +440,7 @@ TEST_F(tree_list, revoked_lets_go_of_the_filesystem)
 	ASSERT_LE(0, fd);
 	ASSERT_LT(0, dir_list_read_some(&self->seen, fd, 100));
 	ASSERT_EQ(0, fuse_backing_close(self->dev, self->id));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0,
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0,
 					 FUSE_BACKING_DETACH_REVOKE));
 	EXPECT_EQ(0, scratch_umount_backing());
 	close(fd);
@@ -467,7 +467,7 @@ TEST_F(tree_list, removed_below)
 {
 	int id, fd;
 
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, mkdir(scratch_path("gone"), 0755));
 	id = register_dir(self->dev, scratch_path("gone"), O_RDONLY);
 	ASSERT_LT(0, id);
@@ -516,7 +516,7 @@ TEST_F(tree_list, is_no_file)
 	EXPECT_EQ(-EISDIR, fuse_server_open_id(self->srv, "a", O_RDWR, self->id));
 	self->srv->sh->file[0].open_flags = 0;
 	ASSERT_EQ(0, stat(SCRATCH_FUSE "/a", &st));
-	EXPECT_EQ(-EISDIR, fuse_backing_attach(self->dev, a, 0, self->id, BOTH));
+	EXPECT_EQ(-EISDIR, fuse_attach_backing(self->dev, a, 0, self->id, BOTH));
 	EXPECT_EQ(-EISDIR, fuse_backing_set_extents(self->dev, a, &extent, 1,
 						    FUSE_BACKING_READ));
 }
@@ -533,7 +533,7 @@ TEST_F(tree_list, is_no_directory)
 						    LIST));
 	EXPECT_EQ(-ENOTDIR, fuse_backing_attach_dir(self->dev, FUSE_ROOT_ID, file,
 						    0, LIST));
-	EXPECT_EQ(-EISDIR, fuse_backing_attach(self->dev, FUSE_ROOT_ID, 0, file,
+	EXPECT_EQ(-EISDIR, fuse_attach_backing(self->dev, FUSE_ROOT_ID, 0, file,
 					       BOTH));
 }
 
@@ -551,7 +551,7 @@ TEST_F(tree_list, waits_for_a_file)
 	EXPECT_TRUE(reject_trace_has(&trace, self->srv->dev, self->id, -ENOTDIR,
 				     "file-type"));
 	reject_trace_stop(&trace);
-	EXPECT_EQ(-ENOENT, fuse_backing_detach(self->dev, a, 0, 0));
+	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, a, 0, 0));
 }
 
 TEST_F(tree_list, bad_arguments)
@@ -566,7 +566,7 @@ TEST_F(tree_list, bad_arguments)
 	int dev = self->dev, id = self->id;
 
 	EXPECT_EQ(-EEXIST, fuse_backing_attach_dir(dev, node, id, 0, LIST));
-	ASSERT_EQ(0, fuse_backing_detach(dev, node, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(dev, node, 0, 0));
 	EXPECT_EQ(-EINVAL, fuse_backing_attach_dir(dev, node, id, 0, 0));
 	EXPECT_EQ(-EINVAL, fuse_backing_attach_dir(dev, 0, id, 0, LIST));
 	EXPECT_EQ(-EINVAL, fuse_backing_attach_dir(dev, node, 0, 0, LIST));

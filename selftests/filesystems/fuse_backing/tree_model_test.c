@@ -484,7 +484,7 @@ static int detach_or_attach(FIXTURE_DATA(tree_model) * self)
 	if (!self->detached) {
 		err = end_below(self);
 		if (!err)
-			err = fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0);
+			err = fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0);
 		self->detached = !err;
 		return err;
 	}

@@ -526,7 +526,7 @@ TEST_F(shifted, opened_by_another_mount)
 
 	ASSERT_NE(NULL, file);
 	ASSERT_EQ(0, chmod(scratch_path("of5"), 0644));
-	ASSERT_EQ(0, fuse_backing_detach(self->srv->fd, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->srv->fd, FUSE_ROOT_ID, 0, 0));
 	id = creds_call(&owner, register_other, &self->srv->fd);
 	ASSERT_LT(0, id);
 	ASSERT_EQ(0, tree_attach(self->srv->fd, FUSE_ROOT_ID, id, TREE_OPS,
@@ -637,7 +637,7 @@ TEST_F(moving, root_removed)
 	EXPECT_EQ(-ENOENT, dir_list_path(&list, SCRATCH_FUSE));
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	/* control: the server knows the other one */
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	EXPECT_EQ(0, access(tree_at("one"), F_OK));
 	EXPECT_EQ(0, fuse_backing_close_all(self->dev));
 }
@@ -774,7 +774,7 @@ TEST_F(moving, tree_in_tree)
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_RENAME));
 	EXPECT_EQ(0, tree_reads(tree_at("one/file")));
 
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	lookups = fuse_server_ops(self->srv, FUSE_LOOKUP);
 	EXPECT_EQ(0, tree_reads(tree_at("one/file")));
 	EXPECT_EQ(0, mkdir(tree_at("one/also"), 0755));
@@ -785,7 +785,7 @@ TEST_F(moving, tree_in_tree)
 	EXPECT_EQ(0, access(tree_at("outer"), F_OK));
 	EXPECT_LT(0, fuse_server_new_requests(self->srv));
 
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, node, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, node, 0, 0));
 	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/file")));
 	EXPECT_EQ(0, access(tree_at("one/two/file"), F_OK));
 	EXPECT_LT(0, fuse_server_new_requests(self->srv));
@@ -846,7 +846,7 @@ TEST_F(moving, tree_in_tree_detached)
 	node = fuse_server_node(self->srv, server_shared_find(self->srv->sh, "one"));
 	ASSERT_EQ(0, tree_attach(self->dev, node, self->inner, TREE_OPS, BOTH));
 	EXPECT_EQ(0, tree_reads(tree_at("one/file")));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, node, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, node, 0, 0));
 	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/file")));
 	fuse_server_new_requests(self->srv);
 	EXPECT_EQ(0, mkdir(tree_at("outer"), 0755));
@@ -869,7 +869,7 @@ TEST_F(moving, tree_after_tree)
 	struct dir_list list = {};
 
 	ASSERT_LE(0, dir);
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, tree_attach(self->dev, node, self->inner, TREE_OPS, BOTH));
 	fuse_server_new_requests(self->srv);
 	EXPECT_EQ(0, faccessat(dir, "file", F_OK, 0));
@@ -895,7 +895,7 @@ TEST_F(moving, tree_anew)
 	int dir = open(tree_at("one/two"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	ASSERT_LE(0, dir);
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, TREE_OPS, BOTH));
 	fuse_server_new_requests(self->srv);
 	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));

@@ -339,7 +339,7 @@ TEST_F_TIMEOUT(tree_race, detached, 120)
 	start(self, change);
 	for (int i = 0; i < STEPS / 5 && !err; i++) {
 		bad |= set_rules(self->dev, &seed);
-		err = fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0) ?:
+		err = fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0) ?:
 		      tree_attach(self->dev, FUSE_ROOT_ID, self->id, BELOW, BOTH);
 		usleep(1000);
 	}
@@ -375,7 +375,7 @@ TEST_F_TIMEOUT(tree_race, changed, 240)
 	unsigned int seed = 55;
 	int err, bad = 0;
 
-	err = fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0);
+	err = fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0);
 	start(self, move);
 	start(self, look);
 	start(self, open_some);
@@ -388,7 +388,7 @@ TEST_F_TIMEOUT(tree_race, changed, 240)
 		err = tree_attach(self->dev, FUSE_ROOT_ID, self->id, TREE_OPS, BOTH);
 		usleep(20000);
 		bad |= set_rules(self->dev, &seed);
-		err = err ?: fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0);
+		err = err ?: fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0);
 	}
 	EXPECT_EQ(0, err);
 	EXPECT_EQ(0, bad);

@@ -446,7 +446,7 @@ TEST_F(tree, as_opened)
 {
 	int all = self->id;
 
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	self->id = fuse_backing_open_with(self->dev, SCRATCH_BACKING,
 					  O_RDONLY | O_DIRECTORY,
 					  FUSE_BACKING_MAP_DIR |
@@ -454,7 +454,7 @@ TEST_F(tree, as_opened)
 	ASSERT_LT(0, self->id);
 	EXPECT_EQ(-EACCES, tree_attach(self->dev, FUSE_ROOT_ID, self->id, BELOW, BOTH));
 	EXPECT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, FUSE_BACKING_OPS_LIST, 0));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	self->id = all;
 	EXPECT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, BELOW, BOTH));
 }
@@ -464,7 +464,7 @@ TEST_F(tree, read_only)
 {
 	int fd;
 
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, BELOW, FUSE_BACKING_READ));
 	EXPECT_EQ(0, tree_reads(tree_at("one/two/three/file")));
 	fuse_server_new_requests(self->srv);
@@ -480,7 +480,7 @@ TEST_F(tree, detached)
 	int dir = open(tree_at("one/two"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	ASSERT_LE(0, dir);
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	/* what is open stays */
 	EXPECT_EQ(1, pwrite(fd, "x", 1, 0));
 	ASSERT_EQ(0, dir_list_read(&self->seen, dir, 4096));
@@ -502,7 +502,7 @@ TEST_F(tree, detached_and_gone)
 	EXPECT_TRUE(tree_same_stat("one/two/three/file"));
 	EXPECT_TRUE(tree_same_stat("one/two/secret"));
 	EXPECT_EQ(1, table_count(thread_find(self->srv->dev)));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	EXPECT_TRUE(wait_until(!table_count(thread_find(self->srv->dev))));
 	EXPECT_EQ(0, scratch_umount_backing());
 }
@@ -513,7 +513,7 @@ TEST_F(tree, detached_and_named)
 	int dir = open(tree_at("one/two"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	ASSERT_LE(0, dir);
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
 	fuse_server_new_requests(self->srv);
 	EXPECT_EQ(0, access(tree_at("one/two/secret"), F_OK));
 	EXPECT_LE(3, fuse_server_new_requests(self->srv));

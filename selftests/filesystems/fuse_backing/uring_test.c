@@ -300,12 +300,12 @@ TEST_F(uring, attached)
 	EXPECT_TRUE(came(self->srv, FUSE_LOOKUP, 1));
 	id = once(&self->env, "a");
 	ASSERT_LT(0, id);
-	ASSERT_EQ(0, fuse_backing_attach(self->dev, node, 0, id, BOTH));
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, node, 0, id, BOTH));
 	for (int i = 0; i < 3; i++)
 		EXPECT_EQ(0, open_and_close_a(self->srv));
 	EXPECT_EQ(0, asked(self->srv));
 	EXPECT_TRUE(table_has(thread_find(self->srv->dev), id));
-	ASSERT_EQ(0, fuse_backing_detach(self->dev, node, 0, 0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, node, 0, 0));
 	EXPECT_EQ(0, env_count(self->srv));
 
 	/* and then it is the server's again */
@@ -324,7 +324,7 @@ TEST_F(uring, attached_by_the_lookup)
 	EXPECT_TRUE(came(self->srv, FUSE_LOOKUP, 1));
 	EXPECT_EQ(0, asked(self->srv));
 	EXPECT_EQ(1, env_count(self->srv));
-	EXPECT_EQ(0, fuse_backing_detach(self->dev,
+	EXPECT_EQ(0, fuse_detach_backing(self->dev,
 					 fuse_server_node(self->srv, file), 0,
 					 0));
 	EXPECT_EQ(0, env_count(self->srv));
