@@ -10,7 +10,10 @@
 # program. That passthrough was engaged shows three times: fdinfo of the
 # server's /dev/fuse counts backing files while a file is open, the thread that
 # has them is the user's, and the server's debug log has not one READ or WRITE
-# (the control, a server without passthrough, has both).
+# (the control, a server without passthrough, has both). More files than the
+# thread may have, mapped one after the other, as a linker does, are all passed
+# through (mapped at once, they aren't); and what it may have is the server's hard
+# limit first.
 #
 # Privilege: root, but only to become an ordinary user and to clean up.
 #
@@ -23,7 +26,13 @@ OWNER=1000
 SAMPLE="include/asm-generic include/fuse3"
 
 # Tests of one server, the user's or that of a namespace's root
-EACH=20
+EACH=22
+
+# Files to be mapped, how many the thread may have, and the server itself, which
+# keeps a descriptor of each that it was asked about
+MANY=400
+ROOM=24
+HARD=1024
 
 . "$(dirname "$0")/passthrough_hp.inc.sh"
 
@@ -32,6 +41,7 @@ prepare()
 	umask 022
 	pack_sample
 	write_map_tool
+	write_many_tool
 }
 
 # map FILE TEXT: write TEXT at the start through a shared mapping, then read
@@ -61,6 +71,38 @@ write_map_tool()
 		}
 	SOURCE
 	gcc -o "$WORK/map" "$WORK/map.c"
+}
+
+# many each|all FILE...: open and map, close, read; and with "each" unmap, one after
+# the other.
+write_many_tool()
+{
+	cat >"$WORK/many.c" <<-'SOURCE'
+		#include <fcntl.h>
+		#include <stdio.h>
+		#include <string.h>
+		#include <sys/mman.h>
+		#include <unistd.h>
+
+		int main(int argc, char **argv)
+		{
+			for (int i = 2; i < argc; i++) {
+				int fd = open(argv[i], O_RDONLY);
+				char *map = mmap(0, 4096, PROT_READ,
+						 MAP_PRIVATE, fd, 0);
+
+				if (map == MAP_FAILED || close(fd) ||
+				    map[0] != 'x') {
+					perror(argv[i]);
+					return 1;
+				}
+				if (!strcmp(argv[1], "each"))
+					munmap(map, 4096);
+			}
+			return 0;
+		}
+	SOURCE
+	gcc -o "$WORK/many" "$WORK/many.c"
 }
 
 requests()
@@ -173,15 +215,53 @@ some_data_requests()
 		[ "$(requests READ)" -gt 0 ] && [ "$(requests WRITE)" -gt 0 ]
 }
 
+# What the thread may have; there is one once a file was opened
+backing_limit()
+{
+	sed -n 's/^backing_files:\t[0-9]* \([0-9]*\).*/\1/p' \
+		"/proc/$server/fdinfo/"* 2>/dev/null | sort -n | tail -n 1
+}
+
+# start_small: a server whose thread may have ROOM files
+start_small()
+{
+	mkdir -p "$WORK/tree/many"
+	for i in $(seq "$MANY"); do
+		echo x >"$WORK/tree/many/$i"
+	done
+	run_server prlimit --nofile="$ROOM:$HARD" passthrough_hp --foreground \
+		--debug-fuse "$WORK/tree" "$WORK/fuse" || return
+	"$WORK/many" each "$WORK/fuse/many/1" || return
+	[ "$(backing_limit)" = "$HARD" ] || return
+	prlimit --pid "$(backing_thread)" --nofile="$ROOM"
+}
+
+none_refused()
+{
+	"$WORK/many" each "$WORK/fuse/many/"* && no_data_requests &&
+		! grep -qi passthrough_open "$WORK/server.log"
+}
+
+some_refused()
+{
+	"$WORK/many" all "$WORK/fuse/many/"* && [ "$(requests READ)" -gt 0 ] &&
+		grep 'passthrough_open: Too many open files' "$WORK/server.log"
+}
+
 stop_server()
 {
 	$unmount "$WORK/fuse" && wait "$server"
 }
 
-control()
+start_plain()
 {
-	start_server "$WORK/tree" --debug-fuse --nopassthrough &&
-		some_data_requests
+	start_server "$WORK/tree" --debug-fuse --nopassthrough
+}
+
+# with START COMMAND: while there is the server that START starts
+with()
+{
+	"$1" && "$2"
 	result=$?
 	stop_server && return "$result"
 }
@@ -208,7 +288,12 @@ as()
 		thread_is_the_users
 	check "$who: not one READ or WRITE" no_data_requests
 	check "$who: umount, and the server ends" stop_server
-	check "$who: control, without passthrough there are both" control
+	check "$who: control, without passthrough there are both" \
+		with start_plain some_data_requests
+	check "$who: $MANY files mapped in turn, by a thread that may have $ROOM" \
+		with start_small none_refused
+	check "$who: control, mapped at once they aren't all passed through" \
+		with start_small some_refused
 }
 
 as_user()
@@ -264,7 +349,7 @@ root)
 *)
 	[ "$(id -u)" = 0 ] || skip_all "needs root"
 	need_programs passthrough_hp fusermount3 gcc make ar tar unshare \
-		setpriv sha256sum
+		setpriv prlimit sha256sum
 	# Mounts and their servers go with the namespace.
 	exec unshare --mount --propagation private "$0" root
 	;;
