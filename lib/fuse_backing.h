@@ -45,7 +45,7 @@ int fusebacking_probe(int dev);
 
 /*
  * FUSEBACKING_HAS_* of fuse_init_in's flags, flags2 being the upper half: 0 if they don't
- * say. They never say FUSEBACKING_HAS_OPS, _DIR, _REFUSAL and _RULES.
+ * say. FUSE_HAS_BACKING_TABLE stands for all of these.
  */
 unsigned int fusebacking_features_of_init(uint64_t flags);
 

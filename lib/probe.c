@@ -8,12 +8,14 @@
 #include "device.h"
 #include "fuse_backing.h"
 
-/* What came with FUSE_HAS_BACKING_TABLE, and not after it */
+/* What FUSE_HAS_BACKING_TABLE stands for: all that linux/fuse_backing.h has */
 #define WITH_TABLE	(FUSEBACKING_HAS_ID | FUSEBACKING_HAS_ONCE | \
 			 FUSEBACKING_HAS_COPY_SPLICE | FUSEBACKING_HAS_AS_OPENED | \
 			 FUSEBACKING_HAS_ATTACH | FUSEBACKING_HAS_REVOKE | \
 			 FUSEBACKING_HAS_EXTENTS | FUSEBACKING_HAS_LIST | \
-			 FUSEBACKING_HAS_CLOSE_ALL)
+			 FUSEBACKING_HAS_CLOSE_ALL | FUSEBACKING_HAS_OPS | \
+			 FUSEBACKING_HAS_DIR | FUSEBACKING_HAS_REFUSAL | \
+			 FUSEBACKING_HAS_RULES)
 
 /* Flags are looked at before the descriptor */
 static int open_nothing(int dev, uint32_t flags)
