@@ -36,16 +36,21 @@ extern "C" {
 #define FUSEBACKING_HAS_DIR		(1U << 10)
 #define FUSEBACKING_HAS_REFUSAL		(1U << 11)	/* fusebacking_why() knows reasons */
 #define FUSEBACKING_HAS_RULES		(1U << 12)
+#define FUSEBACKING_HAS_FILTER		(1U << 13)	/* fusebacking_filter_reply() */
 
 /*
  * FUSEBACKING_HAS_*; -EPERM if passthrough was not negotiated or isn't permitted,
  * -ENOTTY or -EOPNOTSUPP if the kernel has none. What it has doesn't change.
+ *
+ * No call on @dev tells FUSEBACKING_HAS_FILTER. The kernel's types in /sys/kernel/btf do,
+ * so it is there for certain if it is set, and if not, it may be that /sys isn't.
  */
 int fusebacking_probe(int dev);
 
 /*
  * FUSEBACKING_HAS_* of fuse_init_in's flags, flags2 being the upper half: 0 if they don't
- * say. FUSE_HAS_BACKING_TABLE stands for all of these.
+ * say. FUSE_HAS_BACKING_TABLE stands for all of these, but for FUSEBACKING_HAS_FILTER, which
+ * depends on how the kernel was configured.
  */
 unsigned int fusebacking_features_of_init(uint64_t flags);
 
@@ -114,6 +119,16 @@ struct fusebacking_rule {
 int fusebacking_rules(int dev, uint64_t nodeid, uint64_t generation,
 		      const struct fusebacking_rule *rules, uint32_t count,
 		      enum fuse_backing_verdict otherwise);
+
+/*
+ * The BPF program of the connection chooses what this is opened on, of what was
+ * registered, or leaves it to the server, or says that it isn't there; by @id, if it does
+ * none of that, or there is no program. @id may be 0 if there always is one that does.
+ * @reply is to OPEN, or the last part of one to CREATE or TMPFILE, and else complete; of
+ * its flags, passthrough goes with FOPEN_DIRECT_IO, FOPEN_NOFLUSH and
+ * FOPEN_PARALLEL_DIRECT_WRITES. Without FUSEBACKING_HAS_FILTER clients get EINVAL.
+ */
+void fusebacking_filter_reply(struct fuse_open_out *reply, int id);
 
 /* The kernel opens the node where these extents say. */
 int fusebacking_extents(int dev, uint64_t nodeid, uint64_t generation,

@@ -73,6 +73,27 @@ static inline void fusebacking_cancel_file(struct fusebacking_policy *policy,
 	fusebacking_node_cancel(policy, node, fi->backing_id);
 }
 
+/*
+ * As fuse_reply_open(), by fusebacking_filter_reply() with @fi->backing_id. It has no
+ * counterpart for CREATE; a server without that is asked for MKNOD and OPEN.
+ */
+static inline int fusebacking_reply_filtered(fuse_req_t req,
+					     const struct fuse_file_info *fi)
+{
+	struct fuse_open_out reply = { .fh = fi->fh };
+
+	if (fi->direct_io)
+		reply.open_flags |= FOPEN_DIRECT_IO;
+	if (fi->noflush)
+		reply.open_flags |= FOPEN_NOFLUSH;
+#ifdef FOPEN_PARALLEL_DIRECT_WRITES
+	if (fi->parallel_direct_writes)
+		reply.open_flags |= FOPEN_PARALLEL_DIRECT_WRITES;
+#endif
+	fusebacking_filter_reply(&reply, fi->backing_id);
+	return fuse_reply_buf(req, (const char *)&reply, sizeof(reply));
+}
+
 /* fusebacking_probe() and so on, of a session */
 
 static inline int fusebacking_session_probe(struct fuse_session *session)

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1
 /*
- * What a kernel has, found out by calls that can't do anything. See fuse_backing.h.
+ * What a kernel has, found out by calls that can't do anything, and by its types. See
+ * fuse_backing.h.
  */
 
 #include <stddef.h>
 
 #include "device.h"
+#include "filter.h"
 #include "fuse_backing.h"
 
-/* What FUSE_HAS_BACKING_TABLE stands for: all that linux/fuse_backing.h has */
+/* What FUSE_HAS_BACKING_TABLE stands for: all that has no configuration of its own */
 #define WITH_TABLE	(FUSEBACKING_HAS_ID | FUSEBACKING_HAS_ONCE | \
 			 FUSEBACKING_HAS_COPY_SPLICE | FUSEBACKING_HAS_AS_OPENED | \
 			 FUSEBACKING_HAS_ATTACH | FUSEBACKING_HAS_REVOKE | \
@@ -144,6 +146,9 @@ int fusebacking_probe(int dev)
 	for (size_t i = 0; i < COUNT(calls); i++)
 		if (calls[i].call(dev) == calls[i].says)
 			features |= calls[i].feature;
+	/* programs came with rules, or after them */
+	if (features & FUSEBACKING_HAS_RULES && kernel_has_filters())
+		features |= FUSEBACKING_HAS_FILTER;
 	return features;
 }
 

@@ -9,6 +9,7 @@ package fusebacking
 
 import (
 	"bytes"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"syscall"
@@ -180,6 +181,18 @@ func Revoke(dev int, node, generation uint64) error {
 	arg := detachArg{Nodeid: node, Generation: generation, Flags: detachRevoke}
 	_, err := call(dev, iocDetach, unsafe.Pointer(&arg))
 	return err
+}
+
+// HasFilter says whether the kernel has BPF programs that choose files. Its types say so,
+// so it is false, too, where there is no /sys.
+func HasFilter() bool {
+	// FUSE may be a module
+	return hasType("/sys/kernel/btf/vmlinux") || hasType("/sys/kernel/btf/fuse")
+}
+
+func hasType(path string) bool {
+	types, err := os.ReadFile(path)
+	return err == nil && bytes.Contains(types, []byte("bpf_struct_ops_fuse_backing_bpf_ops\x00"))
 }
 
 // List returns what is mapped.

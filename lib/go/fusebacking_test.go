@@ -49,6 +49,26 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+func TestTypes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "types")
+	if hasType(path) {
+		t.Error("no file")
+	}
+	for text, want := range map[string]bool{
+		"bpf_struct_ops_fuse_backing_bpf_ops\x00":        true,
+		"a\x00bpf_struct_ops_fuse_backing_bpf_ops\x00b":  true,
+		"a\x00bpf_struct_ops_fuse_backing_bpf_ops2\x00b": false,
+		"": false,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if hasType(path) != want {
+			t.Errorf("%q: not %v", text, want)
+		}
+	}
+}
+
 func TestNoDevice(t *testing.T) {
 	if _, err := Register(-1, 0, 0); !errors.Is(err, syscall.EBADF) {
 		t.Error(err)

@@ -35,6 +35,10 @@ const (
 	MapDir        = C.FUSE_BACKING_MAP_DIR
 )
 
+// OpenFilter is for the flags of a reply to OPEN or CREATE, beside those of passthrough: the
+// BPF program of the connection chooses what the file is opened on, where HasFilter().
+const OpenFilter = C.FOPEN_BACKING_FILTER
+
 // Flags of Attach, AttachTree and SetExtents
 const (
 	Read            = C.FUSE_BACKING_READ

@@ -28,6 +28,8 @@ const (
 	MapDir        = 0x80000
 )
 
+const OpenFilter = 0x1000000
+
 const (
 	Read            = 0x1
 	Write           = 0x2

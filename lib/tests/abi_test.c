@@ -103,6 +103,15 @@ static void arrays(void)
 	OFFSET(fuse_backing_entry, reserved, 136);
 }
 
+/* The kernel's own, whose last member has got a name since */
+static void reply_to_open(void)
+{
+	SIZE(fuse_open_out, 16);
+	OFFSET(fuse_open_out, fh, 0);
+	OFFSET(fuse_open_out, open_flags, 8);
+	CHECK_EQUAL(FOPEN_BACKING_FILTER, 0x1000000);
+}
+
 /* This one has a pointer, and nothing but the library reads it */
 static void rule_of_the_library(void)
 {
@@ -146,6 +155,7 @@ int main(void)
 		TEST(arrays),
 		TEST(of_the_library),
 		TEST(rule_of_the_library),
+		TEST(reply_to_open),
 		TEST(numbers),
 		{}
 	};

@@ -8,7 +8,8 @@
 set -uo pipefail
 tests=$(cd "$(dirname "$0")" && pwd)
 lib=${tests%/*}
-library=$(echo "$O"/libfusebacking.so.*.*.*)
+# the one of this version, whichever were built there before
+library=$(readlink -f "$O/libfusebacking.so.0")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 status=0

@@ -343,6 +343,26 @@ static void list_in_pieces(void)
 	CHECK_EQUAL(start, 7);
 }
 
+/* All else in the reply stays as it was */
+static void leave_it_to_a_program(void)
+{
+	const uint32_t flags = 1 << 7 | FOPEN_BACKING_FILTER;
+	struct {
+		struct fuse_open_out reply;
+		uint32_t behind;
+	} buf = { .reply = { .fh = 77, .open_flags = FOPEN_DIRECT_IO }, .behind = 5 };
+	const int32_t *const words = (const int32_t *)&buf;
+
+	fusebacking_filter_reply(&buf.reply, 3);
+	CHECK_EQUAL(buf.reply.fh, 77);
+	CHECK_EQUAL(buf.reply.open_flags, flags | FOPEN_DIRECT_IO);
+	CHECK_EQUAL(words[3], 3);
+	CHECK_EQUAL(buf.behind, 5);
+	fusebacking_filter_reply(&buf.reply, 0);
+	CHECK_EQUAL(words[3], 0);
+	CHECK_EQUAL(device_calls(), 0);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -362,6 +382,7 @@ int main(void)
 		TEST(rules_fail),
 		TEST(extents),
 		TEST(list_in_pieces),
+		TEST(leave_it_to_a_program),
 		TEST(why),
 		TEST(kernels_that_do_not_say_why),
 		{}

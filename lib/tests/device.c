@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "../device.h"
 #include "../fuse_backing.h"
@@ -26,7 +28,7 @@
 #define OPS_TREE	(FUSE_BACKING_OPS_DIR | FUSE_BACKING_OPS_BELOW)
 
 const char *const kernel_names[KERNELS] = {
-	"old", "without", "upstream", "once", "table", "trees", "rules"
+	"old", "without", "upstream", "once", "table", "trees", "rules", "filter", "module"
 };
 
 /* What the thread was refused last */
@@ -39,6 +41,7 @@ static struct device {
 	bool permitted;
 	bool checked;
 	int limit;
+	int types_before;
 	int fail_in;
 	int fail_with;
 	int one_of;
@@ -66,6 +69,7 @@ void device_reset(enum kernel kernel)
 	device.permitted = true;
 	device.checked = true;
 	device.limit = IDS;
+	device.types_before = 100;
 	device.fail_in = -1;
 	device.next = 1;
 	device.seed = 1;
@@ -84,6 +88,11 @@ void device_check_opens(bool checked)
 void device_limit(int ids)
 {
 	device.limit = ids;
+}
+
+void device_types(int before)
+{
+	device.types_before = before;
 }
 
 void device_fail(int number, int error)
@@ -550,4 +559,41 @@ int ioctl(int fd, unsigned long request, ...)
 		refused = -res;
 	errno = -res;
 	return -1;
+}
+
+static bool has_filter(const char *file)
+{
+	return device.kernel == KERNEL_FILTER_MODULE ? !strcmp(file, "fuse") :
+	       device.kernel == KERNEL_FILTER && !strcmp(file, "vmlinux");
+}
+
+/* The kernel's types: names, each with its NUL */
+static int open_types(const char *file)
+{
+	static const char type[] = "bpf_struct_ops_fuse_backing_bpf_ops";
+	static const char other[] = "bpf_struct_ops_fuse_backing_bpf_op";
+	const bool has = has_filter(file);
+	int fd;
+
+	if (device.types_before < 0) {
+		errno = ENOENT;
+		return -1;
+	}
+	fd = memfd_create(file, MFD_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (pwrite(fd, has ? type : other, has ? sizeof(type) : sizeof(other),
+		   device.types_before) < 0)
+		abort();
+	return fd;
+}
+
+int open(const char *path, int flags, ...)
+{
+	static const char types[] = "/sys/kernel/btf/";
+
+	if (!strncmp(path, types, sizeof(types) - 1))
+		return open_types(path + sizeof(types) - 1);
+	/* nobody here makes a file */
+	return openat(AT_FDCWD, path, flags);
 }

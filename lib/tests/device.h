@@ -2,6 +2,8 @@
 /*
  * A /dev/fuse that is made up: ioctl(2) of the test program, for descriptor DEVICE.
  *
+ * The kernel's types are made up, too: open(2) of what is in /sys/kernel/btf.
+ *
  * It does what kernels do with ids and attachments, notices what would be a mistake of
  * the library, and fails on purpose.
  */
@@ -21,6 +23,8 @@ enum kernel {
 	KERNEL_TABLE,
 	KERNEL_TREES,		/* and directories, and ops */
 	KERNEL_RULES,		/* and rules of names below a tree */
+	KERNEL_FILTER,		/* and BPF programs that choose files */
+	KERNEL_FILTER_MODULE,	/* the same, FUSE being a module */
 	KERNELS
 };
 
@@ -32,6 +36,8 @@ void device_reset(enum kernel kernel);
 void device_permit(bool permitted);
 void device_check_opens(bool checked);
 void device_limit(int ids);
+/* So many bytes are before the type of BPF programs in each file; -1: there are none */
+void device_types(int before);
 
 /* Call number @number from now on, 0 being the next, fails; none if it is negative */
 void device_fail(int number, int error);

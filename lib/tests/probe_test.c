@@ -4,15 +4,19 @@
  */
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "../fuse_backing.h"
 #include "device.h"
 #include "harness.h"
 
-#define ALL	((1 << 13) - 1)
+#define ALL	((1 << 14) - 1)
 #define OF_TREES	(FUSEBACKING_HAS_OPS | FUSEBACKING_HAS_DIR | \
 			 FUSEBACKING_HAS_REFUSAL)
 #define OF_RULES	FUSEBACKING_HAS_RULES
+#define OF_FILTER	FUSEBACKING_HAS_FILTER
+/* What doesn't depend on the configuration */
+#define ALWAYS	(ALL & ~OF_FILTER)
 
 static int probe(enum kernel kernel)
 {
@@ -27,9 +31,11 @@ static void each_kernel(void)
 	CHECK_EQUAL(probe(KERNEL_WITHOUT), -EOPNOTSUPP);
 	CHECK_EQUAL(probe(KERNEL_UPSTREAM), FUSEBACKING_HAS_ID);
 	CHECK_EQUAL(probe(KERNEL_ONCE), FUSEBACKING_HAS_ID | FUSEBACKING_HAS_ONCE);
-	CHECK_EQUAL(probe(KERNEL_TABLE), ALL & ~OF_TREES & ~OF_RULES);
-	CHECK_EQUAL(probe(KERNEL_TREES), ALL & ~OF_RULES);
-	CHECK_EQUAL(probe(KERNEL_RULES), ALL);
+	CHECK_EQUAL(probe(KERNEL_TABLE), ALWAYS & ~OF_TREES & ~OF_RULES);
+	CHECK_EQUAL(probe(KERNEL_TREES), ALWAYS & ~OF_RULES);
+	CHECK_EQUAL(probe(KERNEL_RULES), ALWAYS);
+	CHECK_EQUAL(probe(KERNEL_FILTER), ALL);
+	CHECK_EQUAL(probe(KERNEL_FILTER_MODULE), ALL);
 }
 
 /* Nor is anything used that happens to be there */
@@ -43,6 +49,33 @@ static void leaves_nothing(void)
 	CHECK_EQUAL(device_ids(), 1);
 	CHECK_EQUAL(device_attachments(), 0);
 	CHECK_EQUAL(device_mistakes(), 0);
+}
+
+/* The name of the type may be in two of the pieces that are read */
+static void types_of_any_size(void)
+{
+	device_reset(KERNEL_FILTER);
+	for (int before = 4096 - 50; before < 4096 + 50; before++) {
+		context("after %d bytes", before);
+		device_types(before);
+		CHECK_EQUAL(fusebacking_probe(DEVICE), ALL);
+	}
+}
+
+/* No types are there: nothing is said of programs, nor left open */
+static void without_sysfs(void)
+{
+	int fd;
+
+	device_reset(KERNEL_FILTER);
+	device_types(-1);
+	CHECK_EQUAL(fusebacking_probe(DEVICE), ALWAYS);
+	fd = dup(0);
+	for (int i = 0; i < 3; i++)
+		probe(KERNEL_FILTER_MODULE);
+	close(fd);
+	CHECK_EQUAL(dup(0), fd);
+	close(fd);
 }
 
 static void not_permitted(void)
@@ -59,7 +92,7 @@ static void no_device(void)
 
 static void init_says_it(void)
 {
-	CHECK_EQUAL(fusebacking_features_of_init(FUSE_HAS_BACKING_TABLE), ALL);
+	CHECK_EQUAL(fusebacking_features_of_init(FUSE_HAS_BACKING_TABLE), ALWAYS);
 	CHECK_EQUAL(fusebacking_features_of_init(~FUSE_HAS_BACKING_TABLE), 0);
 }
 
@@ -68,6 +101,8 @@ int main(void)
 	static const struct test tests[] = {
 		TEST(each_kernel),
 		TEST(leaves_nothing),
+		TEST(types_of_any_size),
+		TEST(without_sysfs),
 		TEST(not_permitted),
 		TEST(no_device),
 		TEST(init_says_it),

@@ -16,6 +16,8 @@
  *			nobody
  *	-o attributes	nor does stat, fsync and the like of files; both with mode=inode
  *	-o changes	with mode=tree: what this user changes asks nobody either
+ *	-o filter	a file that exists, and is opened by a request, is what the BPF
+ *			program of the mount chooses; see tools/examples/filter
  *	-o timeout=N	seconds for which names and attributes are cached (1);
  *			more if nobody else changes SOURCE
  *	-f, -d, -s	foreground, with a log of the requests, with one thread
@@ -70,9 +72,11 @@ static struct server {
 	int listings;
 	int attributes;
 	int changes;
+	int filter;
 	double timeout;
 	pthread_mutex_t lock;
 	bool knows;
+	int features;
 	uint64_t dir_ops;
 } server = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -110,21 +114,35 @@ static void made(struct mirror_node *node, bool is_found)
 
 /* Directories */
 
-/* What directories are to be attached for, of what the kernel has */
-static uint64_t dir_ops_locked(void)
+static bool kernel_has_locked(int feature)
 {
-	int features;
+	return server.features > 0 && server.features & feature;
+}
 
-	if (server.knows || !(server.tree || server.listings))
-		return server.dir_ops;
-	features = fusebacking_session_probe(server.fuse);
-	if (features > 0 && features & FUSEBACKING_HAS_DIR)
+/* Once; before that nobody has been told what is missing */
+static void ask_kernel_locked(void)
+{
+	if (server.knows)
+		return;
+	server.features = fusebacking_session_probe(server.fuse);
+	server.knows = true;
+	if (server.filter && !kernel_has_locked(FUSEBACKING_HAS_FILTER))
+		tell(NULL, "no BPF program is asked: the kernel has none, or /sys isn't there");
+	if (!server.tree && !server.listings)
+		return;
+	if (kernel_has_locked(FUSEBACKING_HAS_DIR))
 		server.dir_ops = !server.tree ? FUSE_BACKING_OPS_DIR :
 				 server.changes ? OPS_TREE | FUSE_BACKING_OPS_CHANGE :
 						  OPS_TREE;
 	else
 		tell(NULL, "the kernel asks for listings: it has no trees");
-	server.knows = true;
+}
+
+/* What directories are to be attached for, of what the kernel has */
+static uint64_t dir_ops_locked(void)
+{
+	if (server.tree || server.listings)
+		ask_kernel_locked();
 	return server.dir_ops;
 }
 
@@ -223,6 +241,26 @@ out_close:
 	fuse_reply_err(req, err);
 }
 
+/* Does a BPF program, if there is one, choose what this is opened on? */
+static bool is_filtered(const struct fuse_file_info *fi)
+{
+	bool is;
+
+	if (!server.filter || !fi->backing_id)
+		return false;
+	pthread_mutex_lock(&server.lock);
+	ask_kernel_locked();
+	is = kernel_has_locked(FUSEBACKING_HAS_FILTER);
+	pthread_mutex_unlock(&server.lock);
+	return is;
+}
+
+static int reply_open(fuse_req_t req, const struct fuse_file_info *fi)
+{
+	return is_filtered(fi) ? fusebacking_reply_filtered(req, fi) :
+				 fuse_reply_open(req, fi);
+}
+
 static void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct mirror_node *node = mirror_node(ino);
@@ -239,7 +277,7 @@ static void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (err) {
 		close(fd);
 		fuse_reply_err(req, err);
-	} else if (fuse_reply_open(req, fi) < 0) {
+	} else if (reply_open(req, fi) < 0) {
 		cancel_file(node, fi);
 	}
 }
@@ -271,6 +309,7 @@ static const struct fuse_opt options[] = {
 	{ "listings", offsetof(struct server, listings), 1 },
 	{ "attributes", offsetof(struct server, attributes), 1 },
 	{ "changes", offsetof(struct server, changes), 1 },
+	{ "filter", offsetof(struct server, filter), 1 },
 	{ "timeout=%lf", offsetof(struct server, timeout), 0 },
 	FUSE_OPT_END
 };
@@ -296,6 +335,7 @@ static const char usage[] =
 	"    -o listings            directories are listed by the kernel, too\n"
 	"    -o attributes          it also has stat and fsync of files\n"
 	"    -o changes             with mode=tree: and changes by this user\n"
+	"    -o filter              a BPF program of the mount chooses what opens are on\n"
 	"    -o timeout=N           names and attributes are good for N seconds (1)";
 
 static void parse(struct session *session)

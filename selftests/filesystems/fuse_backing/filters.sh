@@ -6,6 +6,8 @@
 # Proves: names that match the pattern are asked for, others are not; each user gets what
 # was said of it, at the same time; what is hidden is neither listed nor there; the
 # program is shown; when it is gone all is as before, and where it was sticky, the server's;
+# a server that leaves its replies to the program has each user's file opened as that says,
+# and without that nobody's (the control);
 # bpftool registers a program by the number of the connection, lists and unregisters it;
 # the bpftrace scripts say what was decided, and count what became the server's.
 #
@@ -25,8 +27,13 @@ EXAMPLES=$(dirname "$0")/helpers/filter
 
 serve()
 {
-	run_server "$TOP/bin/passthrough_modes" -f -d -o mode=tree,timeout=0,allow_other \
+	run_server "$TOP/bin/passthrough_modes" -f -d -o "$1,timeout=0,allow_other" \
 		"$WORK/tree" "$WORK/fuse"
+}
+
+ends()
+{
+	umount "$WORK/fuse" && poll no_thread
 }
 
 # filter PROGRAM ARGUMENT...: its pid is in $filter
@@ -97,6 +104,34 @@ is_opened_by()
 	[ $((after - before)) = "$3" ]
 }
 
+# asks_for OPCODE none|some COMMAND...
+asks_for()
+{
+	opcode=$1
+	wanted=$2
+	shift 2
+	before=$(requests "$opcode")
+	"$@" || return
+	after=$(requests "$opcode")
+	echo "$((after - before)) times $opcode instead of $wanted"
+	case $wanted in
+	none)	[ "$after" = "$before" ] ;;
+	some)	[ "$after" -gt "$before" ] ;;
+	esac
+}
+
+# reads UID PATH
+reads()
+{
+	as_user "$1" cat "$WORK/fuse/$2" >"$WORK/read" && cmp "$WORK/read" "$WORK/tree/$2"
+}
+
+has_no_file()
+{
+	! as_user "$1" cat "$WORK/fuse/$2" 2>"$WORK/error" &&
+		grep 'No such file' "$WORK/error"
+}
+
 # for_connection FROM TO: a program that is for this mount, without a loader that says so
 for_connection()
 {
@@ -154,7 +189,7 @@ round_trips_are_counted()
 tests()
 {
 	check "the server compiles" build_example passthrough_modes
-	serve
+	serve mode=tree
 	check "nothing decides yet" is_shown ''
 	check "a name is passed through" looks_up 0 a.tmp
 	check "pattern: attached" filter pattern '*.tmp'
@@ -184,8 +219,27 @@ tests()
 	check "bpftool registers a program" bpftool_registers
 	check "which decides" filter_of_bpftool
 	check "bpftool unregisters it" bpftool_unregisters
-	check "umount" umount "$WORK/fuse"
-	check "no thread is left" poll no_thread
+	check "umount, and no thread is left" ends
+}
+
+# No tree, so that nothing is opened but by replies
+reply_tests()
+{
+	serve mode=open,filter
+	check "reply: nothing decides, it is passed through" asks_for READ none reads 1002 b.txt
+	check "reply: uid: attached" filter uid 0=server 1000=hide 1002=pass
+	check "reply: one is passed through" asks_for READ none reads 1002 b.txt
+	check "reply: for one there is no file" has_no_file 1000 b.txt
+	check "reply: one is the server's" asks_for READ some reads 1001 b.txt
+	check "reply: umount" ends
+	kill "$filter"
+	wait "$filter"
+	serve mode=open
+	check "control: attached, and not asked about replies" filter uid 0=server 1002=pass
+	check "control: all is passed through" asks_for READ none reads 1001 b.txt
+	check "control: umount" ends
+	kill "$filter"
+	wait "$filter"
 }
 
 # It has no pattern: nothing matches but the empty name
@@ -211,8 +265,9 @@ inside()
 		echo "$f" >"$TOP/tree/$f"
 	done
 	echo "TAP version 13"
-	echo "1..27"
+	echo "1..35"
 	tests
+	reply_tests
 	totals
 }
 
