@@ -6,28 +6,11 @@
 # shellcheck disable=SC2317,SC2329 # functions are called by check
 
 set -uo pipefail
+. "$(dirname "$0")/checks.inc.sh"
 tests=$(cd "$(dirname "$0")" && pwd)
 lib=${tests%/*}
 # the one of this version, whichever were built there before
 library=$(readlink -f "$O/libfusebacking.so.0")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-status=0
-
-# check NAME COMMAND...
-check()
-{
-	local name=$1
-	shift
-
-	if "$@" >"$work/log" 2>&1; then
-		echo "PASS $name"
-	else
-		echo "FAIL $name"
-		sed 's/^/  /' "$work/log"
-		status=1
-	fi
-}
 
 is_sanitized()
 {

@@ -7,28 +7,11 @@
 # shellcheck disable=SC2317,SC2329 # functions are called by check
 
 set -uo pipefail
+. "$(dirname "$0")/checks.inc.sh"
 package=$(cd "$(dirname "$0")/../go" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-status=0
 # Nothing is fetched, nor left elsewhere
 export GOCACHE=$O/tests/go-cache GOPROXY=off GOTOOLCHAIN=local GOFLAGS=
 export CGO_ENABLED=0
-
-# check NAME COMMAND...
-check()
-{
-	local name=$1
-	shift
-
-	if (cd "$package" && "$@") >"$work/log" 2>&1; then
-		echo "PASS $name"
-	else
-		echo "FAIL $name"
-		sed 's/^/  /' "$work/log"
-		status=1
-	fi
-}
 
 generated()
 {
