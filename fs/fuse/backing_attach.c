@@ -149,6 +149,7 @@ static void remove_pending_locked(struct fuse_attachments *all,
 	list_del(&att->link);
 	atomic_dec(&all->nr_pending);
 	fuse_attachment_unuse(att);
+	fuse_attachment_uncharge(att);
 }
 
 /* May @att be the attachment of @fi?  Returns an errno, and why in @reason */
@@ -479,7 +480,8 @@ static int attach_later(struct fuse_conn *fc, struct fuse_attachments *all,
 	struct inode *inode;
 	int err;
 
-	err = add_pending(fc, all, *att, &serial);
+	err = fuse_attachment_charge(fc, *att) ?:
+	      add_pending(fc, all, *att, &serial);
 	if (err || !serial)
 		return err;
 	*att = NULL;
@@ -971,6 +973,8 @@ struct ruling {
 	const struct fuse_backing_rules *args;
 	/* they, and once they are set what there was */
 	struct fuse_rules *rules;
+	/* may they wait with an attachment: 0 or an errno */
+	int may_wait;
 	/* where they are set by then, with a reference */
 	struct fuse_tree *tree;
 };
@@ -978,16 +982,18 @@ struct ruling {
 /*
  * The tree that a directory is below, that it has attached, or that waits for it, and
  * where its rules are; as long as the lock is held.  %NULL if its names aren't passed
- * through.
+ * through.  @waits says whether it is one that waits.
  */
 static struct fuse_tree *find_rules_locked(struct fuse_attachments *all,
 					   const struct inode *inode,
 					   const struct fuse_backing_rules *args,
-					   struct fuse_rules __rcu ***rules)
+					   struct fuse_rules __rcu ***rules,
+					   bool *waits)
 {
 	struct fuse_node *node = inode ? fuse_inode_live_node(inode) : NULL;
 	const struct fuse_attachment *att = NULL;
 
+	*waits = false;
 	if (node) {
 		*rules = &node->rules;
 		return node->tree;
@@ -995,6 +1001,7 @@ static struct fuse_tree *find_rules_locked(struct fuse_attachments *all,
 	if (inode)
 		att = fuse_inode_of(inode)->backing.attached;
 	/* it may wait still for an inode that was just made */
+	*waits = !att;
 	att = att ?: find_pending_locked(all, args->nodeid, args->generation);
 	if (!att || !att->tree)
 		return NULL;
@@ -1009,12 +1016,17 @@ static int replace_rules(struct fuse_conn *fc, struct fuse_attachments *all,
 	const struct fuse_backing_rules *args = ruling->args;
 	struct fuse_rules __rcu **there;
 	struct fuse_tree *tree;
+	bool waits;
+	int err;
 
 	if (inode && fuse_inode_node(inode) && !S_ISDIR(inode->i_mode))
 		return fuse_backing_reject(fc, 0, -ENOTDIR, FUSE_BACKING_FILE_TYPE);
 	spin_lock(&all->lock);
-	tree = find_rules_locked(all, inode, args, &there);
-	if (tree) {
+	tree = find_rules_locked(all, inode, args, &there, &waits);
+	err = !tree ? -ENOENT : waits ? ruling->may_wait : 0;
+	if (!err) {
+		if (!waits)
+			fuse_rules_uncharge(ruling->rules);
 		fuse_backing_trace(fuse_backing_rules, fc, args->nodeid,
 				   fuse_rules_count(ruling->rules), args->otherwise);
 		ruling->rules = rcu_replace_pointer(*there, ruling->rules,
@@ -1023,7 +1035,8 @@ static int replace_rules(struct fuse_conn *fc, struct fuse_attachments *all,
 		ruling->tree = tree;
 	}
 	spin_unlock(&all->lock);
-	return tree ? 0 : -ENOENT;
+	return err == -ENOBUFS ?
+	       fuse_backing_reject(fc, 0, err, FUSE_BACKING_MEMLOCK) : err;
 }
 
 static int set_rules(struct fuse_conn *fc, struct fuse_attachments *all,
@@ -1033,6 +1046,7 @@ static int set_rules(struct fuse_conn *fc, struct fuse_attachments *all,
 	int err, tries = 2;
 	struct inode *inode;
 
+	ruling->may_wait = fuse_rules_charge(ruling->rules);
 	err = down_read_killable(&fc->killsb);
 	if (err)
 		return err;

@@ -12,6 +12,7 @@
 #include "backing_attachment.h"
 #include "backing_extents.h"
 #include "backing_mapping.h"
+#include "backing_rules.h"
 #include "backing_usage.h"
 
 #include <linux/slab.h>
@@ -111,6 +112,39 @@ void fuse_attachment_free(struct fuse_attachment *att, bool defer)
 	else
 		fuse_backing_put(att->fb);
 	kfree(att);
+}
+
+/**
+ * fuse_attachment_charge - charge what is to wait
+ * @fc: the connection
+ * @att: the attachment, which nobody else knows
+ *
+ * A node that it waits for may never come.  What is as large as whoever makes it likes is
+ * charged until then; the rest takes no more than an open file.
+ *
+ * Context: process context without spinlocks; may sleep.
+ * Return: 0; -ENOMEM; -ENOBUFS if RLIMIT_MEMLOCK of the caller's user is reached.
+ */
+int fuse_attachment_charge(struct fuse_conn *fc, struct fuse_attachment *att)
+{
+	return att->extents ? fuse_extents_charge(fc, att->extents) : 0;
+}
+
+/**
+ * fuse_attachment_uncharge - an attachment doesn't wait any more
+ * @att: the attachment
+ *
+ * Nor do rules that its tree has got meanwhile.
+ *
+ * Context: process context with fuse_attachments::lock held.
+ */
+void fuse_attachment_uncharge(struct fuse_attachment *att)
+{
+	if (att->extents)
+		fuse_extents_uncharge(att->extents);
+	/* they are replaced with the lock held */
+	if (att->tree)
+		fuse_rules_uncharge(rcu_dereference_protected(att->tree->rules, true));
 }
 
 /**

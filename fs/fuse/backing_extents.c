@@ -11,11 +11,11 @@
  * keeps the mappings that it names and the table.  A struct fuse_extents has one
  * of the attachment and one of each open file.
  *
- * Memory: a map is as large as whoever makes it likes.  What is more than a page is
- * charged to RLIMIT_MEMLOCK of its user until the map is freed, because it can't be
- * reclaimed as long as the attachment waits, or a client has the inode open.  Up to a
- * page it goes with what is limited anyway: those that wait by RLIMIT_NOFILE of
- * the thread, the others with their inode.
+ * Memory: a map is as large as whoever makes it likes, and with it the array of its
+ * mappings.  If both are more than a page, they are charged to RLIMIT_MEMLOCK of their
+ * user until the map is freed, because they can't be reclaimed as long as the attachment
+ * waits, or a client has the inode open.  Others are charged as long as they wait for a
+ * node that may never come, and go with their inode then.
  *
  * What lies behind the end of the file when it becomes longer is the server's from
  * then on: fuse_extents::end.
@@ -309,19 +309,45 @@ static void count_extents(struct fuse_extents_map *map)
 	}
 }
 
+static size_t map_size(unsigned int nr)
+{
+	return struct_size_t(struct fuse_extents_map, in, nr);
+}
+
+static size_t files_size(const struct fuse_extents_map *map)
+{
+	return array_size(map->nr_files, sizeof(map->files[0]));
+}
+
+/* Is it charged as long as it waits only? */
+static bool is_small(const struct fuse_extents_map *map)
+{
+	return map_size(map->nr) + files_size(map) <= PAGE_SIZE;
+}
+
+/* What map_alloc() hasn't charged, or as much as there is a limit for */
+static int charge_rest(struct fuse_conn *fc, struct fuse_extents_map *map)
+{
+	size_t size = map_size(map->nr);
+	int err = 0;
+
+	if (size <= PAGE_SIZE)
+		err = fuse_charge(fc, size, &map->charge);
+	return err ?: fuse_charge(fc, files_size(map), &map->charge);
+}
+
 static struct fuse_extents_map *
 map_alloc(struct fuse_conn *fc, const struct fuse_backing_extents *args)
 {
-	size_t size = struct_size_t(struct fuse_extents_map, in, args->count);
+	size_t size = map_size(args->count);
 	struct fuse_extents_map *map;
-	struct fuse_charge charge;
-	int err;
+	struct fuse_charge charge = {};
+	int err = 0;
 
-	err = fuse_charge(size, &charge);
-	if (err) {
-		fuse_backing_reject(fc, 0, err, FUSE_BACKING_MEMLOCK);
+	if (size > PAGE_SIZE)
+		err = fuse_charge(fc, size, &charge);
+	if (err)
 		return ERR_PTR(err);
-	}
 	/* too much for the caller's memory cgroup is its error, and nobody's end */
 	map = kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
 			     __GFP_NOWARN);
@@ -391,6 +417,8 @@ static int map_complete(struct fuse_conn *fc, struct fuse_extents_map *map)
 	map->table = fuse_backing_table_get(fc);
 	if (map->table)
 		err = fill_map(fc, map);
+	if (!err && !is_small(map))
+		err = charge_rest(fc, map);
 	if (!err)
 		count_extents(map);
 	return err;
@@ -403,7 +431,8 @@ static int map_complete(struct fuse_conn *fc, struct fuse_extents_map *map)
  *
  * Context: process context without locks; may sleep.
  * Return: the extents with a reference; or an ERR_PTR(): -EINVAL, -ERANGE,
- *	-E2BIG, -EBADF, -EPERM, -ENOENT, -ENOTCONN, -ENOMEM.
+ *	-E2BIG, -EBADF, -EPERM, -ENOENT, -ENOTCONN, -ENOMEM; -ENOBUFS as
+ *	fuse_extents_map_read().
  */
 struct fuse_extents *fuse_extents_create(struct fuse_conn *fc,
 					 struct fuse_extents_map *map)
@@ -424,6 +453,31 @@ struct fuse_extents *fuse_extents_create(struct fuse_conn *fc,
 	extents->map = map;
 	extents->end = LLONG_MAX;
 	return extents;
+}
+
+/**
+ * fuse_extents_charge - charge extents that are to wait
+ * @fc: the connection
+ * @extents: the extents, of which nobody else knows
+ *
+ * Context: process context without spinlocks; may sleep.
+ * Return: 0; -ENOMEM; -ENOBUFS if RLIMIT_MEMLOCK of the caller's user is reached.
+ */
+int fuse_extents_charge(struct fuse_conn *fc, struct fuse_extents *extents)
+{
+	return is_small(extents->map) ? charge_rest(fc, extents->map) : 0;
+}
+
+/**
+ * fuse_extents_uncharge - extents don't wait any more
+ * @extents: the extents
+ *
+ * Context: process context with fuse_attachments::lock held.
+ */
+void fuse_extents_uncharge(struct fuse_extents *extents)
+{
+	if (is_small(extents->map))
+		fuse_uncharge(&extents->map->charge);
 }
 
 /**

@@ -12,6 +12,7 @@
 #include "backing_types.h"
 
 struct fuse_backing_extents;
+struct fuse_conn;
 struct fuse_extents;
 struct fuse_extents_map;
 
@@ -53,6 +54,8 @@ fuse_extents_map_read(struct fuse_conn *fc,
 void fuse_extents_map_abandon(struct fuse_extents_map *map);
 struct fuse_extents *fuse_extents_create(struct fuse_conn *fc,
 					 struct fuse_extents_map *map);
+int fuse_extents_charge(struct fuse_conn *fc, struct fuse_extents *extents);
+void fuse_extents_uncharge(struct fuse_extents *extents);
 struct fuse_extents *fuse_extents_get(struct fuse_extents *extents);
 void fuse_extents_put(struct fuse_extents *extents, bool defer);
 void fuse_extents_swap(struct fuse_extents *extents, struct fuse_extents *other,

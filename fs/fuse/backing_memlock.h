@@ -8,19 +8,23 @@
 
 #include <linux/types.h>
 
-struct user_struct;
+struct fuse_conn;
+struct fuse_payer;
 
 /**
  * struct fuse_charge - what was charged to a user
- * @pages: how much
- * @user: to whom, with a reference; %NULL if nobody was charged
+ * @payer: to whom, with a reference; %NULL if nobody was charged
+ * @pages: what each was more than a page, in pages
+ * @rest: bytes of what was not
  */
 struct fuse_charge {
-	unsigned long pages;
-	struct user_struct *user;
+	struct fuse_payer *payer;
+	u32 pages;
+	u32 rest;
 };
 
-int fuse_charge(size_t size, struct fuse_charge *charge);
-void fuse_uncharge(const struct fuse_charge *charge);
+int fuse_try_charge(size_t size, struct fuse_charge *charge);
+int fuse_charge(struct fuse_conn *fc, size_t size, struct fuse_charge *charge);
+void fuse_uncharge(struct fuse_charge *charge);
 
 #endif /* _FS_FUSE_BACKING_MEMLOCK_H */

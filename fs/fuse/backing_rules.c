@@ -14,7 +14,8 @@
  * begin with the same bits: as many bits as make about one of each.
  *
  * Memory: as large as whoever makes them likes, so what is more than a page is charged
- * to RLIMIT_MEMLOCK of its user.
+ * to RLIMIT_MEMLOCK of its user.  Others are charged as long as they wait with a tree for
+ * a node that may never come, and go with their inode then.
  */
 
 #include "fuse_i.h"
@@ -45,6 +46,8 @@ struct named {
 struct fuse_rules {
 	struct rcu_head rcu;
 	struct fuse_charge charge;
+	/* in bytes, as they were, or would have been, charged */
+	u32 size;
 	enum fuse_backing_verdict otherwise;
 	/* what was given, as fuse_backing_rules.rules says */
 	char *text;
@@ -221,24 +224,26 @@ static struct fuse_rules *make_rules(const struct fuse_backing_rules *args, char
 	return rules;
 }
 
-/*
- * What a user says has @size bytes, and more for each rule in there.  Rules that others
- * took the place of may be charged still.
- */
-static int charge_rules(struct fuse_conn *fc, size_t size, struct fuse_charge *charge)
+/* What a user says has @size bytes, and more for each rule in there */
+static size_t size_of(size_t size)
+{
+	return size + rules_size(size / RECORD_MIN);
+}
+
+/* Rules that others took the place of may be charged still */
+static int charge_rules(size_t size, struct fuse_charge *charge)
 {
 	bool may_be_charged = atomic_read(&charged_dead);
 	int err;
 
-	size += rules_size(size / RECORD_MIN);
 	/* those of before have been uncharged by now, or are waited for */
 	smp_rmb();
-	err = fuse_charge(size, charge);
-	if (err && may_be_charged) {
+	err = fuse_try_charge(size, charge);
+	if (err == -ENOBUFS && may_be_charged) {
 		rcu_barrier();
-		err = fuse_charge(size, charge);
+		err = fuse_try_charge(size, charge);
 	}
-	return err ? fuse_backing_reject(fc, 0, err, FUSE_BACKING_MEMLOCK) : 0;
+	return err;
 }
 
 static struct fuse_rules *read_rules(struct fuse_conn *fc,
@@ -285,7 +290,8 @@ static int check_args(struct fuse_conn *fc, const struct fuse_backing_rules *arg
 struct fuse_rules *fuse_rules_read(struct fuse_conn *fc,
 				   const struct fuse_backing_rules *args)
 {
-	struct fuse_charge charge;
+	const size_t size = size_of(args->size);
+	struct fuse_charge charge = {};
 	struct fuse_rules *rules;
 	int err;
 
@@ -294,21 +300,56 @@ struct fuse_rules *fuse_rules_read(struct fuse_conn *fc,
 		return ERR_PTR(err);
 	if (!args->size && args->otherwise == FUSE_BACKING_PASS)
 		return NULL;
-	err = charge_rules(fc, args->size, &charge);
+	if (size > PAGE_SIZE)
+		err = charge_rules(size, &charge);
+	if (err == -ENOBUFS)
+		fuse_backing_reject(fc, 0, err, FUSE_BACKING_MEMLOCK);
 	if (err)
 		return ERR_PTR(err);
 	rules = read_rules(fc, args);
-	if (IS_ERR(rules))
+	if (IS_ERR(rules)) {
 		fuse_uncharge(&charge);
-	else
-		rules->charge = charge;
+		return rules;
+	}
+	rules->charge = charge;
+	rules->size = size;
 	return rules;
+}
+
+/* Are they charged as long as they wait only? */
+static bool are_small(const struct fuse_rules *rules)
+{
+	return rules && rules->size <= PAGE_SIZE;
+}
+
+/**
+ * fuse_rules_charge - charge rules that may have to wait
+ * @rules: the rules, of which nobody else knows, or %NULL
+ *
+ * Context: process context without locks; may sleep.
+ * Return: 0; -ENOMEM; -ENOBUFS if RLIMIT_MEMLOCK of the caller's user is reached.
+ */
+int fuse_rules_charge(struct fuse_rules *rules)
+{
+	return are_small(rules) ? charge_rules(rules->size, &rules->charge) : 0;
+}
+
+/**
+ * fuse_rules_uncharge - rules don't wait any more, or needn't
+ * @rules: the rules, or %NULL
+ *
+ * Context: process context with fuse_attachments::lock held.
+ */
+void fuse_rules_uncharge(struct fuse_rules *rules)
+{
+	if (are_small(rules))
+		fuse_uncharge(&rules->charge);
 }
 
 static void free_rules(struct rcu_head *rcu)
 {
 	struct fuse_rules *rules = container_of(rcu, struct fuse_rules, rcu);
-	bool charged = rules->charge.user;
+	bool charged = rules->charge.payer;
 
 	fuse_uncharge(&rules->charge);
 	/* pairs with that of charge_rules() */
@@ -329,7 +370,7 @@ void fuse_rules_free(struct fuse_rules *rules)
 {
 	if (!rules)
 		return;
-	if (rules->charge.user)
+	if (rules->charge.payer)
 		atomic_inc(&charged_dead);
 	call_rcu(&rules->rcu, free_rules);
 }

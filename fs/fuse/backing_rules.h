@@ -42,6 +42,8 @@ struct fuse_rule {
 
 struct fuse_rules *fuse_rules_read(struct fuse_conn *fc,
 				   const struct fuse_backing_rules *args);
+int fuse_rules_charge(struct fuse_rules *rules);
+void fuse_rules_uncharge(struct fuse_rules *rules);
 void fuse_rules_free(struct fuse_rules *rules);
 unsigned int fuse_rules_count(const struct fuse_rules *rules);
 enum fuse_backing_verdict fuse_rules_verdict(const struct fuse_rules *rules,

@@ -557,9 +557,11 @@ struct fuse_backing_refusal {
  * FUSE_BACKING_ATTACH_*, FUSE_DEV_IOC_BACKING_DETACH and the end of the extents are
  * as for FUSE_DEV_IOC_BACKING_ATTACH.
  *
- * Extents that take more than a page of the kernel's memory, 32 bytes for each, count
- * against RLIMIT_MEMLOCK of the user who calls, as memory that he locks does, until
- * they are gone; not with CAP_IPC_LOCK. It fails with
+ * Extents that take more than a page of the kernel's memory, 32 bytes for each and 56
+ * for each backing file, count against RLIMIT_MEMLOCK of the user who calls, as memory
+ * that he locks does, until they are gone. Others count as long as they wait for their
+ * inode, as far as all that wait of that user, of all mounts, are more than 64 KiB; not
+ * with CAP_IPC_LOCK. It fails with
  *
  *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN; or an extent is to be written to in
  *               a backing file that is immutable, can only be appended to, or was

@@ -5,7 +5,9 @@
  * Proves: each errno that the interface promises comes for what it says, just
  * beside something that is accepted; limits are where they are said to be; what
  * was refused leaves nothing behind: no extent counted, nothing in the thread's
- * table once the ids are closed, and the backing filesystem unmounts.
+ * table once the ids are closed, and the backing filesystem unmounts. Memory of lists is
+ * the caller's: many short ones that wait count as a long one does, with their arrays of
+ * backing files; controls are those that don't wait, and that go.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -47,6 +49,9 @@
 #define LARGEST		(2 << 20)	/* bytes of the longest list, and those */
 #define ROOM		4		/* that there is room for */
 #define IN_A_PAGE	120		/* extents, and somewhat less than a page */
+#define FREE_REST	(16 * PAGE)	/* bytes of short lists that are nobody's */
+#define SHORT_ROOM	(64 * PAGE)	/* and those that there is room for besides */
+#define FILES		FUSE_BACKING_EXTENTS_FILES
 #define NOBODY		40	/* a node that there isn't */
 #define NR(array)	(sizeof(array) / sizeof((array)[0]))
 
@@ -711,6 +716,12 @@ TEST_F(attach, killed)
 	EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, self->node, 0, 0));
 }
 
+static void holes(struct fuse_backing_extent *extent, int n)
+{
+	for (int i = 0; i < n; i++)
+		extent[i] = (struct fuse_backing_extent) { i, 1, 0, 0, HOLE };
+}
+
 /* Memory is the caller's cgroup's. */
 
 #define CGROUP		"/sys/fs/cgroup"
@@ -756,8 +767,7 @@ TEST_F(attach, memory_cgroup)
 	    (mkdir(GROUP, 0755) && errno != EEXIST))
 		SKIP(return, "needs cgroup2 with the memory controller");
 	ASSERT_EQ(0, text_file_write(GROUP "/memory.max", GROUP_LIMIT));
-	for (int i = 0; i < MAX; i++)
-		extent[i] = (struct fuse_backing_extent) { i, 1, 0, 0, HOLE };
+	holes(extent, MAX);
 	fflush(NULL);
 	pid = fork();
 	ASSERT_LE(0, pid);
@@ -788,6 +798,13 @@ struct lists {
 	struct fuse_backing_extent *extent;
 };
 
+static int limit_memlock(unsigned long bytes)
+{
+	const struct rlimit limit = { bytes, bytes };
+
+	return setrlimit(RLIMIT_MEMLOCK, &limit);
+}
+
 static int pend(const struct lists *l, __u64 node, __u32 nr)
 {
 	return fuse_backing_set_extents(l->dev, node, l->extent, nr,
@@ -806,10 +823,9 @@ static int fill_room(const struct lists *l)
 /* 0, or the step that went wrong. */
 static int fill_memlock(void *arg)
 {
-	const struct rlimit limit = { ROOM * LARGEST, ROOM * LARGEST };
 	struct lists *l = arg, other = *l;
 
-	if (setrlimit(RLIMIT_MEMLOCK, &limit) < 0 || fill_room(l))
+	if (limit_memlock(ROOM * LARGEST) || fill_room(l))
 		return 1;
 	/* whatever the mount, and whatever is more than a page */
 	other.dev = l->other;
@@ -853,8 +869,7 @@ TEST_F(attach, memlock)
 		.extent = calloc(MAX, sizeof(*l.extent)),
 	};
 
-	for (int i = 0; i < MAX; i++)
-		l.extent[i] = (struct fuse_backing_extent) { i, 1, 0, 0, HOLE };
+	holes(l.extent, MAX);
 	ASSERT_EQ(0, env_serve(&self->env, &other, &opts));
 	ASSERT_LT(0, fuse_backing_open_path(other.fd, scratch_path("b"),
 					    O_RDONLY));
@@ -869,6 +884,212 @@ TEST_F(attach, memlock)
 	EXPECT_EQ(0, fuse_backing_close_all(self->dev));
 	EXPECT_EQ(0, creds_call(&user, fill_memlock, &l));
 	fuse_server_stop(&other);
+	free(l.extent);
+}
+
+/* How many lists of @nr extents can wait, of nodes from @node on, or -errno. */
+static int fill_short(const struct lists *l, __u64 node, __u32 nr)
+{
+	int err, n = 0;
+
+	do {
+		err = pend(l, node + n, nr);
+	} while (!err && ++n < MAX);
+	return err == -ENOBUFS ? n : -EINVAL;
+}
+
+static int drop_short(const struct lists *l, __u64 node, int n)
+{
+	int err = 0;
+
+	while (n-- && !err)
+		err = fuse_backing_detach(l->dev, node + n, 0, 0);
+	return err;
+}
+
+/* Do @n lists take what there is room for, if each takes from @min to @max bytes? */
+static bool is_room(int n, size_t min, size_t max)
+{
+	return n * min <= SHORT_ROOM + FREE_REST &&
+	       (n + 1) * max > SHORT_ROOM + FREE_REST;
+}
+
+/* 0, or the step that went wrong. */
+static int fill_with_short(void *arg)
+{
+	struct lists *l = arg, other = *l;
+	int n;
+
+	other.dev = l->other;
+	if (limit_memlock(SHORT_ROOM))
+		return 1;
+	n = fill_short(l, NOBODY, IN_A_PAGE);
+	if (!is_room(n, IN_A_PAGE * sizeof(*l->extent), PAGE))
+		return 2;
+	/* whatever the mount, and however long: the last page has room for less */
+	if (pend(&other, NOBODY, IN_A_PAGE) != -ENOBUFS ||
+	    pend(&other, NOBODY, 2 * IN_A_PAGE) != -ENOBUFS)
+		return 3;
+	/* what is attached goes with its inode */
+	if (pend(l, l->node, IN_A_PAGE) || fuse_backing_detach(l->dev, l->node, 0, 0))
+		return 4;
+	/* each that goes makes room for one, and no more */
+	for (int i = 0; i < 2 * n; i++)
+		if (fuse_backing_detach(l->dev, NOBODY, 0, 0) ||
+		    pend(&other, NOBODY, IN_A_PAGE) ||
+		    pend(l, NOBODY, IN_A_PAGE) != -ENOBUFS ||
+		    fuse_backing_detach(l->other, NOBODY, 0, 0) ||
+		    pend(l, NOBODY, IN_A_PAGE))
+			return 5;
+	/* one in place of another needs room for both, and keeps no more than its own */
+	if (pend(l, NOBODY, IN_A_PAGE) != -ENOBUFS ||
+	    drop_short(l, NOBODY + 1, 1))
+		return 6;
+	for (int i = 0; i < 2 * n; i++)
+		if (pend(l, NOBODY, IN_A_PAGE))
+			return 7;
+	if (pend(l, NOBODY + 1, IN_A_PAGE) || pend(l, NOBODY + n, IN_A_PAGE) != -ENOBUFS)
+		return 8;
+	if (drop_short(l, NOBODY, n))
+		return 9;
+	/* the shortest, in thousands */
+	n = fill_short(l, NOBODY, 1);
+	if (!is_room(n, sizeof(*l->extent), 4 * sizeof(*l->extent)))
+		return 10;
+	return drop_short(l, NOBODY, n) ? 11 : 0;
+}
+
+/* What is charged after all this: to the page. */
+static int fill_exactly(void *arg)
+{
+	struct lists *l = arg;
+	int err = limit_memlock(ROOM * LARGEST) ?: fill_room(l);
+
+	for (int i = 0; i < ROOM && !err; i++)
+		err = fuse_backing_detach(l->dev, NOBODY + i, 0, 0);
+	return err;
+}
+
+/* Lists that wait until the mount goes. */
+static int leave_short(void *arg)
+{
+	struct lists *l = arg, other = *l;
+
+	other.dev = l->other;
+	return limit_memlock(SHORT_ROOM) ||
+	       !is_room(fill_short(&other, NOBODY, IN_A_PAGE),
+			IN_A_PAGE * sizeof(*l->extent), PAGE);
+}
+
+/* One that becomes an inode's. */
+static int let_one_come(void *arg)
+{
+	struct lists *l = arg;
+	struct stat st;
+	int n;
+
+	if (limit_memlock(SHORT_ROOM) || pend(l, l->node, IN_A_PAGE))
+		return 1;
+	n = fill_short(l, NOBODY, IN_A_PAGE);
+	if (stat(SCRATCH_FUSE2 "/c", &st) || pend(l, NOBODY + n, IN_A_PAGE))
+		return 2;
+	if (pend(l, NOBODY + n + 1, IN_A_PAGE) != -ENOBUFS)
+		return 3;
+	return drop_short(l, NOBODY, n + 1) || fuse_backing_detach(l->dev, l->node, 0, 0) ?
+	       4 : 0;
+}
+
+TEST_F(attach, memlock_of_short_lists)
+{
+	const struct creds user = { .uid = USER, .gid = USER };
+	const struct rlimit none = { 0, ROOM * LARGEST };
+	const struct rlimit many = { MAX, MAX };
+	const struct fuse_server_opts opts = { .mountpoint = SCRATCH_FUSE2 };
+	struct lists l = {
+		.dev = self->dev,
+		.node = self->node,
+		.extent = calloc(MAX, sizeof(*l.extent)),
+	};
+	struct fuse_server other;
+	struct lists come;
+
+	holes(l.extent, MAX);
+	ASSERT_EQ(0, prlimit(thread_find(self->srv->dev), RLIMIT_NOFILE, &many, NULL));
+	for (int aborted = 0; aborted < 2; aborted++) {
+		ASSERT_EQ(0, env_serve(&self->env, &other, &opts));
+		ASSERT_LT(0, fuse_backing_open_path(other.fd, scratch_path("b"), O_RDONLY));
+		l.other = other.fd;
+		EXPECT_EQ(0, creds_call(&user, fill_with_short, &l));
+		EXPECT_TRUE(rejected(self, 0, -ENOBUFS, "memlock"));
+		EXPECT_EQ(0, creds_call(&user, fill_exactly, &l));
+		/* not with CAP_IPC_LOCK */
+		ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &none));
+		for (int i = 0; i < 2 * (SHORT_ROOM + FREE_REST) / PAGE; i++)
+			ASSERT_EQ(0, pend(&l, NOBODY + i, IN_A_PAGE));
+		EXPECT_EQ(0, creds_call(&user, fill_exactly, &(struct lists) {
+			.dev = l.other, .extent = l.extent,
+		}));
+		EXPECT_EQ(0, drop_short(&l, NOBODY, 2 * (SHORT_ROOM + FREE_REST) / PAGE));
+
+		come = l;
+		come.dev = other.fd;
+		come.node = fuse_server_node(&other, &other.sh->file[2]);
+		EXPECT_EQ(0, creds_call(&user, let_one_come, &come));
+		EXPECT_EQ(0, creds_call(&user, fill_exactly, &l));
+
+		/* what waits goes with the mount, and at the latest with the connection */
+		EXPECT_EQ(0, creds_call(&user, leave_short, &l));
+		EXPECT_NE(0, creds_call(&user, fill_exactly, &l));
+		if (aborted) {
+			ASSERT_EQ(0, fuse_server_abort(&other));
+			EXPECT_TRUE(wait_until(!creds_call(&user, fill_exactly, &l)));
+		}
+		fuse_server_stop(&other);
+		EXPECT_TRUE(wait_until(!creds_call(&user, fill_exactly, &l)));
+	}
+	free(l.extent);
+}
+
+/* An extent in each of as many files as there may be. */
+static int fill_with_files(void *arg)
+{
+	const struct lists *l = arg;
+	int n;
+
+	if (limit_memlock(SHORT_ROOM))
+		return 1;
+	n = fill_short(l, NOBODY, FILES);
+	/* the array is as long as the list, and not what is allocated for it */
+	if (!is_room(n, FILES * 2 * sizeof(*l->extent), 2 * PAGE) ||
+	    n > (SHORT_ROOM + FREE_REST) / (PAGE + PAGE / 2))
+		return 2;
+	/* together more than a page: an inode's, too */
+	if (pend(l, l->node, FILES) != -ENOBUFS || pend(l, l->node, 1))
+		return 3;
+	/* one that is refused for its last file */
+	l->extent[FILES - 1].backing_id = MAX;
+	for (int i = 0; i < n; i++)
+		if (pend(l, l->node, FILES) != -ENOENT)
+			return 4;
+	return fuse_backing_close_all(l->dev) ? 5 : 0;
+}
+
+TEST_F(attach, memlock_of_files)
+{
+	const struct creds user = { .uid = USER, .gid = USER };
+	struct lists l = {
+		.dev = self->dev,
+		.node = self->node,
+		.extent = calloc(MAX, sizeof(*l.extent)),
+	};
+
+	for (int i = 0; i < FILES; i++)
+		l.extent[i] = (struct fuse_backing_extent) {
+			i, 1, 0, env_register(&self->env, "b", O_RDONLY), 0
+		};
+	EXPECT_EQ(0, creds_call(&user, fill_with_files, &l));
+	holes(l.extent, MAX);
+	EXPECT_EQ(0, creds_call(&user, fill_exactly, &l));
 	free(l.extent);
 }
 

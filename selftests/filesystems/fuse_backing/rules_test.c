@@ -662,4 +662,61 @@ TEST_F(rules, limit)
 	free(large.text);
 }
 
+/* Few rules each, for many directories that never come */
+
+#define NOBODY		1000
+#define FREE_REST	(16 * 4096)	/* bytes that are nobody's */
+
+/* For how many directories there may be such rules; -errno if it ends otherwise. */
+static int set_many(void *arg)
+{
+	const struct large *large = arg;
+	const struct rlimit limit = { large->limit, large->limit };
+	int err = setrlimit(RLIMIT_MEMLOCK, &limit) ? -errno : 0;
+	int i;
+
+	for (i = 0; !err && i < large->times; i++)
+		err = rules_set_text(large->dev, NOBODY + i, large->text, large->size, PASS);
+	if (err && err != -ENOBUFS)
+		return err;
+	/* those of one that is there go with it */
+	return rules_set_text(large->dev, FUSE_ROOT_ID, large->text, large->size, PASS) ?:
+	       err ? i - 1 : i;
+}
+
+TEST_F(rules, of_those_that_wait)
+{
+	const struct creds user = { .uid = 1000, .gid = 1000 };
+	struct large large = { .dev = self->dev, .limit = FREE_REST, .times = 100 };
+	struct reject_trace trace;
+	char text[2048];
+
+	large.text = text;
+	large.size = write_many(text, sizeof(text));
+	for (int i = 0; i < large.times; i++)
+		ASSERT_EQ(0, tree_attach(self->dev, NOBODY + i, self->id, BELOW,
+					 FUSE_BACKING_READ | FUSE_BACKING_ATTACH_PENDING));
+	ASSERT_EQ(0, reject_trace_start(&trace));
+	for (int i = 0; i < 2; i++) {
+		/* each takes more than its text, and less than a page */
+		int n = creds_call(&user, set_many, &large);
+
+		EXPECT_LT(2 * FREE_REST / 4096 - 1, n);
+		EXPECT_GT(2 * FREE_REST / (int)large.size, n);
+		EXPECT_TRUE(reject_trace_has(&trace, self->srv->dev, 0, -ENOBUFS, "memlock"));
+		/* what took the place of some is none, and leaves room for one */
+		EXPECT_EQ(0, rules_set(self->dev, NOBODY, NULL, 0, PASS));
+		EXPECT_EQ(1, creds_call(&user, set_many, &large));
+		for (int j = 0; j < large.times; j++)
+			EXPECT_EQ(0, fuse_backing_detach(self->dev, NOBODY + j, 0, 0));
+		for (int j = 0; j < large.times; j++)
+			ASSERT_EQ(0, tree_attach(self->dev, NOBODY + j, self->id, BELOW,
+						 FUSE_BACKING_READ |
+						 FUSE_BACKING_ATTACH_PENDING));
+	}
+	/* root's are nobody's */
+	EXPECT_EQ(large.times, set_many(&large));
+	reject_trace_stop(&trace);
+}
+
 TEST_HARNESS_MAIN
