@@ -365,29 +365,6 @@ unsigned int kthread_files_next(struct kthread_files *kf, unsigned int nr)
 EXPORT_SYMBOL_GPL(kthread_files_next);
 
 /**
- * kthread_files_lookup - find a file by its number
- * @kf: the table
- * @nr: any number
- *
- * Context: any but interrupts.
- * Return: the file with a reference for the caller, %NULL if @nr is not in use.
- */
-struct file *kthread_files_lookup(struct kthread_files *kf, unsigned int nr)
-{
-	struct files_struct *files = kf->files;
-	struct file *file;
-
-	spin_lock(&files->file_lock);
-	file = files_lookup_fd_locked(files, nr);
-	if (file)
-		get_file(file);
-	spin_unlock(&files->file_lock);
-
-	return file;
-}
-EXPORT_SYMBOL_GPL(kthread_files_lookup);
-
-/**
  * kthread_files_remove - take a file out of the table
  * @kf: the table
  * @nr: any number

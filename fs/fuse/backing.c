@@ -2,6 +2,8 @@
 /*
  * FUSE backing files: mappings, and the ids that they are known by.
  *
+ * Copyright (c) 2023 CTERA Networks.
+ *
  * Each connection that registers a backing file gets a kernel thread; the file
  * is installed in the file table of that thread, together with what else a
  * mapping is.  Its number there is the backing id.

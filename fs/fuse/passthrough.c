@@ -2,8 +2,10 @@
 /*
  * FUSE passthrough to backing file.
  *
- * In the order of upstream's file of that name: what file.c and iomode.c call.  How it
- * is done is in backing_rw.c, backing_mmap.c and backing_open.c.
+ * Copyright (c) 2023 CTERA Networks.
+ *
+ * What file.c and iomode.c call; how it is done is in backing_rw.c, backing_mmap.c and
+ * backing_open.c.
  */
 
 #include "fuse_i.h"

@@ -49,7 +49,6 @@ bool kthread_files_may_wait(void);
 
 int kthread_files_install(struct kthread_files *kf, struct file *file,
 			  void *data, int *nr_of_data);
-struct file *kthread_files_lookup(struct kthread_files *kf, unsigned int nr);
 struct file *kthread_files_remove(struct kthread_files *kf, unsigned int nr);
 void kthread_files_seal(struct kthread_files *kf);
 

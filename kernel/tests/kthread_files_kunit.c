@@ -51,6 +51,20 @@ static void set_limit(struct kthread_files *kf, unsigned long limit)
 	put_task_struct(task);
 }
 
+static void get_visited(struct file *file, void *data, void *arg)
+{
+	*(struct file **)arg = get_file(file);
+}
+
+/* With a reference, NULL if there is none of this number */
+static struct file *file_of(struct fixture *f, unsigned int nr)
+{
+	struct file *file = NULL;
+
+	kthread_files_visit(f->kf, nr, get_visited, &file);
+	return file;
+}
+
 static int install(struct fixture *f)
 {
 	int nr = kthread_files_install(f->kf, get_file(f->file), NULL, NULL);
@@ -126,7 +140,7 @@ static void test_create_destroy(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kthread_files_count(f->kf), 0);
 }
 
-static void test_install_lookup_remove(struct kunit *test)
+static void test_install_visit_remove(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 	struct file *file;
@@ -135,12 +149,12 @@ static void test_install_lookup_remove(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, nr, 1);
 	KUNIT_EXPECT_EQ(test, kthread_files_count(f->kf), 1);
 
-	file = kthread_files_lookup(f->kf, nr);
+	file = file_of(f, nr);
 	KUNIT_ASSERT_PTR_EQ(test, file, f->file);
 	fput(file);
 
 	KUNIT_EXPECT_TRUE(test, remove(f, nr));
-	KUNIT_EXPECT_NULL(test, kthread_files_lookup(f->kf, nr));
+	KUNIT_EXPECT_NULL(test, file_of(f, nr));
 	KUNIT_EXPECT_EQ(test, kthread_files_count(f->kf), 0);
 	KUNIT_EXPECT_EQ(test, file_count(f->file), 1);
 }
@@ -204,7 +218,7 @@ static void test_remove_unknown(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(unknown); i++) {
 		KUNIT_EXPECT_FALSE(test, remove(f, unknown[i]));
-		KUNIT_EXPECT_NULL(test, kthread_files_lookup(f->kf, unknown[i]));
+		KUNIT_EXPECT_NULL(test, file_of(f, unknown[i]));
 	}
 	KUNIT_EXPECT_EQ(test, install(f), 1);
 	KUNIT_EXPECT_TRUE(test, remove(f, 1));
@@ -328,7 +342,7 @@ static void test_growth(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, install(f), i);
 	KUNIT_EXPECT_EQ(test, install(f), -EMFILE);
 	for (i = 1; i <= 4096; i++) {
-		file = kthread_files_lookup(f->kf, i);
+		file = file_of(f, i);
 		KUNIT_ASSERT_PTR_EQ(test, file, f->file);
 		fput(file);
 	}
@@ -649,7 +663,7 @@ static void test_exit(struct kunit *test)
 
 static struct kunit_case kthread_files_cases[] = {
 	KUNIT_CASE(test_create_destroy),
-	KUNIT_CASE(test_install_lookup_remove),
+	KUNIT_CASE(test_install_visit_remove),
 	KUNIT_CASE(test_find_next),
 	KUNIT_CASE(test_seal),
 	KUNIT_CASE(test_remove_unknown),
