@@ -4,7 +4,8 @@
  *
  * All of it is inline, so that the library goes with any libfuse, and asks libfuse for
  * the session's descriptor at each call: it changes when the session is mounted, and
- * with rings of io_uring or cloned devices it is still the one for ioctls.
+ * with cloned devices it is still the one for ioctls. With libfuse's rings of io_uring,
+ * which came with its version 3.18, nobody has tried it.
  */
 #ifndef LIBFUSEBACKING_FUSE_BACKING_LOWLEVEL_H
 #define LIBFUSEBACKING_FUSE_BACKING_LOWLEVEL_H

@@ -88,6 +88,7 @@ static int serve(const struct session *session)
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	int res;
 
+	fuse_loop_cfg_set_clone_fd(config, session->opts.clone_fd);
 	res = session->opts.singlethread ?
 	      fuse_session_loop(session->fuse) :
 	      fuse_session_loop_mt(session->fuse, config);

@@ -4,19 +4,20 @@
 # The example server of tools/examples in each of its modes, run by root and by
 # an ordinary user; or another one with such modes that is built there, $NAME.
 #
-# Proves, for mode=id, open and inode: unpacking an archive, building a program
-# and reading everything back gives the same trees as without FUSE; the server's
-# debug log has not one READ or WRITE (the control, mode=none, has both); an open
-# file is in the table, with its mode, and leaves it in time; when the mount is
-# gone, so are the thread and all that pins the backing filesystem. In mode=inode
-# no open, truncation or close of a known file is asked for, and what is attached
-# goes with the inode. With listings and attributes of passthrough_modes, ls, find,
-# du, cp, tar, rsync and git say the same of the mount as of the directory itself, and
-# once names are known nothing is asked for; without (the control), listings are. In
-# mode=tree nothing is asked for at all, from the first look on, but for what is
-# changed; the server is told those names, and no more. With changes it isn't asked for
-# those either, and what people, rsync and git gc make of it, and inotify tells of it, is
-# the same as in a directory.
+# Proves, for mode=id, open and inode: unpacking an archive, building a program and
+# reading everything back gives the same trees as without FUSE; the server's debug log
+# has not one READ or WRITE (the control, mode=none, has both); an open file is in the
+# table, with its mode, and leaves it in time; when the mount is gone, so are the thread
+# and all that pins the backing filesystem. In mode=inode no open, truncation or close
+# of a known file is asked for, and what is attached goes with the inode. Where each of
+# the server's threads has a device of its own, in which ids are named that were
+# registered by another, files are passed through as well. With listings and attributes
+# of passthrough_modes, ls, find, du, cp, tar, rsync and git say the same of the mount
+# as of the directory itself, and once names are known nothing is asked for; without
+# (the control), listings are. In mode=tree nothing is asked for at all, from the first
+# look on, but for what is changed; the server is told those names, and no more. With
+# changes it isn't asked for those either, and what people, rsync and git gc make of it,
+# and inotify tells of it, is the same as in a directory.
 #
 # Privilege: root, also to become an ordinary user.
 #
@@ -31,7 +32,7 @@ NAME=${NAME:-passthrough_modes}
 SERVER=$TOP/bin/$NAME
 
 # Tests of one user, and those of root that are beside them
-EACH=49
+EACH=63
 [ "$NAME" = mirrorfs ] || EACH=$((EACH + 21 + 15 + 12))
 OF_ROOT=2
 
@@ -520,6 +521,27 @@ change_tests()
 	find "$WORK/tree" "$WORK/direct/plain" -mindepth 1 -delete
 }
 
+has_clones()
+{
+	devices=$(find "/proc/$server/fd" -lname /dev/fuse | wc -l)
+	echo "$devices devices"
+	[ "$devices" -gt 1 ]
+}
+
+# The server's threads don't read the device that ioctls are on
+cloned_tests()
+{
+	tag=$who-$1-cloned
+	check "$tag: server starts" serve "$1,clone_fd"
+	check "$tag: a thread has a device of its own" has_clones
+	check "$tag: unpack" unpack "$WORK/fuse"
+	check "$tag: build and run a program" build "$WORK/fuse"
+	check "$tag: table and lsfusebacking show the mode" table_shows "$1"
+	check "$tag: not one READ or WRITE" no_data_requests
+	check "$tag: umount, the server ends, the table is gone" stop_server
+	find "$WORK/tree" -mindepth 1 -delete
+}
+
 stop_server()
 {
 	ends && poll holds 0
@@ -590,6 +612,8 @@ tests()
 	for mode in none id open inode; do
 		mode_tests "$mode"
 	done
+	cloned_tests open
+	cloned_tests inode
 	[ "$NAME" = mirrorfs ] || {
 		tree_tests
 		name_tests
