@@ -4,7 +4,8 @@
  *
  * Who may have them made so is said in backing_change.c.  Names that rules, or a program,
  * leave to the server, or hide, are the server's to make and to move, and so is what it
- * named itself.
+ * named itself.  Whether a directory that has such names is empty, it knows: that is the
+ * server's to remove, and to move something over.
  *
  * What is about to be removed or moved is looked up again with the backing directories
  * locked.  If it isn't what the client has seen, that is ESTALE: the VFS looks once more.
@@ -20,6 +21,7 @@
 
 #include "fuse_i.h"
 #include "backing_below.h"
+#include "backing_bpf.h"
 #include "backing_change.h"
 #include "backing_mapping.h"
 #include "backing_names.h"
@@ -86,6 +88,26 @@ static bool is_ours(const struct dentry *entry, const struct fuse_tree *tree)
 		return true;
 	node = fuse_inode_node(d_inode(entry));
 	return node && node->tree == tree;
+}
+
+/*
+ * Is @entry, which is ours, a directory that may have other names than the backing directory?
+ * No program can be asked for all of them.
+ */
+static bool has_other_names(const struct dentry *entry)
+{
+	const struct fuse_node *node;
+
+	if (!d_is_dir(entry))
+		return false;
+	node = fuse_inode_node(d_inode(entry));
+	return rcu_access_pointer(node->rules) || fuse_is_filtered(node->tree->fc);
+}
+
+/* May @entry, which is ours, go? */
+static bool may_go(const struct dentry *entry, unsigned int flags)
+{
+	return (flags & RENAME_EXCHANGE) || !has_other_names(entry);
 }
 
 /* Does the client see nothing where the server has something to say? */
@@ -410,7 +432,7 @@ static int remove_entry(const struct fuse_tree_dir *at, struct dentry *entry)
 	if (err)
 		return err;
 	err = ASK_SERVER;
-	if (is_passed_still(at, entry)) {
+	if (is_passed_still(at, entry) && may_go(entry, 0)) {
 		scoped_with_creds(at->tree->cred)
 			err = remove_locked(at, entry);
 	}
@@ -434,7 +456,7 @@ bool fuse_backing_remove(struct inode *dir, struct dentry *entry, int *err)
 
 	if (!get_place(dir, entry, &at))
 		return false;
-	passed = is_ours(entry, at.tree);
+	passed = is_ours(entry, at.tree) && may_go(entry, 0);
 	if (passed)
 		*err = remove_entry(&at, entry);
 	fuse_invalidate_attr(dir);
@@ -498,7 +520,7 @@ static int move_entry(const struct fuse_tree_dir *at, const struct dentry *from,
 	fuse_backing_init_move(&move, mnt_idmap(at->tree->mnt), at->dentry,
 			       to_at->dentry, flags);
 	err = ASK_SERVER;
-	if (is_passed_still(at, from) && is_passed_still(to_at, to)) {
+	if (is_passed_still(at, from) && is_passed_still(to_at, to) && may_go(to, flags)) {
 		scoped_with_creds(at->tree->cred)
 			err = move_locked(&move, at, from, to_at, to);
 	}
@@ -515,7 +537,7 @@ static bool move_from(const struct fuse_tree_dir *at, struct dentry *from,
 	if (!get_place(dir, to, &to_at))
 		return false;
 	passed = to_at.tree == at->tree && is_ours(from, at->tree) &&
-		 is_ours(to, at->tree);
+		 is_ours(to, at->tree) && may_go(to, flags);
 	if (passed)
 		*err = move_entry(at, from, &to_at, to, flags);
 	fuse_invalidate_attr(dir);

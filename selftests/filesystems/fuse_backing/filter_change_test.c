@@ -5,8 +5,8 @@
  * Proves: what is passed through is changed without the server; what is hidden is nobody's
  * to remove or to move, and isn't replaced by what is made or moved there; what is the
  * server's isn't made, removed or moved without it, under the old name or the new one, nor
- * if it is so only when the change is about to be made; what is hidden from one caller is
- * there for another all the while.
+ * if it is so only when the change is about to be made; nor is a directory removed, or
+ * replaced; what is hidden from one caller is there for another all the while.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -201,6 +201,23 @@ TEST_F(changes, the_servers)
 	EXPECT_FALSE(is_there("dir/new"));
 	/* and beside it */
 	EXPECT_EQ(0, take("dir/file"));
+}
+
+/* Nobody can ask for all names that may be in there */
+TEST_F(changes, directories)
+{
+	say(self, "nothing", FUSE_BACKING_HIDE);
+	ASSERT_EQ(0, make_dir("dir/empty"));
+	ASSERT_EQ(0, make_dir("dir/newdir"));
+	EXPECT_EQ(-1, rmdir(tree_at("dir/empty")));
+	EXPECT_EQ(ENOSYS, errno);
+	EXPECT_EQ(1, asked(self, FUSE_RMDIR));
+	EXPECT_EQ(-ENOSYS, move("dir/newdir", "dir/empty"));
+	EXPECT_TRUE(is_there("dir/newdir"));
+	/* control */
+	fuse_server_new_requests(self->srv);
+	EXPECT_EQ(0, move("dir/newdir", "dir/moved"));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 static int make_file(void *name)

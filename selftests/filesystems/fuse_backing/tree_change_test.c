@@ -5,14 +5,16 @@
  * Proves: what is made, removed, moved and changed through the mount is so in the backing
  * directory at once, with modes, owners and errors as there, without a request; only for
  * clients who have all the power of the registration, and for others the server is asked;
- * what rules leave to the server, what it named, and what is neither file, directory nor
- * symbolic link are its own; what changed below meanwhile is noticed; access(2) says whether
- * there may be changes; who watches a file is told when its last name is removed.
+ * what rules leave to the server, what it named, a directory with names of its own in it, and
+ * what is neither file, directory nor symbolic link are the server's; what changed below
+ * meanwhile is noticed; access(2) says whether there may be changes; who watches a file is
+ * told when its last name is removed.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
 
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -432,6 +434,58 @@ TEST_F(tree_change, ruled)
 	fuse_server_new_requests(self->srv);
 	ASSERT_EQ(0, mkdir(tree_at("passed"), 0755));
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+/* The node of a directory below, which the server is told of first; 0 if it isn't */
+static __u64 introduce(struct fuse_server *srv, const char *name)
+{
+	struct fuse_server_file *file;
+
+	setxattr(tree_at(name), "trusted.x", "x", 1, 0);
+	file = server_shared_find(srv->sh, name);
+	fuse_server_new_requests(srv);
+	return file ? fuse_server_node(srv, file) : 0;
+}
+
+/* Whether a directory is empty is the server's to say, if it has names in there, or hides some */
+TEST_F(tree_change, ruled_inside)
+{
+	static const struct rule notes[] = { RULE_ADD("notes", DT_REG, 77) };
+	static const struct rule hidden[] = { RULE_HIDE("core") };
+	__u64 node;
+
+	ASSERT_EQ(0, mkdir(tree_at("empty"), 0755));
+	ASSERT_EQ(0, mkdir(tree_at("other"), 0755));
+	node = introduce(self->srv, "empty");
+	ASSERT_NE(0, node);
+	ASSERT_EQ(0, rules_set(self->dev, node, notes, 1, FUSE_BACKING_PASS));
+	rmdir(tree_at("empty"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_RMDIR));
+	rename(tree_at("other"), tree_at("empty"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_RENAME));
+	EXPECT_TRUE(is_there("empty"));
+	EXPECT_TRUE(is_there("other"));
+
+	ASSERT_EQ(0, rules_set(self->dev, node, hidden, 1, FUSE_BACKING_PASS));
+	ASSERT_EQ(0, scratch_file("empty/core", 1, 1));
+	rmdir(tree_at("empty"));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_RMDIR));
+	rename(tree_at("other"), tree_at("empty"));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_RENAME));
+
+	/* control: what stays, under whatever name, and what has no rules */
+	EXPECT_EQ(0, renameat2(AT_FDCWD, tree_at("other"), AT_FDCWD, tree_at("empty"),
+			       RENAME_EXCHANGE));
+	EXPECT_EQ(0, rename(tree_at("other"), tree_at("moved")));
+	EXPECT_EQ(0, rules_set(self->dev, node, NULL, 0, FUSE_BACKING_PASS));
+	EXPECT_EQ(-1, rmdir(tree_at("moved")));
+	EXPECT_EQ(ENOTEMPTY, errno);
+	ASSERT_EQ(0, unlink(scratch_path("moved/core")));
+	EXPECT_EQ(0, rename(tree_at("empty"), tree_at("moved")));
+	EXPECT_EQ(0, rmdir(tree_at("moved")));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_RMDIR));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_RENAME));
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_RENAME2));
 }
 
 TEST_F(tree_change, others_are_the_servers)
