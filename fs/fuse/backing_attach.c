@@ -902,7 +902,7 @@ static int drop_attached(const struct fuse_attachments *all, struct fuse_attachm
 	int err = 0;
 
 	if (att->tree)
-		err = fuse_tree_wait_for_end(att->tree);
+		err = fuse_tree_wait_for_changes(att->tree);
 	drop(all, att, false);
 	return err;
 }

@@ -6,11 +6,11 @@
  * anyway: the same user with the same groups, who has all capabilities that the
  * registration has.  For any other the server is asked, who knows whom it serves.
  *
- * Locking: the FUSE inode's lock, fuse_tree::cuts where a file is cut off, the right to
- * write to the backing mount and to its filesystem, fuse_tree::changes, and inside of these
- * the lock of the backing inode.  Of filesystems that are stacked themselves, lockdep can't
- * tell these: the server is asked.  Who waits for a thaw has the FUSE inode's lock, which
- * the VFS takes first, and has it until killed at most; who freezes, or thaws, needs none.
+ * Locking: the FUSE inode's lock, the right to write to the backing mount and to its
+ * filesystem, fuse_tree::changes, and inside of these the lock of the backing inode.  Of
+ * filesystems that are stacked themselves, lockdep can't tell these: the server is asked.
+ * Who waits for a thaw has the FUSE inode's lock, which the VFS takes first, and has it
+ * until killed at most; who freezes, or thaws, needs none.
  */
 
 #include "fuse_i.h"
@@ -19,7 +19,9 @@
 #include "backing_tree.h"
 
 #include <linux/cred.h>
+#include <linux/filelock.h>
 #include <linux/fs.h>
+#include <linux/fsnotify.h>
 #include <linux/fuse_backing.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
@@ -95,7 +97,7 @@ int fuse_change_start(struct fuse_tree *tree)
 	err = mnt_get_write_access(tree->mnt);
 	if (err)
 		goto out_fs;
-	err = fuse_tree_lock_changes(tree, &tree->changes);
+	err = fuse_tree_lock_changes(tree);
 	if (!err)
 		return 0;
 	mnt_put_write_access(tree->mnt);
@@ -124,16 +126,32 @@ static struct fuse_tree *tree_of(struct inode *inode, u64 ops)
 	return node && fuse_change_is_passed(node->tree, ops) ? node->tree : NULL;
 }
 
-/* What has to do with who asks; and the size, which is done by itself */
-#define NOT_BELOW	(ATTR_FILE | ATTR_OPEN | ATTR_FORCE | ATTR_SIZE)
+/* What has to do with who asks */
+#define NOT_BELOW	(ATTR_FILE | ATTR_OPEN | ATTR_FORCE)
+
+/* As truncate(2) does: who may write to a file needn't be who may take these from it */
+static void kill_cut_off(struct mnt_idmap *idmap, struct inode *inode,
+			 struct iattr *attr)
+{
+	unsigned int kill;
+
+	if (IS_NOSEC(inode))
+		return;
+	kill = setattr_should_drop_suidgid(idmap, inode);
+	if (kill)
+		kill |= ATTR_FORCE;
+	attr->ia_valid |= kill | ATTR_KILL_PRIV;
+}
 
 /*
- * Another owner gets no bits and capabilities of the one before.  The VFS asked for that,
- * and FUSE left it to the server.
+ * Another owner gets no bits and capabilities of the one before, and what is cut off keeps
+ * none.  The VFS asked for that, and FUSE left it to the server.
  */
 static void kill_privileges(struct mnt_idmap *idmap, struct inode *inode,
 			    struct iattr *attr)
 {
+	if (attr->ia_valid & ATTR_SIZE)
+		kill_cut_off(idmap, inode, attr);
 	if (!(attr->ia_valid & (ATTR_UID | ATTR_GID)) || S_ISDIR(inode->i_mode))
 		return;
 	attr->ia_valid |= ATTR_KILL_PRIV;
@@ -166,7 +184,9 @@ static int may_change(const struct path *path, const struct iattr *attr)
 {
 	int err = 0;
 
-	if (attr->ia_valid & ATTR_MODE)
+	if (attr->ia_valid & ATTR_SIZE)
+		err = security_path_truncate(path);
+	if (!err && (attr->ia_valid & ATTR_MODE))
 		err = security_path_chmod(path, attr->ia_mode & S_IALLUGO);
 	if (!err && (attr->ia_valid & (ATTR_UID | ATTR_GID)))
 		err = may_chown(path, attr);
@@ -190,48 +210,42 @@ static int change_attributes(const struct path *path, const struct iattr *attr)
 	return err;
 }
 
-static int change_started(struct fuse_tree *tree, const struct path *path,
-			  const struct iattr *attr)
-{
-	int err = fuse_change_start(tree);
-
-	if (err)
-		return err;
-	err = change_attributes(path, attr);
-	fuse_change_end(tree);
-	return err;
-}
-
 /*
- * vfs_truncate() gets the right to write by itself, and asks security modules: who waits
- * for a thaw does so before.
+ * As vfs_truncate(), which would get the right to write once more, and wait for whoever has a
+ * lease.  There is nobody to be asked before content is changed, see may_resize().
  */
-static int truncate_started(struct fuse_tree *tree, const struct path *path, loff_t size)
+static int cut_off(const struct path *path, const struct iattr *attr)
 {
-	int err = fuse_change_start(tree);
+	struct inode *inode = d_inode(path->dentry);
+	int err;
 
+	err = inode_permission(mnt_idmap(path->mnt), inode, MAY_WRITE);
 	if (err)
 		return err;
-	fuse_change_end(tree);
-	err = fuse_tree_lock_changes(tree, &tree->cuts);
+	if (IS_APPEND(inode))
+		return -EPERM;
+	/* from now on nobody gets a lease */
+	err = get_write_access(inode);
 	if (err)
 		return err;
-	err = vfs_truncate(path, size);
-	up_read(&tree->cuts);
+	err = break_lease(inode, O_WRONLY | O_NONBLOCK) ?: change_attributes(path, attr);
+	put_write_access(inode);
 	return err;
 }
 
-/* Times are told even if the size is what it was */
 static int set_attributes(struct fuse_tree *tree, const struct path *path,
 			  const struct iattr *attr)
 {
-	int err = 0;
+	int err = fuse_change_start(tree);
 
-	if (attr->ia_valid & ATTR_SIZE)
-		err = truncate_started(tree, path, attr->ia_size);
-	if (err || !(attr->ia_valid & ~NOT_BELOW))
+	if (err)
 		return err;
-	return change_started(tree, path, attr);
+	if (attr->ia_valid & ATTR_SIZE)
+		err = cut_off(path, attr);
+	else
+		err = change_attributes(path, attr);
+	fuse_change_end(tree);
+	return err;
 }
 
 /* Has the server opened another file in its stead?  Then that one is to be cut off. */
@@ -247,6 +261,13 @@ static bool is_open_elsewhere(const struct inode *inode)
 	return elsewhere;
 }
 
+/* Does somebody fill files with what they have at the moment when it is asked for? */
+static bool is_filled_later(const struct fuse_tree *tree)
+{
+	return fsnotify_sb_has_priority_watchers(tree->mnt->mnt_sb,
+						 FSNOTIFY_PRIO_PRE_CONTENT);
+}
+
 /*
  * Several at once, as a size and a mode, are nobody's who names an inode by its path.  What
  * is cached of a file that the server opened would be written to it after it was cut off.
@@ -258,7 +279,8 @@ static bool may_resize(const struct inode *inode, const struct fuse_tree *tree,
 
 	return (tree->modes & FUSE_BACKING_WRITE) &&
 	       !(attr->ia_valid & ~(ATTR_SIZE | times | ATTR_OPEN | ATTR_FILE)) &&
-	       READ_ONCE(fuse_inode_of(inode)->iocachectr) <= 0 && !is_open_elsewhere(inode);
+	       READ_ONCE(fuse_inode_of(inode)->iocachectr) <= 0 &&
+	       !is_open_elsewhere(inode) && !is_filled_later(tree);
 }
 
 /**

@@ -75,7 +75,6 @@ struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb
 	}
 	refcount_set(&tree->count, 1);
 	init_rwsem(&tree->changes);
-	init_rwsem(&tree->cuts);
 	refcount_inc(&fb->count);
 	tree->fb = fb;
 	tree->fc = fc;
@@ -109,54 +108,36 @@ void fuse_tree_last_put(struct fuse_tree *tree)
 }
 
 /**
- * fuse_tree_lock_changes - have whoever detaches a tree wait
- * @tree: the tree
- * @lock: its @changes or @cuts, to be let go of with up_read()
+ * fuse_tree_lock_changes - have whoever detaches a tree, or says other rules, wait
+ * @tree: the tree, whose @changes are to be let go of with up_read()
  *
  * Context: process context; may sleep, killable.
  * Return: 0; -EWOULDBLOCK if all below is the server's by now, -EINTR.
  */
-int fuse_tree_lock_changes(const struct fuse_tree *tree, struct rw_semaphore *lock)
+int fuse_tree_lock_changes(struct fuse_tree *tree)
 {
-	int err = down_read_killable(lock);
+	int err = down_read_killable(&tree->changes);
 
 	if (err || !READ_ONCE(tree->detached))
 		return err;
-	up_read(lock);
+	up_read(&tree->changes);
 	return -EWOULDBLOCK;
 }
 
-static int wait_for_readers(struct rw_semaphore *lock)
-{
-	int err = down_write_killable(lock);
-
-	if (!err)
-		up_write(lock);
-	return err;
-}
-
 /**
- * fuse_tree_wait_for_changes - wait until what was begun by other rules is done
- * @tree: the tree, whose rules are others now
+ * fuse_tree_wait_for_changes - wait until what was begun below is done
+ * @tree: the tree, which is detached, or whose rules are others now
  *
  * Context: process context without locks; may sleep, killable.
  * Return: 0 or -EINTR.
  */
 int fuse_tree_wait_for_changes(struct fuse_tree *tree)
 {
-	return wait_for_readers(&tree->changes);
-}
+	int err = down_write_killable(&tree->changes);
 
-/**
- * fuse_tree_wait_for_end - wait until nobody changes anything below any more
- * @tree: the tree, which is detached
- *
- * Context: process context without locks; may sleep, killable.
- * Return: 0 or -EINTR.
- */
-int fuse_tree_wait_for_end(struct fuse_tree *tree)
-{
-	return wait_for_readers(&tree->changes) ?: wait_for_readers(&tree->cuts);
+	if (!err)
+		up_write(&tree->changes);
+	return err;
 }
 
 /**

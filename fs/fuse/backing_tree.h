@@ -50,8 +50,6 @@ struct vfsmount;
  * @detached: everything below is the server's
  * @rules: of names in @root, if there are any
  * @changes: held for reading while something below is changed, by the rules there are
- * @cuts: so while a file below is cut off, for which no rules matter.  That gets the right to
- *	write to the filesystem by itself, for which somebody may wait who has @changes
  * @nodes: inodes below, by backing inode
  * @dead: without references: for the thread to free
  * @rcu: when nobody looks any more
@@ -68,7 +66,6 @@ struct fuse_tree {
 	bool detached;
 	struct fuse_rules __rcu *rules;
 	struct rw_semaphore changes;
-	struct rw_semaphore cuts;
 	struct rhashtable nodes;
 	struct kthread_files_work dead;
 	struct rcu_head rcu;
@@ -137,9 +134,8 @@ struct fuse_tree_dir {
 struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb,
 				   const struct fuse_backing_attach *args);
 void fuse_tree_last_put(struct fuse_tree *tree);
-int fuse_tree_lock_changes(const struct fuse_tree *tree, struct rw_semaphore *lock);
+int fuse_tree_lock_changes(struct fuse_tree *tree);
 int fuse_tree_wait_for_changes(struct fuse_tree *tree);
-int fuse_tree_wait_for_end(struct fuse_tree *tree);
 void fuse_tree_stack_dir(struct inode *inode);
 bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at);
 int fuse_tree_may_search(const struct fuse_tree *tree, struct inode *dir, int mask);

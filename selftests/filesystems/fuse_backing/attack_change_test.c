@@ -10,8 +10,8 @@
  * is cut off instead of that; what is sticky by now protects what is
  * in there; times of the tree's root are the server's; when the server has said that a name
  * is its own, nobody makes that any more, and when it has detached the tree, nobody changes
- * anything; what is refused below leaves no lock; who has a delegation is waited for by
- * nobody but the server.
+ * anything; what is refused below leaves no lock; who has a lease or a delegation, or is to
+ * be asked before content is changed, is waited for by nobody but the server.
  *
  * Privilege: root, for whose server, or a user's, clients of the same user change names.
  */
@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/fanotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -480,6 +481,42 @@ TEST_F(change, truncated_while_another_is_open)
 	EXPECT_EQ(10, scratch_size("dir/file"));
 }
 
+/* Who fills files when they are asked for is to be asked first: by the server, not below */
+TEST_F(change, truncated_where_somebody_fills)
+{
+	const char *path = tree_at("dir/file");
+	int watch = fanotify_init(FAN_CLASS_PRE_CONTENT | FAN_CLOEXEC, O_RDONLY);
+
+	if (watch < 0)
+		SKIP(return, "needs fanotify");
+	ASSERT_EQ(0, fanotify_mark(watch, FAN_MARK_ADD, FAN_CLOSE_WRITE, AT_FDCWD,
+				   scratch_path("dir/file")));
+	as(variant->uid, do_truncate, path);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
+	close(watch);
+	EXPECT_EQ(0, as(variant->uid, do_truncate, path));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
+	EXPECT_EQ(10, scratch_size("dir/file"));
+}
+
+/* Somebody has to give the file back first, for which the server waits */
+TEST_F(change, leased_file)
+{
+	const char *path = tree_at("dir/file");
+	int fd = open(scratch_path("dir/file"), O_RDONLY | O_CLOEXEC);
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, text_file_write("/proc/sys/fs/lease-break-time", "1"));
+	signal(SIGIO, SIG_IGN);
+	ASSERT_EQ(0, fcntl(fd, F_SETLEASE, F_RDLCK));
+	as(variant->uid, do_truncate, path);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
+	close(fd);
+	EXPECT_EQ(0, as(variant->uid, do_truncate, path));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
+	EXPECT_EQ(10, scratch_size("dir/file"));
+}
+
 static int touch(void *path)
 {
 	return utimensat(AT_FDCWD, path, NULL, 0) < 0 ? -errno : 0;
@@ -661,7 +698,7 @@ static const struct change changes[] = {
 	{ "dir/file", remove_it, "vfs_unlink", 2, is_removed, FUSE_UNLINK },
 	{ "dir/file", move_away, "vfs_rename", 2, is_removed, FUSE_RENAME },
 	{ "dir/file", change_mode, "notify_change", 2, is_changed, FUSE_SETATTR },
-	{ "dir/file", do_truncate, "vfs_truncate", 2, is_cut, FUSE_SETATTR },
+	{ "dir/file", do_truncate, "notify_change", 2, is_cut, FUSE_SETATTR },
 	{ "dir/file", set_user_xattr, "vfs_setxattr", 2, has_xattr, FUSE_SETXATTR },
 };
 

@@ -6,10 +6,10 @@
  * directory, if it is a name that is changed.
  *
  * Proves, for whatever is changed below: as long as the filesystem is frozen it waits, and a
- * signal that kills ends that; who finds what is in that directory by names that are cached
- * goes on meanwhile, and who has to wait for its lock goes on when the one who waits is
- * killed. Control: once thawed, it succeeds, without the server; and a tree that is detached
- * meanwhile leaves it to that.
+ * signal that kills ends that, whenever it was frozen; who finds what is in that directory by
+ * names that are cached goes on meanwhile, and who has to wait for its lock goes on when the
+ * one who waits is killed. Control: once thawed, it succeeds, without the server; and a tree
+ * that is detached meanwhile leaves it to that.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -31,6 +31,7 @@
 
 #include "backing_ioctl.h"
 #include "held_page.h"
+#include "hold_task.h"
 #include "tree_env.h"
 #include "wait_until.h"
 
@@ -174,6 +175,7 @@ FIXTURE_SETUP(tree_frozen)
 
 FIXTURE_TEARDOWN(tree_frozen)
 {
+	hold_task_stop();
 	tree_end(_metadata, &self->env);
 }
 
@@ -265,6 +267,40 @@ TEST_F(tree_frozen, control_waits_for_the_thaw)
 	EXPECT_EQ(0, freeze(FITHAW));
 	EXPECT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+static int call_of(void *variant)
+{
+	return ((const variant_t *)variant)->call();
+}
+
+static int freeze_it(void)
+{
+	return freeze(FIFREEZE);
+}
+
+/* By who freezes while it is changed: what isn't done by then waits no other way */
+TEST_F(tree_frozen, frozen_in_the_middle)
+{
+	/* which gives the right to write back, of the backing mount first */
+	pid_t pid = hold_task_run("mnt_put_write_access", 1, NULL, call_of, variant);
+	pid_t freezer;
+	int status;
+
+	if (pid < 0)
+		SKIP(return, "needs the module that holds tasks");
+	EXPECT_TRUE(hold_task_is_held(0));
+	freezer = in_child(freeze_it);
+	EXPECT_TRUE(wait_until(sleeps_in(freezer, SYS_ioctl)));
+	/* control: it waits for who is held */
+	EXPECT_EQ(0, waitpid(freezer, &status, WNOHANG));
+	EXPECT_EQ(0, hold_task_go(0));
+	EXPECT_EQ(freezer, waitpid(freezer, &status, 0));
+	EXPECT_EQ(0, status);
+	kill(pid, SIGKILL);
+	EXPECT_TRUE(wait_until(is_reaped(pid, &status)));
+	EXPECT_EQ(0, freeze(FITHAW));
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
