@@ -323,13 +323,22 @@ static bool is_plain(const char *name)
 	return !strncmp(name, XATTR_USER_PREFIX, XATTR_USER_PREFIX_LEN);
 }
 
+/* As vfs_*(), which would wait for whoever has a delegation */
 static int set_xattr(const struct path *path, const char *name, const void *value,
 		     size_t size, int flags)
 {
 	struct mnt_idmap *idmap = mnt_idmap(path->mnt);
+	struct inode *inode = d_inode(path->dentry);
+	int err;
 
-	return value ? vfs_setxattr(idmap, path->dentry, name, value, size, flags) :
-		       vfs_removexattr(idmap, path->dentry, name);
+	inode_lock(inode);
+	if (value)
+		err = __vfs_setxattr_locked(idmap, path->dentry, name, value, size,
+					    flags, NULL);
+	else
+		err = __vfs_removexattr_locked(idmap, path->dentry, name, NULL);
+	inode_unlock(inode);
+	return err;
 }
 
 static int change_xattr(struct fuse_tree *tree, const struct path *path,
@@ -372,5 +381,6 @@ bool fuse_backing_setxattr_below(struct inode *inode, const char *name,
 		return true;
 	*err = change_xattr(tree, &path, name, value, size, flags);
 	dput(path.dentry);
+	/* as above */
 	return *err != -EWOULDBLOCK;
 }

@@ -517,6 +517,49 @@ TEST_F(change, leased_file)
 	EXPECT_EQ(10, scratch_size("dir/file"));
 }
 
+static int change_mode(void *path)
+{
+	return chmod(path, 0600) ? -errno : 0;
+}
+
+static int set_user_xattr(void *path)
+{
+	return setxattr(path, "user.x", "y", 1, 0) ? -errno : 0;
+}
+
+static int remove_user_xattr(void *path)
+{
+	return removexattr(path, "user.x") ? -errno : 0;
+}
+
+/* The same of a delegation, for whatever else changes the file */
+TEST_F(change, delegated_file)
+{
+	struct delegation delegation = { .d_type = F_RDLCK };
+	const char *path = tree_at("dir/file");
+	int fd = open(scratch_path("dir/file"), O_RDONLY | O_CLOEXEC);
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, setxattr(scratch_path("dir/file"), "user.x", "z", 1, 0));
+	ASSERT_EQ(0, text_file_write("/proc/sys/fs/lease-break-time", "5"));
+	signal(SIGIO, SIG_IGN);
+	if (fcntl(fd, F_SETDELEG, &delegation) < 0)
+		SKIP(return, "needs delegations");
+	as(variant->uid, set_user_xattr, path);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETXATTR));
+	as(variant->uid, remove_user_xattr, path);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_REMOVEXATTR));
+	as(variant->uid, change_mode, path);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
+	close(fd);
+	/* control */
+	fuse_server_new_requests(self->srv);
+	EXPECT_EQ(0, as(variant->uid, change_mode, path));
+	EXPECT_EQ(0, as(variant->uid, set_user_xattr, path));
+	EXPECT_EQ(0, as(variant->uid, remove_user_xattr, path));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
 static int touch(void *path)
 {
 	return utimensat(AT_FDCWD, path, NULL, 0) < 0 ? -errno : 0;
@@ -639,16 +682,6 @@ static int move_away(void *path)
 	return rename(path, tree_at("dir/moved")) ? -errno : 0;
 }
 
-static int change_mode(void *path)
-{
-	return chmod(path, 0600) ? -errno : 0;
-}
-
-static int set_user_xattr(void *path)
-{
-	return setxattr(path, "user.x", "y", 1, 0) ? -errno : 0;
-}
-
 static bool is_made(const char *path)
 {
 	return !faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW);
@@ -699,7 +732,7 @@ static const struct change changes[] = {
 	{ "dir/file", move_away, "vfs_rename", 2, is_removed, FUSE_RENAME },
 	{ "dir/file", change_mode, "notify_change", 2, is_changed, FUSE_SETATTR },
 	{ "dir/file", do_truncate, "notify_change", 2, is_cut, FUSE_SETATTR },
-	{ "dir/file", set_user_xattr, "vfs_setxattr", 2, has_xattr, FUSE_SETXATTR },
+	{ "dir/file", set_user_xattr, "__vfs_setxattr_locked", 2, has_xattr, FUSE_SETXATTR },
 };
 
 /* Detach, and see whether what is held is done by then */
