@@ -264,7 +264,7 @@ bool fuse_backing_listxattr(struct inode *inode, char *list, size_t size,
 /* backing_change.c */
 bool fuse_backing_setattr_below(struct inode *inode, struct dentry *dentry,
 				const struct iattr *attr, int *err);
-bool fuse_backing_setxattr_below(struct inode *inode, const char *name,
+bool fuse_backing_setxattr_below(struct dentry *dentry, const char *name,
 				 const void *value, size_t size, int flags, int *err);
 
 /* backing_entry.c */
@@ -442,7 +442,7 @@ static inline bool fuse_backing_setattr_below(struct inode *inode, struct dentry
 	return false;
 }
 
-static inline bool fuse_backing_setxattr_below(struct inode *inode, const char *name,
+static inline bool fuse_backing_setxattr_below(struct dentry *dentry, const char *name,
 					       const void *value, size_t size, int flags,
 					       int *err)
 {

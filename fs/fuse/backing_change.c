@@ -119,11 +119,74 @@ void fuse_change_end(struct fuse_tree *tree)
 	sb_end_write(tree->mnt->mnt_sb);
 }
 
-static struct fuse_tree *tree_of(struct inode *inode, u64 ops)
+/* Is @entry in a directory with rules?  Whoever says some now waits, see fuse_change_start() */
+static bool is_ruled(const struct dentry *entry)
 {
-	const struct fuse_node *node = fuse_inode_node(inode);
+	struct fuse_tree_dir at;
+	struct inode *dir;
+	bool ruled;
 
-	return node && fuse_change_is_passed(node->tree, ops) ? node->tree : NULL;
+	rcu_read_lock();
+	dir = d_inode_rcu(READ_ONCE(entry->d_parent));
+	ruled = dir && fuse_tree_look_dir(dir, &at) && rcu_access_pointer(*at.rules);
+	rcu_read_unlock();
+	return ruled && !IS_ROOT(entry);
+}
+
+static bool is_servers_in(struct inode *dir, const struct qstr *name)
+{
+	struct fuse_tree_dir at;
+	bool servers;
+
+	if (!fuse_tree_get_dir(dir, &at))
+		return false;
+	servers = fuse_tree_verdict(&at, name) == FUSE_BACKING_SERVER;
+	fuse_tree_put(at.tree);
+	return servers;
+}
+
+/**
+ * fuse_change_is_servers - do rules leave to the server what is changed by a name
+ * @entry: the FUSE dentry, by which somebody has found it, or has opened it
+ *
+ * The server may have named it before they did, or it was found by other rules.
+ *
+ * Context: process context.
+ * Return: whether the server is to be asked.
+ */
+bool fuse_change_is_servers(struct dentry *entry)
+{
+	struct name_snapshot name;
+	struct dentry *parent;
+	bool servers;
+
+	if (likely(!is_ruled(entry)))
+		return false;
+	parent = dget_parent(entry);
+	take_dentry_name_snapshot(&name, entry);
+	servers = is_servers_in(d_inode(parent), &name.name);
+	release_dentry_name_snapshot(&name);
+	dput(parent);
+	return servers;
+}
+
+static struct fuse_tree *tree_of(struct dentry *dentry, u64 ops)
+{
+	const struct fuse_node *node = fuse_inode_node(d_inode(dentry));
+
+	return node && fuse_change_is_passed(node->tree, ops) &&
+	       !fuse_change_is_servers(dentry) ? node->tree : NULL;
+}
+
+/* As fuse_change_start(), by the rules that there are then */
+static int start(struct fuse_tree *tree, struct dentry *dentry)
+{
+	int err = fuse_change_start(tree);
+
+	if (err || !fuse_change_is_servers(dentry))
+		return err;
+	fuse_change_end(tree);
+	return -EWOULDBLOCK;
 }
 
 /* What has to do with who asks */
@@ -233,10 +296,10 @@ static int cut_off(const struct path *path, const struct iattr *attr)
 	return err;
 }
 
-static int set_attributes(struct fuse_tree *tree, const struct path *path,
-			  const struct iattr *attr)
+static int set_attributes(struct fuse_tree *tree, struct dentry *dentry,
+			  const struct path *path, const struct iattr *attr)
 {
-	int err = fuse_change_start(tree);
+	int err = start(tree, dentry);
 
 	if (err)
 		return err;
@@ -296,7 +359,7 @@ static bool may_resize(const struct inode *inode, const struct fuse_tree *tree,
 bool fuse_backing_setattr_below(struct inode *inode, struct dentry *dentry,
 				const struct iattr *attr, int *err)
 {
-	struct fuse_tree *tree = tree_of(inode, FUSE_BACKING_OPS_SETATTR);
+	struct fuse_tree *tree = tree_of(dentry, FUSE_BACKING_OPS_SETATTR);
 	struct path path;
 
 	if (likely(!tree))
@@ -309,11 +372,11 @@ bool fuse_backing_setattr_below(struct inode *inode, struct dentry *dentry,
 	if (*err)
 		return true;
 	scoped_with_creds(tree->cred) {
-		*err = set_attributes(tree, &path, attr);
+		*err = set_attributes(tree, dentry, &path, attr);
 	}
 	fuse_tree_tell(inode, tree, d_inode(path.dentry));
 	dput(path.dentry);
-	/* whose delegation it is, the server may wait for */
+	/* whose delegation it is, the server may wait for; or it is its own by now */
 	return *err != -EWOULDBLOCK;
 }
 
@@ -341,10 +404,11 @@ static int set_xattr(const struct path *path, const char *name, const void *valu
 	return err;
 }
 
-static int change_xattr(struct fuse_tree *tree, const struct path *path,
+static int change_xattr(struct dentry *dentry, const struct path *path,
 			const char *name, const void *value, size_t size, int flags)
 {
-	int err = fuse_change_start(tree);
+	struct fuse_tree *tree = fuse_inode_node(d_inode(dentry))->tree;
+	int err = start(tree, dentry);
 
 	if (err)
 		return err;
@@ -356,7 +420,7 @@ static int change_xattr(struct fuse_tree *tree, const struct path *path,
 
 /**
  * fuse_backing_setxattr_below - set or remove an extended attribute below a tree
- * @inode: the FUSE inode, locked
+ * @dentry: a dentry of the FUSE inode, which is locked
  * @name: its name
  * @value: its value; %NULL to remove it
  * @size: of the value
@@ -366,20 +430,19 @@ static int change_xattr(struct fuse_tree *tree, const struct path *path,
  * Context: process context; may sleep.
  * Return: false if the server is to be asked.
  */
-bool fuse_backing_setxattr_below(struct inode *inode, const char *name,
+bool fuse_backing_setxattr_below(struct dentry *dentry, const char *name,
 				 const void *value, size_t size, int flags, int *err)
 {
-	struct fuse_tree *tree = tree_of(inode, FUSE_BACKING_OPS_SETXATTR);
 	struct path path;
 
-	if (likely(!tree) || !is_plain(name))
+	if (likely(!tree_of(dentry, FUSE_BACKING_OPS_SETXATTR)) || !is_plain(name))
 		return false;
-	*err = fuse_node_path(inode, NULL, &path);
-	if (fuse_node_is_servers(inode, *err))
+	*err = fuse_node_path(d_inode(dentry), dentry, &path);
+	if (fuse_node_is_servers(d_inode(dentry), *err))
 		return false;
 	if (*err)
 		return true;
-	*err = change_xattr(tree, &path, name, value, size, flags);
+	*err = change_xattr(dentry, &path, name, value, size, flags);
 	dput(path.dentry);
 	/* as above */
 	return *err != -EWOULDBLOCK;

@@ -45,8 +45,9 @@ struct making {
 	umode_t mode;
 	/* of a symbolic link */
 	const char *text;
-	/* what gets another name */
+	/* what gets another name, and the FUSE dentry of that */
 	struct path old;
+	struct dentry *known;
 };
 
 /*
@@ -200,7 +201,8 @@ static struct dentry *make(const struct fuse_tree_dir *at, const struct dentry *
 	err = fuse_change_start(at->tree);
 	if (err)
 		return ERR_PTR(err);
-	if (is_passed_still(at, entry)) {
+	if (is_passed_still(at, entry) &&
+	    !(what->known && fuse_change_is_servers(what->known))) {
 		scoped_with_creds(at->tree->cred)
 			made = make_locked(at, entry, what);
 	}
@@ -329,7 +331,7 @@ static bool is_linkable(const struct path *old)
 static bool link_at(const struct fuse_tree_dir *at, struct dentry *old,
 		    struct inode *dir, struct dentry *entry, int *err)
 {
-	struct making what = {};
+	struct making what = { .known = old };
 	bool passed;
 
 	*err = fuse_node_path(d_inode(old), old, &what.old);
@@ -358,7 +360,8 @@ bool fuse_backing_link(struct dentry *old, struct inode *dir, struct dentry *ent
 
 	if (!get_place(dir, entry, &at))
 		return false;
-	passed = is_ours(old, at.tree) && link_at(&at, old, dir, entry, err);
+	passed = is_ours(old, at.tree) && !fuse_change_is_servers(old) &&
+		 link_at(&at, old, dir, entry, err);
 	fuse_tree_put(at.tree);
 	return passed;
 }

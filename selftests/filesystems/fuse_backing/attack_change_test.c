@@ -6,12 +6,13 @@
  * no CREATE, the table is full or the tree is detached in the middle, and never finds a
  * file of its own in its way; others who have it open aren't writers by that; a name that
  * the server hides is nobody's to find, to make or to move to; what the server is about to
- * write isn't there again after a file was cut off, and what it has opened in a file's stead
- * is cut off instead of that; what is sticky by now protects what is
- * in there; times of the tree's root are the server's; when the server has said that a name
- * is its own, nobody makes that any more, and when it has detached the tree, nobody changes
- * anything; what is refused below leaves no lock; who has a lease or a delegation, or is to
- * be asked before content is changed, is waited for by nobody but the server.
+ * write isn't there again after a file was cut off, and what it has opened in a file's
+ * stead is cut off instead of that; what is sticky by now protects what is in there; times
+ * of the tree's root are the server's; when the server has said that a name is its own,
+ * nobody makes, removes or changes that any more, and when it has detached the tree,
+ * nobody changes anything; what is refused below leaves no lock; who has a lease or a
+ * delegation, or is to be asked before content is changed, is waited for by nobody but the
+ * server.
  *
  * Privilege: root, for whose server, or a user's, clients of the same user change names.
  */
@@ -682,6 +683,16 @@ static int move_away(void *path)
 	return rename(path, tree_at("dir/moved")) ? -errno : 0;
 }
 
+static int make_second(void *path)
+{
+	return link(tree_at("dir/file"), path) ? -errno : 0;
+}
+
+static int remove_dir(void *path)
+{
+	return rmdir(path) ? -errno : 0;
+}
+
 static bool is_made(const char *path)
 {
 	return !faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW);
@@ -728,7 +739,9 @@ static const struct change changes[] = {
 	{ "dir/new", make, "vfs_create", 1, is_made, FUSE_CREATE },
 	{ "dir/new", make_dir, "vfs_mkdir", 2, is_made, FUSE_MKDIR },
 	{ "dir/new", make_link, "vfs_symlink", 2, is_made, FUSE_SYMLINK },
+	{ "dir/new", make_second, "vfs_link", 2, is_made, FUSE_LINK },
 	{ "dir/file", remove_it, "vfs_unlink", 2, is_removed, FUSE_UNLINK },
+	{ "dir/empty", remove_dir, "vfs_rmdir", 2, is_removed, FUSE_RMDIR },
 	{ "dir/file", move_away, "vfs_rename", 2, is_removed, FUSE_RENAME },
 	{ "dir/file", change_mode, "notify_change", 2, is_changed, FUSE_SETATTR },
 	{ "dir/file", do_truncate, "notify_change", 2, is_cut, FUSE_SETATTR },
@@ -757,8 +770,11 @@ static bool start_anew(FIXTURE_DATA(change) * self, uid_t uid)
 	fuse_server_stop(self->srv);
 	unlink(scratch_path("dir/moved"));
 	remove(scratch_path("dir/new"));
-	return !scratch_owned("dir/file", 100, 1, uid, 0644) && start(self, uid) &&
-	       !access(tree_at("dir/file"), F_OK);
+	rmdir(scratch_path("dir/empty"));
+	return !mkdir(scratch_path("dir/empty"), 0755) &&
+	       !chown(scratch_path("dir/empty"), uid, uid) &&
+	       !scratch_owned("dir/file", 100, 1, uid, 0644) && start(self, uid) &&
+	       !access(tree_at("dir/file"), F_OK) && !access(tree_at("dir/empty"), F_OK);
 }
 
 /* When there is no tree any more, what was begun without the server is done */
@@ -831,51 +847,149 @@ TEST_F(change, detached_before)
 	}
 }
 
-/* Say that what is held is the server's, and see whether it is there by then */
-static pid_t rule_beside(int dev)
+/* Have the server name what it didn't know: its node, or 0 */
+static __u64 introduce(FIXTURE_DATA(change) * self, const char *name)
 {
-	static const struct rule rules[] = { RULE_SERVER("held") };
+	const struct creds other = { .uid = 2000, .gid = 2000 };
+	struct fuse_server_file *file;
+
+	if (chmod(scratch_path(name), 0777))
+		return 0;
+	creds_call(&other, touch, (void *)tree_at(name));
+	file = server_shared_find(self->srv->sh, name);
+	return file ? fuse_server_node(self->srv, file) : 0;
+}
+
+static int leave_to_server(const struct fuse_server *srv, __u64 dir)
+{
+	static const struct rule rules[] = {
+		RULE_SERVER("new"), RULE_SERVER("file"), RULE_SERVER("empty"),
+	};
+
+	return rules_set(srv->fd, dir, rules, ARRAY_SIZE(rules), FUSE_BACKING_PASS);
+}
+
+/* Say that what is held is the server's, and see whether it is done by then */
+static pid_t rule_beside(const struct fuse_server *srv, __u64 dir,
+			 const struct change *change)
+{
 	pid_t pid;
 
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
-		if (rules_set(dev, FUSE_ROOT_ID, rules, 1, FUSE_BACKING_PASS))
+		if (leave_to_server(srv, dir))
 			_exit(EIO);
-		_exit(access(scratch_path("held"), F_OK) ? errno : 0);
+		_exit(change->is_done(scratch_path(change->name)) ? 0 : EINPROGRESS);
 	}
 	return pid;
 }
 
-/* Who is making it by the rules that there were has made it when there are others */
+/* Who is at it by the rules that there were is done when there are others */
 TEST_F(change, ruled_in_the_middle)
 {
-	pid_t maker = make_held(variant->uid, "vfs_create", tree_at("held"));
-	pid_t ruler;
+	const struct change *change;
+	pid_t client, ruler;
+	__u32 before;
+	__u64 dir;
 
-	if (maker < 0)
-		SKIP(return, "needs the module that holds tasks");
-	ASSERT_TRUE(hold_task_is_held(0));
-	ruler = rule_beside(self->srv->fd);
-	usleep(100 * WAIT_STEP_US);
-	EXPECT_EQ(0, hold_task_go(0));
-	EXPECT_EQ(0, status_of(maker));
-	EXPECT_EQ(0, status_of(ruler));
-	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_CREATE));
+	for (unsigned int i = 0; i < ARRAY_SIZE(changes); i++) {
+		change = &changes[i];
+		ASSERT_TRUE(start_anew(self, variant->uid));
+		dir = introduce(self, "dir");
+		ASSERT_NE(0, dir);
+		before = fuse_server_ops(self->srv, change->op);
+		client = call_held(variant->uid, change->function, change->nth,
+				   change->call, tree_at(change->name));
+		if (client < 0)
+			SKIP(return, "needs the module that holds tasks");
+		ASSERT_TRUE(hold_task_is_held(0)) TH_LOG("%s", change->function);
+		ruler = rule_beside(self->srv, dir, change);
+		usleep(50 * WAIT_STEP_US);
+		EXPECT_EQ(0, hold_task_go(0));
+		EXPECT_EQ(0, status_of(client)) TH_LOG("%s", change->function);
+		EXPECT_EQ(0, status_of(ruler)) TH_LOG("%s", change->function);
+		EXPECT_EQ(before, fuse_server_ops(self->srv, change->op));
+	}
 }
 
 /* Who comes later asks the server */
 TEST_F(change, ruled_before)
 {
-	pid_t maker = make_held(variant->uid, "fuse_change_start", tree_at("held"));
+	const struct change *change;
+	__u32 before;
+	pid_t client;
+	__u64 dir;
 
-	if (maker < 0)
+	for (unsigned int i = 0; i < ARRAY_SIZE(changes); i++) {
+		change = &changes[i];
+		ASSERT_TRUE(start_anew(self, variant->uid));
+		dir = introduce(self, "dir");
+		ASSERT_NE(0, dir);
+		before = fuse_server_ops(self->srv, change->op);
+		client = call_held(variant->uid, "fuse_change_start", 1,
+				   change->call, tree_at(change->name));
+		if (client < 0)
+			SKIP(return, "needs the module that holds tasks");
+		ASSERT_TRUE(hold_task_is_held(0)) TH_LOG("%s", change->function);
+		EXPECT_EQ(EINPROGRESS, status_of(rule_beside(self->srv, dir, change)));
+		EXPECT_EQ(0, hold_task_go(0));
+		EXPECT_NE(-1, status_of(client));
+		EXPECT_EQ(before + 1, fuse_server_ops(self->srv, change->op))
+			TH_LOG("%s", change->function);
+	}
+}
+
+/* A directory, too, in which the server has got a name meanwhile */
+TEST_F(change, ruled_inside_before)
+{
+	static const struct rule rules[] = { RULE_SERVER("notes") };
+	pid_t client;
+	__u64 dir;
+
+	ASSERT_TRUE(start_anew(self, variant->uid));
+	dir = introduce(self, "dir/empty");
+	ASSERT_NE(0, dir);
+	client = call_held(variant->uid, "fuse_change_start", 1, remove_dir,
+			   tree_at("dir/empty"));
+	if (client < 0)
 		SKIP(return, "needs the module that holds tasks");
 	ASSERT_TRUE(hold_task_is_held(0));
-	EXPECT_EQ(ENOENT, status_of(rule_beside(self->srv->fd)));
+	ASSERT_EQ(0, rules_set(self->srv->fd, dir, rules, 1, FUSE_BACKING_PASS));
 	EXPECT_EQ(0, hold_task_go(0));
-	EXPECT_EQ(0, status_of(maker));
-	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_CREATE));
+	EXPECT_NE(-1, status_of(client));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_RMDIR));
+	EXPECT_TRUE(is_made(scratch_path("dir/empty")));
+}
+
+/* What the server has named is the backing file's inode still, but the server's to change */
+TEST_F(change, ruled_after_it_was_named)
+{
+	const char *path = tree_at("dir/file");
+	__u32 before;
+	__u64 dir;
+
+	dir = introduce(self, "dir");
+	ASSERT_NE(0, dir);
+	ASSERT_NE(0, introduce(self, "dir/file"));
+	before = fuse_server_ops(self->srv, FUSE_SETATTR);
+	/* control */
+	EXPECT_EQ(0, as(variant->uid, do_truncate, path));
+	EXPECT_EQ(0, as(variant->uid, set_user_xattr, path));
+	EXPECT_EQ(0, as(variant->uid, make_second, tree_at("dir/second")));
+	EXPECT_EQ(before, fuse_server_ops(self->srv, FUSE_SETATTR));
+
+	ASSERT_EQ(0, leave_to_server(self->srv, dir));
+	as(variant->uid, do_truncate, path);
+	EXPECT_EQ(before + 1, fuse_server_ops(self->srv, FUSE_SETATTR));
+	as(variant->uid, set_user_xattr, path);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETXATTR));
+	as(variant->uid, make_second, tree_at("dir/third"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LINK));
+	EXPECT_FALSE(is_made(scratch_path("dir/third")));
+	/* control: by another name, of which nothing was said */
+	EXPECT_EQ(0, as(variant->uid, change_mode, tree_at("dir/second")));
+	EXPECT_EQ(before + 1, fuse_server_ops(self->srv, FUSE_SETATTR));
 }
 
 TEST_HARNESS_MAIN
