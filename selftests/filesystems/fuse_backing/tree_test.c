@@ -22,6 +22,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
@@ -555,6 +556,29 @@ TEST_F(tree, mount_points)
 	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/closed/file")));
 	EXPECT_LT(0, fuse_server_new_requests(self->srv));
 	ASSERT_EQ(0, umount(scratch_path("one/closed")));
+}
+
+/* What is more than a file is what the server says, and nothing that is opened below */
+TEST_F(tree, devices)
+{
+	pid_t thread = thread_find(self->srv->dev);
+	char text[1];
+	int fd;
+
+	ASSERT_EQ(0, mknod(scratch_path("one/device"), S_IFCHR | 0666, makedev(1, 5)));
+	EXPECT_TRUE(tree_same_stat("one/device"));
+	/* of "one", too, and before "one/device" is looked at */
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	EXPECT_EQ(-1, open(tree_at("one/device"), O_RDWR | O_CLOEXEC));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(1, table_count(thread));
+	/* control: by itself it is one that reads as zeros, and what is beside it is opened */
+	fd = open(scratch_path("one/device"), O_RDWR | O_CLOEXEC);
+	EXPECT_EQ(1, read(fd, text, 1));
+	close(fd);
+	fuse_server_new_requests(self->srv);
+	EXPECT_EQ(0, tree_reads(tree_at("one/link")));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* Many, who are reclaimed */
