@@ -14,6 +14,7 @@
 
 #include "fuse_i.h"
 #include "backing_server.h"
+#include "backing_trace.h"
 #include "backing_tree.h"
 
 #include <linux/dcache.h>
@@ -125,14 +126,17 @@ static int ask_and_take(struct dentry *dentry, struct dentry *parent,
 
 static int introduce_locked(struct dentry *dentry, struct dentry *parent)
 {
+	struct inode *inode = d_inode(dentry);
 	struct name_snapshot name;
 	int err;
 
-	if (get_node_id(d_inode(dentry)))
+	if (get_node_id(inode))
 		return 0;
 	take_dentry_name_snapshot(&name, dentry);
 	err = ask_and_take(dentry, parent, &name.name);
 	release_dentry_name_snapshot(&name);
+	fuse_backing_trace(fuse_backing_introduce, get_fuse_conn(inode), get_node_id(inode),
+			   get_fuse_inode(inode)->orig_ino, err);
 	return err;
 }
 

@@ -196,6 +196,33 @@ TRACE_EVENT(fuse_backing_rules,
 );
 
 /*
+ * fuse_backing_introduce - the server was told the name of an inode below a tree
+ *
+ * nodeid: what it named it; 0 if there is an error
+ * ino: number of the inode
+ * error: 0, or what became of the LOOKUP: -ESTALE if the server has another by this name
+ */
+TRACE_EVENT(fuse_backing_introduce,
+	TP_PROTO(const struct fuse_conn *fc, unsigned long long nodeid,
+		 unsigned long long ino, int error),
+	TP_ARGS(fc, nodeid, ino, error),
+	TP_STRUCT__entry(
+		__field(unsigned int, connection)
+		__field(unsigned long long, nodeid)
+		__field(unsigned long long, ino)
+		__field(int, error)
+	),
+	TP_fast_assign(
+		__entry->connection = fc->dev;
+		__entry->nodeid = nodeid;
+		__entry->ino = ino;
+		__entry->error = error;
+	),
+	TP_printk("connection=%u nodeid=%llu ino=%llu error=%d", __entry->connection,
+		  __entry->nodeid, __entry->ino, __entry->error)
+);
+
+/*
  * fuse_backing_filter - a BPF program was asked
  *
  * nodeid: of the directory, or of the inode that is opened; 0 if the server knows none

@@ -7,8 +7,9 @@
  * and id, and what came of them; entry and exit of a read, write or splice, and of
  * the backing filesystem's part, share a number and say where, how much and what
  * came of it; so they do if the I/O is asynchronous, and then it is said to be
- * queued, and for each backing file that an inode with extents has bytes in;
- * nothing is told any more when nobody listens.
+ * queued, and for each backing file that an inode with extents has bytes in; that the
+ * server is told of an inode below a tree, with what became of that; nothing is told any
+ * more when nobody listens.
  *
  * Privilege: root, to trace.
  */
@@ -29,8 +30,8 @@
 #include "async_io.h"
 #include "backing_files.h"
 #include "backing_ioctl.h"
-#include "env.h"
 #include "event_trace.h"
+#include "tree_env.h"
 #include "wait_until.h"
 
 #define ALIGN	4096
@@ -532,6 +533,47 @@ TEST_F(trace, extents_asynchronous)
 	check_extent_aio(_metadata, self, fd, direct, false, id[1]);
 	check_extent_aio(_metadata, self, fd, direct, true, id[1]);
 	close(fd);
+}
+
+/* Below a tree, when the server is asked for what it doesn't know */
+TEST_F(trace, introduce)
+{
+	const struct fuse_server_opts opts = {
+		.mountpoint = SCRATCH_FUSE2,
+		.mount_opts = "default_permissions",
+	};
+	struct fuse_server_file *file;
+	struct fuse_server srv;
+	int id;
+
+	ASSERT_EQ(0, mkdir(scratch_path("dir"), 0755));
+	ASSERT_EQ(0, tree_serve(&self->env, &srv, &opts));
+	self->connection = minor(srv.dev);
+	id = tree_register(srv.fd, SCRATCH_BACKING);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, tree_attach(srv.fd, FUSE_ROOT_ID, id,
+				 FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR, 0));
+	ASSERT_EQ(0, access(tree_at2("a"), F_OK));
+	EXPECT_EQ(0, count(self, "fuse_backing_introduce"));
+	ASSERT_EQ(0, chmod(tree_at2("a"), 0600));
+	file = server_shared_find(srv.sh, "a");
+	ASSERT_NE(NULL, file);
+	EXPECT_TRUE(shows(self, "fuse_backing_introduce", 0, "nodeid=%llu ino=%llu error=0",
+			  fuse_server_node(&srv, file),
+			  (unsigned long long)self->st.st_ino));
+	ASSERT_EQ(0, chmod(tree_at2("a"), 0644));
+	EXPECT_EQ(1, count(self, "fuse_backing_introduce"));
+
+	/* of which it says that it is a file */
+	file = fuse_server_add(&srv, "dir");
+	ASSERT_NE(NULL, file);
+	file->invent = true;
+	file->invented_mode = 0644;
+	EXPECT_EQ(-1, chmod(tree_at2("dir"), 0700));
+	EXPECT_EQ(ESTALE, errno);
+	EXPECT_TRUE(shows(self, "fuse_backing_introduce", 1, "nodeid=0 ino=* error=%d",
+			  -ESTALE));
+	fuse_server_stop(&srv);
 }
 
 TEST_F(trace, nobody_listens)
