@@ -4,8 +4,8 @@
  *
  * Proves: registering, closing, attaching, extents, listing, the start of a thread,
  * mounting and unmounting, and what clients ask for that is answered by a directory or a
- * file that is attached, end with ENOMEM or EFAULT, or work, whichever allocation
- * fails; then everything is as if the call had not been made, all that tell of
+ * file that is attached, or done below a tree, end with ENOMEM or EFAULT, or work,
+ * whichever allocation fails; then everything is as if the call had not been made, all that tell of
  * the mappings agree, another file can be registered, opened and read, and after the
  * test nothing keeps the backing filesystem busy.
  *
@@ -32,6 +32,7 @@
 #include "light_mount.h"
 #include "mount_check.h"
 #include "rules.h"
+#include "tree_env.h"
 #include "wait_until.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
@@ -45,6 +46,8 @@
 #define FULL	63	/* files in a table that has to grow for one more */
 #define LIGHT	SCRATCH_ROOT "/light"
 #define KTHREADD 2
+/* Modes aren't passed through, so that who changes one has the server told of the names */
+#define BELOW	(TREE_OPS & ~FUSE_BACKING_OPS_SETATTR)
 
 struct calls {
 	struct env env;
@@ -67,6 +70,7 @@ FIXTURE(faults) {
 FIXTURE_VARIANT(faults) {
 	const struct fault_call *call;
 	pid_t task;		/* that it is to fail in, 0 for the caller */
+	bool tree;		/* the server goes by names, for trees */
 };
 
 FIXTURE_SETUP(faults)
@@ -74,8 +78,11 @@ FIXTURE_SETUP(faults)
 	struct calls *c = &self->c;
 	struct stat st;
 
-	if (!fault_ready(_metadata) ||
-	    !env_start(_metadata, &c->env, SCRATCH_TMPFS))
+	if (!fault_ready(_metadata))
+		return;
+	if (variant->tree)
+		ASSERT_EQ(0, tree_env_setup(&c->env, SCRATCH_TMPFS, NULL));
+	else if (!env_start(_metadata, &c->env, SCRATCH_TMPFS))
 		return;
 	c->srv = &c->env.srv;
 	c->dev = c->srv->fd;
@@ -283,6 +290,149 @@ static const struct fault_call list_dir = {
 	.prepare = prepare_attached_dir,
 	.call = call_list_dir,
 	.undo = undo_attached_dir,
+};
+
+/* Trees */
+
+static long call_attach_tree(void *fixture)
+{
+	struct calls *c = fixture;
+
+	return tree_attach(c->dev, FUSE_ROOT_ID, c->id, BELOW, BOTH);
+}
+
+static const struct fault_call attach_tree = {
+	.prepare = prepare_dir,
+	.call = call_attach_tree,
+	.undo = undo_attach_dir,
+};
+
+static int prepare_tree(void *fixture)
+{
+	int err = prepare_dir(fixture);
+
+	if (!err)
+		err = call_attach_tree(fixture);
+	if (!err && mkdir(scratch_path("dir"), 0755) < 0)
+		err = -errno;
+	if (!err)
+		err = scratch_file("dir/file", 100, 1);
+	/* so that nothing of it is known any more */
+	scratch_drop_caches();
+	return err;
+}
+
+/* Whatever was made, and what was there before */
+static void remove_made(void)
+{
+	static const char * const names[] = {
+		"dir/new/file", "dir/new", "dir/moved/file", "dir/moved", "dir/file", "dir",
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
+		remove(scratch_path(names[i]));
+}
+
+static int undo_tree(void *fixture, long result)
+{
+	(void)result;
+	remove_made();
+	return undo_attach_dir(fixture, 0);
+}
+
+static long call_look(void *fixture)
+{
+	struct stat st;
+
+	(void)fixture;
+	if (stat(tree_at("dir/file"), &st) < 0)
+		return -errno;
+	return access(tree_at("dir/file"), R_OK) < 0 ? -errno : 0;
+}
+
+static const struct fault_call look_below = {
+	.prepare = prepare_tree,
+	.call = call_look,
+	.undo = undo_tree,
+};
+
+static long call_change(void *fixture)
+{
+	int err;
+
+	(void)fixture;
+	if (mkdir(tree_at("dir/new"), 0755) < 0)
+		return -errno;
+	err = tree_make(tree_at("dir/new/file"));
+	if (err)
+		return err;
+	if (setxattr(tree_at("dir/new/file"), "user.x", "y", 1, 0) < 0 ||
+	    truncate(tree_at("dir/new/file"), 1) < 0 ||
+	    rename(tree_at("dir/new"), tree_at("dir/moved")) < 0 ||
+	    unlink(tree_at("dir/moved/file")) < 0 || rmdir(tree_at("dir/moved")) < 0)
+		return -errno;
+	return 0;
+}
+
+static const struct fault_call change_below = {
+	.prepare = prepare_tree,
+	.call = call_change,
+	.undo = undo_tree,
+};
+
+/* The server is told of both names before it is asked */
+static long call_introduce(void *fixture)
+{
+	(void)fixture;
+	return chmod(tree_at("dir/file"), 0600) < 0 ? -errno : 0;
+}
+
+static const struct fault_call introduce_below = {
+	.prepare = prepare_tree,
+	.call = call_introduce,
+	.undo = undo_tree,
+};
+
+static long call_tree_rules(void *fixture)
+{
+	static const struct rule rules[] = {
+		RULE_HIDE("file"), RULE_ADD("another", DT_REG, 1),
+	};
+	const struct calls *c = fixture;
+
+	return rules_set(c->dev, FUSE_ROOT_ID, rules, 2, FUSE_BACKING_PASS);
+}
+
+static const struct fault_call rule_tree = {
+	.prepare = prepare_tree,
+	.call = call_tree_rules,
+	.undo = undo_tree,
+};
+
+static int prepare_used_tree(void *fixture)
+{
+	return prepare_tree(fixture) ?: call_change(fixture) ?: call_introduce(fixture);
+}
+
+static long call_detach_tree(void *fixture)
+{
+	struct calls *c = fixture;
+
+	return fuse_backing_detach(c->dev, FUSE_ROOT_ID, 0, 0);
+}
+
+static int undo_detach_tree(void *fixture, long result)
+{
+	int err = result ? call_detach_tree(fixture) : 0;
+
+	remove_made();
+	return err ?: close_id(fixture);
+}
+
+static const struct fault_call detach_tree = {
+	.prepare = prepare_used_tree,
+	.call = call_detach_tree,
+	.undo = undo_detach_tree,
 };
 
 /* Read and sorted, and then there is nothing that names are passed through of */
@@ -694,6 +844,12 @@ FIXTURE_VARIANT_ADD(faults, close_one) { .call = &close_one };
 FIXTURE_VARIANT_ADD(faults, close_all) { .call = &close_all };
 FIXTURE_VARIANT_ADD(faults, attach_dir) { .call = &attach_dir };
 FIXTURE_VARIANT_ADD(faults, list_dir) { .call = &list_dir };
+FIXTURE_VARIANT_ADD(faults, attach_tree) { .call = &attach_tree, .tree = true };
+FIXTURE_VARIANT_ADD(faults, look_below) { .call = &look_below, .tree = true };
+FIXTURE_VARIANT_ADD(faults, change_below) { .call = &change_below, .tree = true };
+FIXTURE_VARIANT_ADD(faults, introduce_below) { .call = &introduce_below, .tree = true };
+FIXTURE_VARIANT_ADD(faults, rule_tree) { .call = &rule_tree, .tree = true };
+FIXTURE_VARIANT_ADD(faults, detach_tree) { .call = &detach_tree, .tree = true };
 FIXTURE_VARIANT_ADD(faults, set_rules) { .call = &set_rules };
 FIXTURE_VARIANT_ADD(faults, answers) { .call = &answers };
 FIXTURE_VARIANT_ADD(faults, attach) { .call = &attach };
