@@ -903,7 +903,7 @@ static int drop_short(const struct lists *l, __u64 node, int n)
 	int err = 0;
 
 	while (n-- && !err)
-		err = fuse_backing_detach(l->dev, node + n, 0, 0);
+		err = fuse_detach_backing(l->dev, node + n, 0, 0);
 	return err;
 }
 
@@ -931,14 +931,14 @@ static int fill_with_short(void *arg)
 	    pend(&other, NOBODY, 2 * IN_A_PAGE) != -ENOBUFS)
 		return 3;
 	/* what is attached goes with its inode */
-	if (pend(l, l->node, IN_A_PAGE) || fuse_backing_detach(l->dev, l->node, 0, 0))
+	if (pend(l, l->node, IN_A_PAGE) || fuse_detach_backing(l->dev, l->node, 0, 0))
 		return 4;
 	/* each that goes makes room for one, and no more */
 	for (int i = 0; i < 2 * n; i++)
-		if (fuse_backing_detach(l->dev, NOBODY, 0, 0) ||
+		if (fuse_detach_backing(l->dev, NOBODY, 0, 0) ||
 		    pend(&other, NOBODY, IN_A_PAGE) ||
 		    pend(l, NOBODY, IN_A_PAGE) != -ENOBUFS ||
-		    fuse_backing_detach(l->other, NOBODY, 0, 0) ||
+		    fuse_detach_backing(l->other, NOBODY, 0, 0) ||
 		    pend(l, NOBODY, IN_A_PAGE))
 			return 5;
 	/* one in place of another needs room for both, and keeps no more than its own */
@@ -966,7 +966,7 @@ static int fill_exactly(void *arg)
 	int err = limit_memlock(ROOM * LARGEST) ?: fill_room(l);
 
 	for (int i = 0; i < ROOM && !err; i++)
-		err = fuse_backing_detach(l->dev, NOBODY + i, 0, 0);
+		err = fuse_detach_backing(l->dev, NOBODY + i, 0, 0);
 	return err;
 }
 
@@ -995,7 +995,7 @@ static int let_one_come(void *arg)
 		return 2;
 	if (pend(l, NOBODY + n + 1, IN_A_PAGE) != -ENOBUFS)
 		return 3;
-	return drop_short(l, NOBODY, n + 1) || fuse_backing_detach(l->dev, l->node, 0, 0) ?
+	return drop_short(l, NOBODY, n + 1) || fuse_detach_backing(l->dev, l->node, 0, 0) ?
 	       4 : 0;
 }
 

@@ -418,7 +418,7 @@ static long call_detach_tree(void *fixture)
 {
 	struct calls *c = fixture;
 
-	return fuse_backing_detach(c->dev, FUSE_ROOT_ID, 0, 0);
+	return fuse_detach_backing(c->dev, FUSE_ROOT_ID, 0, 0);
 }
 
 static int undo_detach_tree(void *fixture, long result)

@@ -708,7 +708,7 @@ TEST_F(rules, of_those_that_wait)
 		EXPECT_EQ(0, rules_set(self->dev, NOBODY, NULL, 0, PASS));
 		EXPECT_EQ(1, creds_call(&user, set_many, &large));
 		for (int j = 0; j < large.times; j++)
-			EXPECT_EQ(0, fuse_backing_detach(self->dev, NOBODY + j, 0, 0));
+			EXPECT_EQ(0, fuse_detach_backing(self->dev, NOBODY + j, 0, 0));
 		for (int j = 0; j < large.times; j++)
 			ASSERT_EQ(0, tree_attach(self->dev, NOBODY + j, self->id, BELOW,
 						 FUSE_BACKING_READ |
