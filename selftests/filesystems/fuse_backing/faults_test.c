@@ -80,10 +80,11 @@ FIXTURE_SETUP(faults)
 
 	if (!fault_ready(_metadata))
 		return;
-	if (variant->tree)
+	if (variant->tree) {
 		ASSERT_EQ(0, tree_env_setup(&c->env, SCRATCH_TMPFS, NULL));
-	else if (!env_start(_metadata, &c->env, SCRATCH_TMPFS))
+	} else if (!env_start(_metadata, &c->env, SCRATCH_TMPFS)) {
 		return;
+	}
 	c->srv = &c->env.srv;
 	c->dev = c->srv->fd;
 	c->node = fuse_server_node(c->srv, &c->srv->sh->file[0]);
