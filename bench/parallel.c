@@ -20,16 +20,19 @@
 #define REPEATS		4
 #define REPEATS_QUICK	2
 
-/* Two processes with descriptors of their own, on the same file or not */
+/* Two processes with descriptors of their own, on the same file or not, or with one */
 static const struct workload {
 	const char *name;
 	const char *operation;
 	const char *files[PROCESSES];
+	bool inherited;	/* open before they are made */
 } workloads[] = {
 	{ "read, same file", "read", { "data", "data" } },
 	{ "read, two files", "read", { "data", "other" } },
 	{ "write, same file", "write", { "data", "data" } },
 	{ "write, two files", "write", { "data", "other" } },
+	{ "read, one descriptor", "read", { "data", "data" }, true },
+	{ "write, one descriptor", "write", { "data", "data" }, true },
 };
 
 struct shared {
@@ -50,23 +53,33 @@ static void stay_on(int cpu)
 	must(!sched_setaffinity(0, sizeof(set), &set));
 }
 
-static void work(const struct workload *load, enum way way, int process)
+static void open_file(const struct workload *load, enum way way, int process,
+		      struct target *t)
 {
 	struct operation op = *operation_find(load->operation);
+
+	op.file = load->files[process];
+	target_open(t, &op, way, 4096);
+}
+
+/* @t is open if it is inherited */
+static void work(const struct workload *load, enum way way, int process,
+		 struct target *t)
+{
+	const struct operation *op = operation_find(load->operation);
 	unsigned long done = 0;
-	struct target t;
 	double end;
 
 	stay_on(process);
-	op.file = load->files[process];
-	target_open(&t, &op, way, 4096);
-	op.run(&t);
+	if (!load->inherited)
+		open_file(load, way, process, t);
+	op->run(t);
 	__atomic_add_fetch(&shared->ready, 1, __ATOMIC_SEQ_CST);
 	while (!__atomic_load_n(&shared->go, __ATOMIC_SEQ_CST))
 		;
 	for (end = now() + SPAN_NS; now() < end; done += ROUND)
 		for (int i = 0; i < ROUND; i++)
-			op.run(&t);
+			op->run(t);
 	shared->done[process] = done;
 	_exit(0);
 }
@@ -75,16 +88,19 @@ static void work(const struct workload *load, enum way way, int process)
 static double rate(const struct workload *load, enum way way, int processes)
 {
 	pid_t pids[PROCESSES];
+	struct target t;
 	double sum = 0;
 	int status;
 
 	shared->go = false;
 	shared->ready = 0;
+	if (load->inherited)
+		open_file(load, way, 0, &t);
 	for (int i = 0; i < processes; i++) {
 		pids[i] = fork();
 		must(pids[i] >= 0);
 		if (!pids[i])
-			work(load, way, i);
+			work(load, way, i, &t);
 	}
 	while (__atomic_load_n(&shared->ready, __ATOMIC_SEQ_CST) <
 	       (unsigned int)processes)
@@ -94,6 +110,8 @@ static double rate(const struct workload *load, enum way way, int processes)
 		must(waitpid(pids[i], &status, 0) == pids[i] && !status);
 		sum += shared->done[i];
 	}
+	if (load->inherited)
+		target_close(&t);
 	return sum;
 }
 
