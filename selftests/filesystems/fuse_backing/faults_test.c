@@ -379,6 +379,7 @@ static const struct fault_call change_below = {
 	.prepare = prepare_tree,
 	.call = call_change,
 	.undo = undo_tree,
+	.also = { ENOSPC },	/* of a tmpfs that gets no inode */
 };
 
 /* The server is told of both names before it is asked */
