@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154 # top: lib.sh
-# Sourced after lib.sh: what the selftests' "settings" say, see scripts/test-variant.
+# Sourced after lib.sh: what the selftests' "settings", which are kselftest's, and
+# "project.settings" say, see scripts/test-variant.
 
 selftests=selftests/filesystems/fuse_backing
 
 # The last line that sets it
 setting()
 {
-	sed -n "s/^$1=//p" "$top/$selftests/settings" 2>/dev/null | tail -n 1 ||
-		true
+	cat "$top/$selftests"/{,project.}settings 2>/dev/null |
+		sed -n "s/^$1=//p" | tail -n 1
 }
 
 limit_of()

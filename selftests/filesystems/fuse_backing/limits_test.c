@@ -6,7 +6,8 @@
  * registrant's hard limit, soft and hard; with a limit of N exactly N-1 files can
  * be registered, the next one fails with EMFILE and leaves nothing behind;
  * prlimit(2) on the thread changes the limit at once and evicts nothing; the thread
- * counts as a process of its user.
+ * counts as a process of its user. With fuse.unprivileged_passthrough off who lacks
+ * CAP_SYS_ADMIN registers nothing more.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -26,6 +27,7 @@
 #include "env.h"
 #include "leaks.h"
 #include "light_mount.h"
+#include "module_param.h"
 #include "wait_until.h"
 
 #define OTHER_UID	4321
@@ -471,6 +473,27 @@ TEST_F(limits, nproc_refuses_the_thread)
 	EXPECT_EQ(0, creds_call(&nobody, nproc_raised, &nproc));
 	EXPECT_EQ(1, thread_count());
 	EXPECT_EQ(2, table_count(thread_find(self->env.srv.dev)));
+}
+
+TEST_F(limits, switched_off_live)
+{
+	const struct creds nobody = { .uid = OTHER_UID, .gid = OTHER_GID };
+	struct fuse_server *srv = &self->env.srv;
+	int id, without, with, file;
+
+	id = creds_register(&nobody, srv->fd, self->fd);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, switch_passthrough(false));
+	without = creds_register(&nobody, srv->fd, self->fd);
+	with = fuse_backing_open(srv->fd, self->fd);
+	file = fuse_server_open_id(srv, "a", O_RDWR, id);
+	ASSERT_EQ(0, switch_passthrough(true));
+	EXPECT_EQ(-EPERM, without);
+	EXPECT_LT(0, with);
+	/* What was registered before stays. */
+	EXPECT_LE(0, file);
+	close(file);
+	EXPECT_LT(0, creds_register(&nobody, srv->fd, self->fd));
 }
 
 /* Several register first, and there is room for the one thread that it takes. */

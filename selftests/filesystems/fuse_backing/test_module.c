@@ -15,7 +15,7 @@
 
 #include "test_module.h"
 
-/* Beside this program, for each variant of the kernel: vm/run says which this is */
+/* Beside this program, for each variant of the kernel: VARIANT says which this is */
 static int open_module(const char *name)
 {
 	const char *variant = getenv("VARIANT");
