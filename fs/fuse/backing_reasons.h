@@ -7,8 +7,8 @@
 #define _FS_FUSE_BACKING_REASONS_H
 
 /*
- * All there are, and the word that the tracepoint prints for each.  make check looks
- * for a row of each in fuse-backing-security.rst and a line in fusebackingsnoop.bt.
+ * All there are, and the word that the tracepoint prints for each.  A new one needs a row
+ * in fuse-backing-security.rst, and a line in the script fusebackingsnoop.
  */
 #define FUSE_BACKING_REASONS						\
 	EM(FUSE_BACKING_NOT_NEGOTIATED, "not-negotiated")		\
