@@ -213,15 +213,30 @@ static bool is_moved(const struct fuse_node *node, const struct fuse_tree *tree)
 	       (!READ_ONCE(node->fi->nodeid) || !READ_ONCE(node->tree->detached));
 }
 
-/* Is a name still @node, or nothing?  Looked up; what it has become is put into its inode */
-static enum look look_up(const struct fuse_tree_dir *at, const struct qstr *name,
-			 const struct fuse_node *node)
+/*
+ * Does an error say that there is no such name?  Any other says nothing of it: that who
+ * asked was killed, that there is no memory for an answer, that a disk or a server has none.
+ * As NFS has it, which gets most of them.
+ */
+static bool is_gone(int err)
+{
+	return err == -ENOENT || err == -ESTALE;
+}
+
+/*
+ * Is a name still @node, or nothing?  Looked up; what it has become is put into its inode.
+ * What is mounted at a name that isn't valid goes with it, for everybody: an error that says
+ * nothing of the name is its caller's.
+ */
+static int look_up(const struct fuse_tree_dir *at, const struct qstr *name,
+		   const struct fuse_node *node, enum look *look)
 {
 	struct dentry *backing = fuse_tree_lookup(at, name);
 	bool same;
 
+	*look = OTHER;
 	if (IS_ERR(backing))
-		return OTHER;
+		return is_gone(PTR_ERR(backing)) ? 0 : PTR_ERR(backing);
 	same = !(node && is_moved(node, at->tree)) &&
 	       fuse_tree_is_passed(backing) && fuse_tree_is_named(at, backing, name) &&
 	       (node ? d_is_positive(backing) && fuse_node_is(node, d_inode(backing)) :
@@ -229,7 +244,9 @@ static enum look look_up(const struct fuse_tree_dir *at, const struct qstr *name
 	if (same && node)
 		refresh(&node->fi->inode, at->tree, d_inode(backing));
 	dput(backing);
-	return same ? SAME : OTHER;
+	if (same)
+		*look = SAME;
+	return 0;
 }
 
 static bool is_below(const struct inode *inode)
@@ -334,19 +351,20 @@ static __always_inline enum look look_at_name(struct inode *dir,
 }
 
 /* Is it, if it has to be looked up?  The caller's reference on the inode keeps the node */
-static enum look look_up_name(struct inode *dir, const struct qstr *name,
-			      const struct dentry *entry)
+static int look_up_name(struct inode *dir, const struct qstr *name,
+			const struct dentry *entry, enum look *look)
 {
 	const struct inode *inode = d_inode(entry);
 	struct fuse_tree_dir at;
-	enum look look;
+	int err;
 
+	*look = DETACHED;
 	if (!fuse_tree_get_dir(dir, &at))
-		return DETACHED;
-	look = look_up(&at, name, inode ? fuse_inode_node(inode) : NULL);
+		return 0;
+	err = look_up(&at, name, inode ? fuse_inode_node(inode) : NULL, look);
 	fuse_backing_remember_hash(entry, name, at.dentry);
 	fuse_tree_put(at.tree);
-	return look;
+	return err;
 }
 
 /* Detached: the server may only be asked for what it knows */
@@ -361,10 +379,14 @@ static noinline int revalidate_otherwise(struct inode *dir, const struct qstr *n
 					 struct dentry *entry, unsigned int flags,
 					 enum look look)
 {
+	int err;
+
 	if (look == DONT_KNOW) {
 		if (flags & LOOKUP_RCU)
 			return -ECHILD;
-		look = look_up_name(dir, name, entry);
+		err = look_up_name(dir, name, entry, &look);
+		if (err)
+			return err;
 	}
 	if (look == ANEW)
 		flags |= LOOKUP_REVAL;

@@ -404,16 +404,6 @@ static void wait_until_cut(off_t size)
 		usleep(WAIT_STEP_US);
 }
 
-static int waiting(const struct fuse_server *srv)
-{
-	char text[16] = "";
-	int fd = fuse_server_control(srv, "waiting", O_RDONLY | O_CLOEXEC);
-	ssize_t n = read(fd, text, sizeof(text) - 1);
-
-	close(fd);
-	return n > 0 ? atoi(text) : -1;
-}
-
 static int do_truncate(void *path)
 {
 	return truncate(path, 10) ? -errno : 0;
@@ -439,7 +429,7 @@ TEST_F(change, truncated_beside_the_server)
 
 	ASSERT_EQ(0, kill(self->srv->pid, SIGSTOP));
 	ASSERT_EQ(0, sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE));
-	ASSERT_TRUE(wait_until(waiting(self->srv) == 1));
+	ASSERT_TRUE(wait_until(fuse_server_waiting(self->srv) == 1));
 	fflush(NULL);
 	cut = fork();
 	if (!cut)

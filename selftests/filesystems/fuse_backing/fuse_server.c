@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -166,6 +167,19 @@ int fuse_server_control(const struct fuse_server *srv, const char *name,
 		fd = open(path, flags | O_CLOEXEC);
 	}
 	return fd < 0 ? -errno : fd;
+}
+
+int fuse_server_waiting(const struct fuse_server *srv)
+{
+	char text[16] = "";
+	int fd = fuse_server_control(srv, "waiting", O_RDONLY);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return n > 0 ? atoi(text) : -EIO;
 }
 
 int fuse_server_abort(const struct fuse_server *srv)

@@ -61,6 +61,9 @@ int fuse_server_abort(const struct fuse_server *srv);
 int fuse_server_control(const struct fuse_server *srv, const char *name,
 			int flags);
 
+/* How many requests wait for an answer: a count or -errno. */
+int fuse_server_waiting(const struct fuse_server *srv);
+
 /* The kernel is to forget the name, and the inode when nobody uses it any more. */
 int fuse_server_drop_name(const struct fuse_server *srv, const char *name);
 

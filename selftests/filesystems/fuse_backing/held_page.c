@@ -32,10 +32,7 @@ static const char *text_of(int fd, char *buf, size_t size)
 
 bool held_page_is_wanted(const struct held_page *page)
 {
-	char buf[32];
-
-	return atoi(text_of(fuse_server_control(&page->srv, "waiting",
-						O_RDONLY), buf, sizeof(buf)));
+	return fuse_server_waiting(&page->srv) > 0;
 }
 
 bool sleeps_in(pid_t pid, long nr)

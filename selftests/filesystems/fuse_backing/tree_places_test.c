@@ -8,7 +8,8 @@
  * By an idmapped mount, owners and rights are those that this shows, and so is what may be
  * changed, and what is refused, also while a file is open by another mount. What is mounted
  * below in the backing filesystem, directories and files, is the server's, and what is
- * mounted on the FUSE mount below stays as long as the name. A directory that is moved is
+ * mounted on the FUSE mount below stays as long as the name, also when who looked whether
+ * that is there still was killed before it was told. A directory that is moved is
  * followed, one that is removed is empty, another one in its place is not it; what is moved
  * out of it isn't found any more. A tree in a tree is of a name that is the server's: it
  * passes through by itself, also when the outer one is detached, and what is moved into it,
@@ -22,6 +23,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -37,6 +39,7 @@
 #include "rules.h"
 #include "shifted.h"
 #include "tree_env.h"
+#include "wait_until.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 
@@ -287,6 +290,47 @@ TEST_F(places, changed_there)
 	ASSERT_EQ(0, chmod(tree_under(self->top, "one/two"), 0700));
 	EXPECT_TRUE(is_stat_same(tree_at("one/two"), tree_under(self->top, "one/two")));
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+static pid_t look_beside(const char *name)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		_exit(access(tree_at(name), F_OK) ? errno : 0);
+	return pid;
+}
+
+/* Who is killed while it looks whether a name is there still has seen nothing of it */
+TEST_F(places, killed)
+{
+	pid_t client;
+	int status;
+
+	if (!lower.sh)
+		SKIP(return, "there is no server that may be waited for");
+	lower.sh->entry_valid = 0;
+	ASSERT_EQ(0, mount("x", tree_at("one/empty"), "tmpfs", 0, ""));
+	ASSERT_EQ(0, tree_write_text(tree_at("one/empty/mounted")));
+	ASSERT_EQ(0, kill(lower.pid, SIGSTOP));
+	client = look_beside("one/empty/nothing");
+	ASSERT_LT(0, client);
+	EXPECT_TRUE(wait_until(fuse_server_waiting(&lower) == 1));
+	ASSERT_EQ(0, kill(client, SIGKILL));
+	ASSERT_EQ(client, waitpid(client, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	ASSERT_EQ(0, kill(lower.pid, SIGCONT));
+	EXPECT_EQ(0, tree_reads(tree_at("one/empty/mounted")));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+
+	/* control: who sees that it isn't takes along what is mounted there */
+	ASSERT_EQ(0, rename(scratch_path("one/empty"), scratch_path("one/full")));
+	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/empty/mounted")));
+	ASSERT_EQ(0, rename(scratch_path("one/full"), scratch_path("one/empty")));
+	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/empty/mounted")));
+	EXPECT_EQ(-1, umount(tree_at("one/empty")));
 }
 
 /* Through an idmapped mount */
