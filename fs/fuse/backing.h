@@ -182,7 +182,8 @@ bool fuse_backing_lookup_below(struct inode *dir, struct dentry *entry,
 			       int *err);
 int fuse_backing_d_revalidate(struct inode *dir, const struct qstr *name,
 			      struct dentry *entry, unsigned int flags);
-bool fuse_backing_keeps(const struct dentry *entry);
+void fuse_backing_entry_timed(struct dentry *entry);
+bool fuse_backing_drops(const struct dentry *entry, bool expired);
 int fuse_backing_i_permission(struct mnt_idmap *idmap, struct inode *inode,
 			      int mask);
 bool fuse_backing_permission(struct inode *inode, int mask, int *err);
@@ -361,9 +362,13 @@ static inline bool fuse_backing_lookup_below(struct inode *dir,
 #define fuse_backing_d_revalidate	fuse_dentry_revalidate
 #define fuse_backing_i_permission	fuse_permission
 
-static inline bool fuse_backing_keeps(const struct dentry *entry)
+static inline void fuse_backing_entry_timed(struct dentry *entry)
 {
-	return false;
+}
+
+static inline bool fuse_backing_drops(const struct dentry *entry, bool expired)
+{
+	return expired;
 }
 
 static inline bool fuse_backing_permission(struct inode *inode, int mask, int *err)

@@ -863,22 +863,6 @@ static int detach_inode(struct fuse_conn *fc, struct fuse_attachments *all,
 	return err ?: files;
 }
 
-/*
- * What was below a tree is the server's to name.  Whoever has it open keeps it; the rest
- * goes now, and with it what keeps the mapping in the table.
- */
-static void drop_below(struct inode *dir, const struct fuse_attachment *att)
-{
-	struct dentry *alias;
-
-	if (!att || !att->tree)
-		return;
-	alias = d_find_any_alias(dir);
-	if (alias)
-		shrink_dcache_parent(alias);
-	dput(alias);
-}
-
 /* Take what is attached to a node; killsb is held */
 static int detach_node(struct fuse_conn *fc, struct fuse_attachments *all,
 		       const struct fuse_backing_detach *args,
@@ -891,7 +875,8 @@ static int detach_node(struct fuse_conn *fc, struct fuse_attachments *all,
 		return 0;
 	files = detach_inode(fc, all, get_fuse_inode(inode),
 			     args->flags & FUSE_BACKING_DETACH_REVOKE, att);
-	drop_below(inode, *att);
+	if (*att && (*att)->tree)
+		fuse_tree_drop((*att)->tree, inode);
 	iput(inode);
 	return files;
 }
@@ -1234,7 +1219,7 @@ static int detach_oldest(struct fuse_attachments *all, u64 latest)
 		return err;
 	att = take_oldest_attached(table->fc, all, latest, &dir);
 	if (dir) {
-		drop_below(dir, att);
+		fuse_tree_drop(att->tree, dir);
 		iput(dir);
 	}
 	up_read(&table->fc->killsb);
@@ -1284,8 +1269,11 @@ static void evict_attached(struct fuse_inode *fi)
 	/* the table ends after the inodes do */
 	all = &fc->backing_table->attachments;
 	att = take_attached(all, fi);
-	if (att)
-		drop(all, att, true);
+	if (!att)
+		return;
+	if (att->tree)
+		fuse_tree_drop_left(att->tree);
+	drop(all, att, true);
 }
 
 /**

@@ -440,17 +440,65 @@ int fuse_backing_d_revalidate(struct inode *dir, const struct qstr *name,
 	       fuse_backing_revalidate_known(dir, name, entry, flags);
 }
 
+/* Was it below a tree that is detached, and has got none of its own since? */
+static bool is_left_over(const struct inode *inode)
+{
+	/* a dentry keeps the inode, or whoever asks is in RCU mode */
+	const struct fuse_node *node =
+		rcu_dereference_raw(fuse_inode_of(inode)->backing.node);
+
+	if (likely(!node))
+		return false;
+	/* it is in the tree's table by now; pairs with smp_mb() in drop_nodes() */
+	smp_mb();
+	return READ_ONCE(node->tree->detached) &&
+	       !rcu_access_pointer(fuse_inode_of(inode)->backing.tree);
+}
+
 /**
- * fuse_backing_keeps - is a name to be kept that nobody uses
- * @entry: the FUSE dentry, which has no lifetime
+ * fuse_backing_entry_timed - a name has got a lifetime, or none
+ * @entry: the FUSE dentry, with a reference
+ *
+ * ->d_delete() is asked of few names, for what it costs, and FUSE has said by then that it
+ * isn't of this one.  Whoever detaches a tree has it asked of the names that there are.
+ *
+ * Context: process context.
+ */
+void fuse_backing_entry_timed(struct dentry *entry)
+{
+	const struct inode *dir, *inode = d_inode(entry);
+	bool left_over;
+
+	rcu_read_lock();
+	dir = d_inode_rcu(READ_ONCE(entry->d_parent));
+	left_over = (inode && is_left_over(inode)) || (dir && is_left_over(dir));
+	rcu_read_unlock();
+	if (likely(!left_over))
+		return;
+	spin_lock(&entry->d_lock);
+	entry->d_flags |= DCACHE_OP_DELETE;
+	spin_unlock(&entry->d_lock);
+}
+
+/**
+ * fuse_backing_drops - ->d_delete(): is a name to go that nobody uses any more
+ * @entry: the FUSE dentry
+ * @expired: is its lifetime over
+ *
+ * When a tree is detached, what was found below it has the mapping stay in the table:
+ * nobody's name is to keep it, wherever the server has it by then, nor a name in there.
+ * Else those that may be passed through are looked at when they are used again.
  *
  * Context: any, with its lock held.
- * Return: whether it is looked at when it is used again.
+ * Return: whether it is to go.
  */
-bool fuse_backing_keeps(const struct dentry *entry)
+bool fuse_backing_drops(const struct dentry *entry, bool expired)
 {
-	return fuse_backing_has_names(d_inode(entry->d_parent)) &&
-	       is_below(d_inode(entry));
+	const struct inode *dir = d_inode(entry->d_parent), *inode = d_inode(entry);
+
+	if (is_left_over(dir) || (inode && is_left_over(inode)))
+		return true;
+	return expired && !fuse_backing_has_names(dir);
 }
 
 /* Is what is written there passed through?  Else the server may have another place for it. */

@@ -219,6 +219,13 @@ static struct inode *inode_of(const struct fuse_tree_dir *at, struct dentry *ent
 	return fuse_tree_get_inode(at, entry->d_sb, backing);
 }
 
+/* A dentry has its inode without the server; by now the tree may be detached */
+static void entry_made(struct dentry *entry)
+{
+	fuse_backing_entry_made(entry);
+	fuse_backing_entry_timed(entry);
+}
+
 /* Have @entry be what was made, whose reference is taken over: as ->mkdir() returns it */
 static struct dentry *know(const struct fuse_tree_dir *at, struct dentry *entry,
 			   struct dentry *backing)
@@ -232,7 +239,7 @@ static struct dentry *know(const struct fuse_tree_dir *at, struct dentry *entry,
 		return ERR_CAST(inode);
 	alias = d_splice_alias(inode, entry);
 	if (!IS_ERR(alias))
-		fuse_backing_entry_made(alias ?: entry);
+		entry_made(alias ?: entry);
 	return alias;
 }
 
@@ -607,7 +614,7 @@ static int open_entry(const struct fuse_tree_dir *at, struct dentry *entry,
 		d_add(entry, inode);
 	else
 		d_instantiate(entry, inode);
-	fuse_backing_entry_made(entry);
+	entry_made(entry);
 	if (IS_ERR(fb))
 		return PTR_ERR(fb);
 	/* it is empty */

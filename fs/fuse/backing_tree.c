@@ -42,6 +42,9 @@
 #include <linux/mount.h>
 #include <linux/posix_acl.h>
 #include <linux/rhashtable.h>
+#include <linux/rwsem.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 /* The table isn't charged to anybody: a tree that waits, or is empty, has a small one */
@@ -326,6 +329,147 @@ bool fuse_tree_is_named(const struct fuse_tree_dir *at, struct dentry *dentry,
 	       !memcmp(found.name.name, name->name, name->len);
 	release_dentry_name_snapshot(&found);
 	return same;
+}
+
+/*
+ * The inode of the next node, with a reference; that on @last is put.  Until the next is
+ * found @last has its place in the table, where the walk goes on.  If the table is resized,
+ * it begins anew, with what is there still.
+ */
+static struct inode *next_inode(struct rhashtable_iter *iter, struct inode *last)
+{
+	struct inode *inode = NULL;
+	struct fuse_node *node;
+
+	rhashtable_walk_start(iter);
+	while (!inode && (node = rhashtable_walk_next(iter)))
+		if (!IS_ERR(node))
+			inode = igrab(&node->fi->inode);
+	rhashtable_walk_stop(iter);
+	iput(last);
+	return inode;
+}
+
+/* A name, and those in the directory that it is, which keep it */
+static void watch_name(struct dentry *alias)
+{
+	struct dentry *child;
+
+	spin_lock(&alias->d_lock);
+	alias->d_flags |= DCACHE_OP_DELETE;
+	hlist_for_each_entry(child, &alias->d_children, d_sib) {
+		spin_lock_nested(&child->d_lock, DENTRY_D_LOCK_NESTED);
+		child->d_flags |= DCACHE_OP_DELETE;
+		spin_unlock(&child->d_lock);
+	}
+	spin_unlock(&alias->d_lock);
+}
+
+/* Have ->d_delete() asked of them when they aren't in use any more */
+static void watch_names(struct inode *inode)
+{
+	struct dentry *alias = NULL;
+
+	spin_lock(&inode->i_lock);
+	while ((alias = fuse_backing_next_alias(inode, alias)))
+		watch_name(alias);
+	spin_unlock(&inode->i_lock);
+}
+
+/* All below a directory that nobody uses; and that itself, when nothing is in it any more */
+static void drop_below(struct inode *dir)
+{
+	struct dentry *alias = d_find_any_alias(dir);
+
+	if (alias)
+		shrink_dcache_parent(alias);
+	dput(alias);
+}
+
+static void drop_names(struct inode *inode)
+{
+	if (!S_ISDIR(inode->i_mode)) {
+		watch_names(inode);
+		d_prune_aliases(inode);
+		return;
+	}
+	/* so that few are left to be watched */
+	drop_below(inode);
+	if (!fuse_inode_node(inode))
+		return;
+	watch_names(inode);
+	drop_below(inode);
+}
+
+/* Those of all nodes that there are; killsb is held.  Returns false if killed before that. */
+static bool drop_nodes(struct fuse_tree *tree)
+{
+	struct rhashtable_iter iter;
+	struct inode *inode = NULL;
+	bool killed;
+
+	/* pairs with that of who gives a name to a node: either sees the other */
+	smp_mb();
+	rhashtable_walk_enter(&tree->nodes, &iter);
+	do {
+		inode = next_inode(&iter, inode);
+		if (inode)
+			drop_names(inode);
+		cond_resched();
+		killed = fatal_signal_pending(current);
+	} while (inode && !killed);
+	iput(inode);
+	rhashtable_walk_exit(&iter);
+	return !killed;
+}
+
+static void drop_left(struct kthread_files_work *work)
+{
+	struct fuse_tree *tree = container_of(work, struct fuse_tree, left);
+	struct fuse_conn *fc = tree->fc;
+
+	down_read(&fc->killsb);
+	/* else they go with the superblock */
+	if (!list_empty(&fc->mounts))
+		drop_nodes(tree);
+	up_read(&fc->killsb);
+	fuse_tree_put(tree);
+}
+
+/**
+ * fuse_tree_drop_left - what is left of a tree is the server's to name
+ * @tree: the tree, which is detached
+ *
+ * Whoever has it open keeps it, and nobody keeps it longer, see fuse_backing_drops().  The
+ * rest goes soon, and with it what keeps the mapping in the table.
+ *
+ * Context: may be memory reclaim: it is left to the thread.  Once for each tree.
+ */
+void fuse_tree_drop_left(struct fuse_tree *tree)
+{
+	/* most often nothing is */
+	if (!atomic_read(&tree->nodes.nelems))
+		return;
+	refcount_inc(&tree->count);
+	kthread_files_queue(tree->fb->table->files, &tree->left, drop_left);
+}
+
+/**
+ * fuse_tree_drop - what was below a tree is the server's to name
+ * @tree: the tree, which is detached
+ * @dir: the FUSE directory that it was attached to
+ *
+ * As fuse_tree_drop_left(), but at once: what is below @dir, and what the server knows by
+ * other names than these.
+ *
+ * Context: process context, where no superblock of the connection's ends: killsb is held;
+ *	may sleep.  If the caller is killed, the thread does what it would have done.
+ */
+void fuse_tree_drop(struct fuse_tree *tree, struct inode *dir)
+{
+	drop_names(dir);
+	if (!drop_nodes(tree))
+		fuse_tree_drop_left(tree);
 }
 
 /* As a server would have said them */

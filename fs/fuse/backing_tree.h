@@ -51,6 +51,7 @@ struct vfsmount;
  * @rules: of names in @root, if there are any
  * @changes: held for reading while something below is changed, by the rules there are
  * @nodes: inodes below, by backing inode
+ * @left: the directory is gone: for the thread to drop other names
  * @dead: without references: for the thread to free
  * @rcu: when nobody looks any more
  */
@@ -67,6 +68,7 @@ struct fuse_tree {
 	struct fuse_rules __rcu *rules;
 	struct rw_semaphore changes;
 	struct rhashtable nodes;
+	struct kthread_files_work left;
 	struct kthread_files_work dead;
 	struct rcu_head rcu;
 };
@@ -136,6 +138,8 @@ struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb
 void fuse_tree_last_put(struct fuse_tree *tree);
 int fuse_tree_lock_changes(struct fuse_tree *tree);
 int fuse_tree_wait_for_changes(struct fuse_tree *tree);
+void fuse_tree_drop(struct fuse_tree *tree, struct inode *dir);
+void fuse_tree_drop_left(struct fuse_tree *tree);
 void fuse_tree_stack_dir(struct inode *inode);
 bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at);
 int fuse_tree_may_search(const struct fuse_tree *tree, struct inode *dir, int mask);

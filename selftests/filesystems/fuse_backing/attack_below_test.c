@@ -10,7 +10,8 @@
  * found below isn't believed when the tree is detached, however long what the server had
  * said before was good; no names are passed through where an idmapped
  * mount would have other owners; what nobody has open keeps no filesystem busy when the
- * server is gone, or all ids are closed; directories below are removed and moved in the
+ * server is gone, or all ids are closed, wherever it has its names, nor does what somebody
+ * had open then, once it is closed; directories below are removed and moved in the
  * order of locks that they have in any filesystem.
  *
  * Privilege: root, for whose server clients of lesser users are let through or not.
@@ -29,6 +30,7 @@
 #include "backing_ioctl.h"
 #include "creds.h"
 #include "dir_lister.h"
+#include "event_trace.h"
 #include "tree_env.h"
 #include "wait_until.h"
 
@@ -490,6 +492,144 @@ TEST_F(below, server_gone)
 TEST_F(below, all_ids_closed)
 {
 	ASSERT_EQ(0, look_around());
+	ASSERT_LE(0, fuse_backing_close_all(self->srv->fd));
+	EXPECT_TRUE(wait_until(!scratch_umount_backing()));
+}
+
+/* Wait until what was attached isn't any more, with the server gone */
+static bool is_detached(FIXTURE_DATA(below) * self)
+{
+	static struct event_trace trace;
+	bool detached;
+
+	if (event_trace_start(&trace))
+		return false;
+	detached = !fuse_server_kill(self->srv);
+	fuse_server_close_dev(self->srv);
+	detached = detached && wait_until(event_trace_count(&trace, "fuse_backing_detach"));
+	event_trace_stop(&trace);
+	return detached;
+}
+
+/* What is open when the server goes keeps it busy, and nothing does once that is closed */
+static bool is_busy_while_open(FIXTURE_DATA(below) * self, const char *name)
+{
+	int fd = open(tree_at(name), O_RDONLY | O_CLOEXEC);
+	bool busy;
+
+	if (fd < 0)
+		return false;
+	busy = is_detached(self) && scratch_umount_backing() == -EBUSY;
+	close(fd);
+	return busy && wait_until(!scratch_umount_backing());
+}
+
+TEST_F(below, server_gone_and_file_closed)
+{
+	EXPECT_TRUE(is_busy_while_open(self, "dir/file"));
+}
+
+TEST_F(below, server_gone_and_directory_closed)
+{
+	ASSERT_EQ(0, look_around());
+	EXPECT_TRUE(is_busy_while_open(self, "dir/sub"));
+}
+
+TEST_F(below, server_gone_and_file_of_root_closed)
+{
+	ASSERT_EQ(0, make_file("file", 0, 0644));
+	EXPECT_TRUE(is_busy_while_open(self, "file"));
+}
+
+/* Nor do names that the server says since, in what was open, and may be kept for long */
+TEST_F(below, named_since)
+{
+	struct stat st;
+	int dir;
+
+	ASSERT_EQ(0, make_file("dir/sub/file", user.uid, 0644));
+	ASSERT_EQ(0, look_around());
+	dir = open(tree_at("dir/sub"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ASSERT_LE(0, dir);
+	ASSERT_LE(0, fuse_backing_close_all(self->srv->fd));
+	fuse_server_new_requests(self->srv);
+	EXPECT_EQ(0, fstatat(dir, "file", &st, 0));
+	EXPECT_LT(0, fuse_server_new_requests(self->srv));
+	EXPECT_EQ(-EBUSY, scratch_umount_backing());
+	close(dir);
+	EXPECT_TRUE(wait_until(!scratch_umount_backing()));
+}
+
+/* A tree at "dir", of which a file and a directory are moved to the root: 0 or -errno */
+static int move_out(FIXTURE_DATA(below) * self)
+{
+	const struct fuse_server_file *dir;
+	int id, err;
+
+	err = fuse_detach_backing(self->srv->fd, FUSE_ROOT_ID, 0, 0);
+	if (err)
+		return err;
+	if (access(tree_at("dir"), F_OK))
+		return -errno;
+	dir = server_shared_find(self->srv->sh, "dir");
+	id = tree_register(self->srv->fd, scratch_path("dir"));
+	if (id < 0)
+		return id;
+	err = tree_attach(self->srv->fd, fuse_server_node(self->srv, dir), id, BELOW, BOTH);
+	/* it is to know them; and says that it has moved them, as it goes by their names */
+	self->srv->sh->has_renamed = true;
+	if (!err && (chmod(tree_at("dir/file"), 0644) || chmod(tree_at("dir/sub"), 0755) ||
+		     rename(tree_at("dir/file"), tree_at("file")) ||
+		     rename(tree_at("dir/sub"), tree_at("sub"))))
+		err = -errno;
+	return err;
+}
+
+/* What the server knows may have got a name elsewhere, which somebody uses: that goes, too */
+TEST_F(below, named_elsewhere)
+{
+	int path;
+
+	if (variant->server)
+		SKIP(return, "only the backing directory is registered as a user");
+	ASSERT_EQ(0, move_out(self));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_RENAME));
+	EXPECT_EQ(0, access(tree_at("file"), F_OK));
+	EXPECT_EQ(-1, access(tree_at("sub/nothing"), F_OK));
+	EXPECT_EQ(ENOENT, errno);
+	path = open(tree_at("file"), O_PATH | O_CLOEXEC);
+	ASSERT_LE(0, path);
+	ASSERT_LE(0, fuse_backing_close_all(self->srv->fd));
+	EXPECT_EQ(-EBUSY, scratch_umount_backing());
+	close(path);
+	EXPECT_TRUE(wait_until(!scratch_umount_backing()));
+}
+
+/* Names elsewhere that nobody uses by then */
+TEST_F(below, unused_elsewhere)
+{
+	if (variant->server)
+		SKIP(return, "only the backing directory is registered as a user");
+	ASSERT_EQ(0, move_out(self));
+	EXPECT_EQ(0, access(tree_at("file"), F_OK));
+	EXPECT_EQ(-1, access(tree_at("sub/nothing"), F_OK));
+	EXPECT_EQ(0, access(tree_at("closed"), F_OK));
+	ASSERT_LE(0, fuse_backing_close_all(self->srv->fd));
+	/* control: what the server named, and nothing else is, stays known */
+	fuse_server_new_requests(self->srv);
+	EXPECT_EQ(0, access(tree_at("closed"), F_OK));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+	EXPECT_TRUE(wait_until(!scratch_umount_backing()));
+}
+
+/* Or where the directory was forgotten before, which is not attached any more then */
+TEST_F(below, unused_elsewhere_of_nowhere)
+{
+	if (variant->server)
+		SKIP(return, "only the backing directory is registered as a user");
+	ASSERT_EQ(0, move_out(self));
+	EXPECT_EQ(0, access(tree_at("file"), F_OK));
+	ASSERT_EQ(0, fuse_server_drop_name(self->srv, "dir"));
 	ASSERT_LE(0, fuse_backing_close_all(self->srv->fd));
 	EXPECT_TRUE(wait_until(!scratch_umount_backing()));
 }

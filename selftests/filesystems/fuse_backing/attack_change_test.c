@@ -787,6 +787,9 @@ TEST_F(change, detach_waits)
 		EXPECT_EQ(0, status_of(client)) TH_LOG("%s", change->function);
 		EXPECT_EQ(0, status_of(detacher)) TH_LOG("%s, %u", change->function, i % 2);
 		EXPECT_EQ(0, fuse_server_ops(self->srv, change->op));
+		/* nor is anything left of what was found, or made, meanwhile, but the id */
+		EXPECT_TRUE(wait_until(table_count(thread_find(self->srv->dev)) == !(i % 2)))
+			TH_LOG("%s, %u", change->function, i % 2);
 	}
 }
 
