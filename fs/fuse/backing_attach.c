@@ -1016,6 +1016,7 @@ static int replace_rules(struct fuse_conn *fc, struct fuse_attachments *all,
 				   fuse_rules_count(ruling->rules), args->otherwise);
 		ruling->rules = rcu_replace_pointer(*there, ruling->rules,
 						    lockdep_is_held(&all->lock));
+		fuse_tree_ruled(tree);
 		refcount_inc(&tree->count);
 		ruling->tree = tree;
 	}

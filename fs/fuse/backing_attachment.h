@@ -117,8 +117,10 @@ static inline void fuse_inode_set_attached(struct fuse_inode *fi,
 	if (unlikely(fi->backing.ops & FUSE_BACKING_OPS_ATTR))
 		fuse_inode_forget_attributes(fi);
 	/* what is below it still is the server's from here on */
-	if (old && old->tree)
+	if (old && old->tree) {
 		WRITE_ONCE(old->tree->detached, true);
+		fuse_tree_ruled(old->tree);
+	}
 	WRITE_ONCE(fi->backing.attached, att);
 	WRITE_ONCE(fi->backing.ops, att ? att->ops : 0);
 	rcu_assign_pointer(fi->backing.tree, att ? att->tree : NULL);

@@ -65,19 +65,13 @@ enum fuse_backing_verdict fuse_below_verdict(const struct fuse_tree_dir *at,
 	return fuse_filter_lookup(dir, name);
 }
 
-/* Returns false if the name is the server's */
-static bool lookup_at(const struct fuse_tree_dir *at, struct inode *dir,
-		      struct dentry *entry, struct inode **inode, int *err)
+/* Of a name that is passed through; returns false if what is there is the server's */
+static bool lookup_passed(const struct fuse_tree_dir *at, struct inode *dir,
+			  struct dentry *entry, struct inode **inode, int *err)
 {
-	enum fuse_backing_verdict verdict = fuse_below_verdict(at, dir, &entry->d_name);
-	struct dentry *backing;
+	struct dentry *backing = fuse_tree_lookup(at, &entry->d_name);
 	bool passed;
 
-	*inode = NULL;
-	*err = 0;
-	if (verdict != FUSE_BACKING_PASS)
-		return verdict == FUSE_BACKING_HIDE;
-	backing = fuse_tree_lookup(at, &entry->d_name);
 	if (IS_ERR(backing)) {
 		*err = PTR_ERR(backing);
 		return true;
@@ -89,6 +83,44 @@ static bool lookup_at(const struct fuse_tree_dir *at, struct inode *dir,
 		*err = take_inode(at, dir->i_sb, backing, inode);
 	dput(backing);
 	return passed;
+}
+
+/*
+ * What becomes of a name that was passed through, when it has been looked up: whoever has
+ * said other rules meanwhile, or has detached the tree, is to be sure that it counts.
+ */
+static enum fuse_backing_verdict verdict_since(const struct fuse_tree_dir *at,
+					       struct inode *dir, const struct qstr *name,
+					       unsigned long rulings)
+{
+	if (likely(READ_ONCE(at->tree->rulings) == rulings) &&
+	    !fuse_is_filtered(at->tree->fc))
+		return FUSE_BACKING_PASS;
+	return READ_ONCE(at->tree->detached) ? FUSE_BACKING_SERVER :
+					       fuse_below_verdict(at, dir, name);
+}
+
+/* Returns false if the name is the server's */
+static bool lookup_at(const struct fuse_tree_dir *at, struct inode *dir,
+		      struct dentry *entry, struct inode **inode, int *err)
+{
+	/* before the verdict: there may be more by then, but none that it doesn't heed */
+	const unsigned long rulings = smp_load_acquire(&at->tree->rulings);
+	enum fuse_backing_verdict verdict = fuse_below_verdict(at, dir, &entry->d_name);
+
+	*inode = NULL;
+	*err = 0;
+	if (verdict != FUSE_BACKING_PASS)
+		return verdict == FUSE_BACKING_HIDE;
+	if (!lookup_passed(at, dir, entry, inode, err))
+		return false;
+	verdict = verdict_since(at, dir, &entry->d_name, rulings);
+	if (likely(verdict == FUSE_BACKING_PASS))
+		return true;
+	iput(*inode);
+	*inode = NULL;
+	*err = 0;
+	return verdict == FUSE_BACKING_HIDE;
 }
 
 /**
@@ -335,6 +367,12 @@ static noinline enum look look_by_rules(struct fuse_tree_dir at, struct inode *d
 	}
 }
 
+/* Do rules, or a program, decide about names? */
+static __always_inline bool is_decided(const struct fuse_tree_dir *at)
+{
+	return rcu_access_pointer(*at->rules) || fuse_is_filtered(at->tree->fc);
+}
+
 /* Is a name still what the FUSE dentry says?  In RCU mode, for each part of a path */
 static __always_inline enum look look_at_name(struct inode *dir,
 					      const struct qstr *name,
@@ -345,7 +383,7 @@ static __always_inline enum look look_at_name(struct inode *dir,
 
 	if (!fuse_tree_look_dir(dir, &at))
 		return DETACHED;
-	if (rcu_access_pointer(*at.rules) || fuse_is_filtered(at.tree->fc))
+	if (is_decided(&at))
 		return look_by_rules(at, dir, name, entry, inode);
 	return look_at_passed(&at, name, entry, inode);
 }
@@ -365,6 +403,25 @@ static int look_up_name(struct inode *dir, const struct qstr *name,
 	fuse_backing_remember_hash(entry, name, at.dentry);
 	fuse_tree_put(at.tree);
 	return err;
+}
+
+/*
+ * A name was looked up, and is @look if it is passed through still: by rules that there are
+ * by now, and what a program says.
+ */
+static enum look look_since(struct inode *dir, const struct qstr *name,
+			    const struct dentry *entry, enum look look)
+{
+	enum look now = DONT_KNOW;
+	struct fuse_tree_dir at;
+
+	rcu_read_lock();
+	if (!fuse_tree_look_dir(dir, &at))
+		now = DETACHED;
+	else if (is_decided(&at))
+		now = look_by_rules(at, dir, name, entry, d_inode(entry));
+	rcu_read_unlock();
+	return now == DONT_KNOW ? look : now;
 }
 
 /* Detached: the server may only be asked for what it knows */
@@ -387,6 +444,7 @@ static noinline int revalidate_otherwise(struct inode *dir, const struct qstr *n
 		err = look_up_name(dir, name, entry, &look);
 		if (err)
 			return err;
+		look = look_since(dir, name, entry, look);
 	}
 	if (look == ANEW)
 		flags |= LOOKUP_REVAL;

@@ -49,6 +49,8 @@ struct vfsmount;
  * @modes: FUSE_BACKING_READ and _WRITE, what files below may be opened for
  * @detached: everything below is the server's
  * @rules: of names in @root, if there are any
+ * @rulings: how many times it was said what becomes of names, by rules of @root, or of what
+ *	is below, or by detaching; what was said last is so as long as there are no more
  * @changes: held for reading while something below is changed, by the rules there are
  * @nodes: inodes below, by backing inode
  * @left: the directory is gone: for the thread to drop other names
@@ -66,6 +68,7 @@ struct fuse_tree {
 	u32 modes;
 	bool detached;
 	struct fuse_rules __rcu *rules;
+	unsigned long rulings;
 	struct rw_semaphore changes;
 	struct rhashtable nodes;
 	struct kthread_files_work left;
@@ -419,6 +422,20 @@ static inline struct dentry *fuse_tree_look_for(const struct fuse_tree_dir *at,
 	below.hash = fuse_backing_guess_hash(entry, name, at->dentry);
 	found = __d_lookup_rcu(at->dentry, &below, seq);
 	return found ?: fuse_tree_look(at, name, seq);
+}
+
+/**
+ * fuse_tree_ruled - something else becomes of names from here on
+ * @tree: the tree, of which it has been said
+ *
+ * To be called when it can be found: by whoever finds that there was one more ruling.
+ *
+ * Context: fuse_attachments::lock is held.
+ */
+static inline void fuse_tree_ruled(struct fuse_tree *tree)
+{
+	/* pairs with smp_load_acquire() in lookup_at() */
+	smp_store_release(&tree->rulings, tree->rulings + 1);
 }
 
 /**

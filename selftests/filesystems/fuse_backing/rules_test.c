@@ -4,10 +4,11 @@
  *
  * Proves: a name that is the server's is asked for, one that is hidden isn't there, and
  * any other is passed through; for what the kernel had cached as for what it hadn't, and
- * the other way round when rules go; a listing leaves out what is hidden, says what rules
- * say, and has each name once, whatever the caller's memory, wherever it is taken up, and
- * however rules change meanwhile; rules are the directory's, and go with it; they may come
- * before the inode; what isn't one is refused, and what is too large.
+ * the other way round when rules go, or the tree is detached, also for who was looking
+ * then; a listing leaves out what is hidden, says what rules say, and has each name once,
+ * whatever the caller's memory, wherever it is taken up, and however rules change meanwhile;
+ * rules are the directory's, and go with it; they may come before the inode; what isn't one
+ * is refused, and what is too large.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -30,6 +31,7 @@
 #include "backing_table.h"
 #include "creds.h"
 #include "dir_lister.h"
+#include "hold_task.h"
 #include "reject_trace.h"
 #include "rules.h"
 #include "tree_env.h"
@@ -87,6 +89,7 @@ FIXTURE_SETUP(rules)
 
 FIXTURE_TEARDOWN(rules)
 {
+	hold_task_stop();
 	dir_list_free(&self->direct);
 	dir_list_free(&self->seen);
 	tree_end(_metadata, &self->env);
@@ -181,6 +184,81 @@ TEST_F(rules, only_what_is_named)
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 	EXPECT_TRUE(exists("one"));
 	EXPECT_EQ(1, fuse_server_new_requests(self->srv));
+}
+
+static int open_it(void *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+#define DETACH	3
+
+/* Other rules of @name, or none: 0 or -errno */
+static int say(FIXTURE_DATA(rules) * self, const char *name, int verdict)
+{
+	if (verdict == DETACH)
+		return fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0);
+	return set(self, PASS, { name, verdict, 0, 0 }, RULE_HIDE("another"));
+}
+
+static int say_no_more(FIXTURE_DATA(rules) * self, int verdict)
+{
+	if (verdict == DETACH)
+		return tree_attach(self->dev, FUSE_ROOT_ID, self->id, BELOW,
+				   FUSE_BACKING_READ);
+	return unset(self);
+}
+
+/* Who looks for a name, or whether it is there still, when something else is said of it */
+TEST_F(rules, said_meanwhile)
+{
+	static const struct {
+		const char *function;
+		bool known;
+		int verdict;
+		int err;
+		bool asked;
+	} looks[] = {
+		/* control */
+		{ "fuse_tree_get_inode", false, PASS, 0, false },
+		{ "fuse_tree_get_inode", false, HIDE, ENOENT, false },
+		{ "fuse_tree_get_inode", false, SERVER, 0, true },
+		{ "fuse_tree_get_inode", false, DETACH, 0, true },
+		{ "fuse_tree_lookup", false, HIDE, ENOENT, false },
+		{ "fuse_tree_lookup", true, PASS, 0, false },
+		{ "fuse_tree_lookup", true, HIDE, ENOENT, false },
+		{ "fuse_tree_lookup", true, SERVER, 0, true },
+		{ "fuse_tree_lookup", true, DETACH, 0, true },
+	};
+	char name[16];
+	int status;
+	pid_t pid;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(looks); i++) {
+		snprintf(name, sizeof(name), "secret%u", i);
+		ASSERT_EQ(0, scratch_file(name, 1, 1));
+		EXPECT_TRUE(!looks[i].known || exists(name));
+		/* more than a look is needed, to tell of its mode */
+		ASSERT_EQ(0, chmod(scratch_path(name), 0640));
+		fuse_server_new_requests(self->srv);
+		pid = hold_task_run(looks[i].function, 1, NULL, open_it, tree_at(name));
+		if (pid < 0)
+			SKIP(return, "needs the module that holds tasks");
+		ASSERT_TRUE(hold_task_is_held(0));
+		ASSERT_EQ(0, say(self, name, looks[i].verdict));
+		EXPECT_EQ(0, hold_task_go(0));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_EQ(looks[i].err, WEXITSTATUS(status)) TH_LOG("%u", i);
+		EXPECT_EQ(looks[i].asked, !!fuse_server_new_requests(self->srv))
+			TH_LOG("%u", i);
+		hold_task_stop();
+		ASSERT_EQ(0, say_no_more(self, looks[i].verdict));
+	}
 }
 
 /* Creating what is hidden is the server's, as any other */
