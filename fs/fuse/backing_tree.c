@@ -30,6 +30,7 @@
  */
 
 #include "fuse_i.h"
+#include "backing_bpf.h"
 #include "backing_mapping.h"
 #include "backing_names.h"
 #include "backing_rules.h"
@@ -306,12 +307,12 @@ bool fuse_tree_is_passed(const struct dentry *dentry)
 }
 
 /**
- * fuse_tree_is_named - is what was found what rules say something of
+ * fuse_tree_is_named - is what was found what rules, or a program, say something of
  * @at: the directory
  * @dentry: the backing dentry, from fuse_tree_lookup()
  * @name: the name
  *
- * A filesystem may find a name by another spelling of it, that rules don't know.
+ * A filesystem may find a name by another spelling of it, that they don't know.
  *
  * Context: process context.
  * Return: false if the server is to be asked.
@@ -322,7 +323,8 @@ bool fuse_tree_is_named(const struct fuse_tree_dir *at, struct dentry *dentry,
 	struct name_snapshot found;
 	bool same;
 
-	if (likely(!rcu_access_pointer(*at->rules)) || d_is_negative(dentry))
+	if ((likely(!rcu_access_pointer(*at->rules)) && !fuse_is_filtered(at->tree->fc)) ||
+	    d_is_negative(dentry))
 		return true;
 	take_dentry_name_snapshot(&found, dentry);
 	same = found.name.len == name->len &&
