@@ -24,6 +24,7 @@
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/cred.h>
+#include <linux/delay.h>
 #include <linux/export.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
@@ -47,6 +48,9 @@
 
 #include "../fs/internal.h"
 #include "kthread_exec_state.h"
+
+/* So many numbers are parked before others get the lock */
+#define PARKED_AT_ONCE	1024
 
 /* What somebody who exits, and can't be killed any more, waits at most */
 #define EXIT_PATIENCE	HZ
@@ -132,17 +136,24 @@ static void queue_unpark_locked(struct kthread_files *kf)
 
 /*
  * Keep numbers that the limit forbids out of the way.  Each is moved once per
- * change of the limit, so that handing out a number stays cheap.
+ * change of the limit, so that handing out a number stays cheap.  Returns false if
+ * there may be more of them, and others are to get the lock first.
  */
-static void park_locked(struct kthread_files *kf, u32 limit)
+static bool park_locked(struct kthread_files *kf, u32 limit)
 {
+	unsigned int i;
+
 	if (limit > kf->parked_limit)
 		queue_unpark_locked(kf);
 	kf->parked_limit = limit;
 
-	while (kf->closed.first >= limit)
+	for (i = 0; kf->closed.first >= limit; i++) {
+		if (i == PARKED_AT_ONCE)
+			return false;
 		queue_push_locked(kf, &kf->parked,
 				  queue_pop_locked(kf, &kf->closed));
+	}
+	return true;
 }
 
 static bool may_reuse_locked(struct kthread_files *kf, u32 nr)
@@ -156,6 +167,8 @@ static bool may_reuse_locked(struct kthread_files *kf, u32 nr)
  * Choose the number for the next file.  Reusing old numbers before taking new
  * ones keeps the table compact; the distance keeps a number that somebody may
  * still remember from naming another file.
+ *
+ * Returns the number, 0 if it isn't known before others had the lock, or an error.
  */
 static int pick_number_locked(struct kthread_files *kf)
 {
@@ -167,7 +180,8 @@ static int pick_number_locked(struct kthread_files *kf)
 	if (kf->count + 1 >= limit)
 		return -EMFILE;
 
-	park_locked(kf, limit);
+	if (!park_locked(kf, limit))
+		return 0;
 	if (kf->closed.first && may_reuse_locked(kf, kf->closed.first))
 		return kf->closed.first;
 	if (kf->next < limit)
@@ -175,6 +189,18 @@ static int pick_number_locked(struct kthread_files *kf)
 	if (kf->closed.first)
 		return kf->closed.first;
 	return -EMFILE;
+}
+
+/* Returns 1, and the caller must pick a number again; or -EINTR */
+static int let_others_locked(struct kthread_files *kf)
+	__must_hold(&kf->files->file_lock)
+{
+	spin_unlock(&kf->files->file_lock);
+	/* locks of virtual machines aren't fair: who just lets go of one has it again */
+	usleep_range(20, 100);
+	spin_lock(&kf->files->file_lock);
+	/* who changes the limit all the time is to keep nobody here */
+	return fatal_signal_pending(current) ? -EINTR : 1;
 }
 
 /*
@@ -236,8 +262,9 @@ static void take_number_locked(struct kthread_files *kf, u32 nr,
  *	memory cgroup.
  * Return: the number, at least 1, and the table owns the caller's reference on
  *	@file; or -EMFILE if RLIMIT_NOFILE of the thread or fs.nr_open is
- *	reached, -ESHUTDOWN after kthread_files_seal(), -ENOMEM, -EINVAL for a
- *	forbidden @file, and the reference stays with the caller.
+ *	reached, -ESHUTDOWN after kthread_files_seal(), -ENOMEM, -EINTR if the caller
+ *	is killed, -EINVAL for a forbidden @file, and the reference stays with the
+ *	caller.
  */
 int kthread_files_install(struct kthread_files *kf, struct file *file,
 			  void *data, int *nr_of_data)
@@ -252,7 +279,10 @@ int kthread_files_install(struct kthread_files *kf, struct file *file,
 	spin_lock(&files->file_lock);
 	do {
 		nr = pick_number_locked(kf);
-		err = nr < 0 ? nr : grow_locked(kf, nr, &number);
+		if (nr > 0)
+			err = grow_locked(kf, nr, &number);
+		else
+			err = nr ?: let_others_locked(kf);
 	} while (err > 0);
 	if (!err) {
 		take_number_locked(kf, nr, number);

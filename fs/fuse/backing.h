@@ -54,9 +54,10 @@ struct vm_area_struct;
  * @remote_data: the server may have data of a file with extents that isn't on its
  *	disk yet; set once
  * @revoked_at: files that are older lost their backing file
- * @open: files that are open in passthrough mode, &fuse_passthrough.link
- * @mapped: backing files that were mmapped, and that somebody still has
- * @nr_mapped: how many those are
+ * @open: files that are open in passthrough mode, &fuse_passthrough.link, those that came
+ *	last first
+ * @revoked: files that lost their backing file and have yet to let go of it, the same link
+ * @mapped: backing files that were mmapped, and that somebody may still have
  * @untold: one of them is a file that nobody will say is gone; set once
  *
  * All but @remote_locks and @remote_data are protected by fuse_inode::lock.
@@ -75,8 +76,8 @@ struct fuse_inode_backing {
 	bool remote_data;
 	u64 revoked_at;
 	struct list_head open;
+	struct list_head revoked;
 	struct list_head mapped;
-	unsigned long nr_mapped;
 	bool untold;
 };
 

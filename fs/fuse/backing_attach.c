@@ -26,6 +26,7 @@
 #include "backing_attach.h"
 #include "backing_attachment.h"
 #include "backing_extents.h"
+#include "backing_inode.h"
 #include "backing_mapping.h"
 #include "backing_mmap.h"
 #include "backing_reject.h"
@@ -812,23 +813,19 @@ cancel_pending(struct fuse_attachments *all, u64 nodeid, u32 generation)
 }
 
 /*
- * Take its attachment from an inode, and start to take the backing file from open
- * files.  Returns how many those are, or -EBUSY and nothing is done.
+ * Take its attachment from an inode, and with it the backing file from open files, which
+ * are yet to be told.  Returns as fuse_backing_revoke_start().
  */
-static int revoke_attached(struct fuse_attachments *all,
-			   struct fuse_inode *fi,
-			   struct fuse_attachment **att)
+static int start_revoking(struct fuse_attachments *all, struct fuse_inode *fi,
+			  struct fuse_attachment **att)
 {
-	struct address_space *pages = fi->inode.i_mapping;
-	int files;
+	int ret;
 
-	/* a vma that is being changed is still one */
-	i_mmap_lock_read(pages);
 	spin_lock(&all->lock);
 	spin_lock(&fi->lock);
-	files = fuse_backing_revoke_start(fi);
+	ret = fuse_backing_revoke_start(fi);
 	/* at once: who still gets the attachment is old enough to lose it */
-	if (files >= 0) {
+	if (ret >= 0) {
 		*att = fi->backing.attached;
 		fuse_inode_set_attached(fi, NULL);
 	}
@@ -838,29 +835,56 @@ static int revoke_attached(struct fuse_attachments *all,
 		fuse_attachment_unuse(*att);
 	}
 	spin_unlock(&all->lock);
-	i_mmap_unlock_read(pages);
-	return files;
+	return ret;
 }
 
 /*
- * Take what is attached to an inode.  Returns how many files lost their backing
- * file, or an errno.
+ * The same, and tell them.  Returns whether there were any, -EBUSY and nothing is done, or
+ * -EINTR.
+ */
+static int revoke_attached(struct fuse_attachments *all,
+			   struct fuse_inode *fi,
+			   struct fuse_attachment **att)
+{
+	struct address_space *pages = fi->inode.i_mapping;
+	int ret;
+
+	do {
+		/*
+		 * A vma that is being changed is still one.  None that maps pages is
+		 * added either before all files were told, which may fill them.
+		 */
+		i_mmap_lock_read(pages);
+		ret = start_revoking(all, fi, att);
+		if (ret >= 0)
+			fuse_inode_backing_revoke(fi);
+		i_mmap_unlock_read(pages);
+		cond_resched();
+	} while (ret == -EAGAIN && !signal_pending(current));
+	return ret == -EAGAIN ? -EINTR : ret;
+}
+
+/*
+ * Take what is attached to an inode.  Returns whether files lost their backing file, or an
+ * errno.
  */
 static int detach_inode(struct fuse_conn *fc, struct fuse_attachments *all,
 			struct fuse_inode *fi, bool revoke,
 			struct fuse_attachment **att)
 {
-	int files, err;
+	int ret, err;
 
 	if (!revoke) {
 		*att = take_attached(all, fi);
 		return 0;
 	}
-	files = revoke_attached(all, fi, att);
-	if (files < 0)
-		return fuse_backing_reject(fc, 0, files, FUSE_BACKING_MMAPPED);
+	ret = revoke_attached(all, fi, att);
+	if (ret == -EBUSY)
+		fuse_backing_reject(fc, 0, ret, FUSE_BACKING_MMAPPED);
+	if (ret < 0)
+		return ret;
 	err = fuse_backing_revoke_finish(fi);
-	return err ?: files;
+	return err ?: ret;
 }
 
 /* Take what is attached to a node; killsb is held */

@@ -10,7 +10,9 @@
  *
  * A file that was being opened meanwhile is noticed by its age: fuse_file::kh is
  * given before the server is asked and before an attachment is looked at, from
- * the counter that a revocation takes its own time from.
+ * the counter that a revocation takes its own time from.  Those that were there already
+ * are as old, and behind all that come later: they are told some at a time, because a
+ * user may have any number of them open.
  *
  * Locking: fuse_inode::lock protects all of struct fuse_inode_backing.  No other is
  * taken inside of it but those of extents and of a mapping's users.
@@ -27,7 +29,11 @@
 #include "backing_tree.h"
 #include "backing_usage.h"
 
+#include <linux/sched.h>
 #include <linux/wait_bit.h>
+
+/* So many files are told that they lose their backing file before others get the lock */
+#define REVOKED_AT_ONCE	64
 
 /**
  * fuse_inode_backing_init - a FUSE inode without backing files
@@ -38,6 +44,7 @@
 void fuse_inode_backing_init(struct fuse_inode *fi)
 {
 	INIT_LIST_HEAD(&fi->backing.open);
+	INIT_LIST_HEAD(&fi->backing.revoked);
 	INIT_LIST_HEAD(&fi->backing.mapped);
 }
 
@@ -59,6 +66,11 @@ void fuse_inode_backing_made(struct inode *inode)
 		lockdep_set_class(&inode->i_rwsem, &keys[depth - 1]);
 }
 
+static struct fuse_passthrough *first_of(struct list_head *files)
+{
+	return list_first_entry_or_null(files, struct fuse_passthrough, link);
+}
+
 /* Those of an attachment, or what open files have kept of one: never of two */
 static struct fuse_extents *find_extents(struct fuse_inode *fi)
 {
@@ -67,8 +79,7 @@ static struct fuse_extents *find_extents(struct fuse_inode *fi)
 
 	if (extents)
 		return extents;
-	pt = list_first_entry_or_null(&fi->backing.open,
-				      struct fuse_passthrough, link);
+	pt = first_of(&fi->backing.open) ?: first_of(&fi->backing.revoked);
 	return pt ? pt->extents : NULL;
 }
 
@@ -244,41 +255,104 @@ static void put_taken(struct fuse_inode *fi, const struct taken *taken,
 	fuse_backing_close_file(taken->fb, taken->file);
 }
 
-static struct fuse_passthrough *find_idle_locked(struct fuse_inode *fi)
+static void retire_locked(struct fuse_inode *fi, struct fuse_passthrough *pt,
+			  struct taken *taken)
 {
-	struct fuse_passthrough *pt;
-
-	list_for_each_entry(pt, &fi->backing.open, link)
-		if (fuse_backing_is_idle(pt))
-			return pt;
-	return NULL;
+	take_file_locked(fi, pt, taken);
+	end_uncached_locked(fi, pt->ff);
 }
 
 /**
  * fuse_inode_backing_retire - one file that lost its backing file lets go of it
  * @fi: the FUSE inode
  *
- * If nothing of it is in flight any more.
+ * The one that lost it first: who waits for it waits for the others, too.
  *
  * Context: process context without locks; may sleep.
- * Return: false if there was no such file.
+ * Return: 1 if there may be another; 0 if there is none; -EBUSY if something of it is in
+ *	flight.
  */
-bool fuse_inode_backing_retire(struct fuse_inode *fi)
+int fuse_inode_backing_retire(struct fuse_inode *fi)
 {
 	struct fuse_passthrough *pt;
 	struct taken taken;
+	int ret = 0;
 
 	spin_lock(&fi->lock);
-	pt = find_idle_locked(fi);
-	if (pt) {
-		take_file_locked(fi, pt, &taken);
-		end_uncached_locked(fi, pt->ff);
-	}
+	pt = first_of(&fi->backing.revoked);
+	if (pt)
+		ret = fuse_backing_is_idle(pt) ? 1 : -EBUSY;
+	if (ret > 0)
+		retire_locked(fi, pt, &taken);
 	spin_unlock(&fi->lock);
 
-	if (pt)
+	if (ret > 0)
 		put_taken(fi, &taken, false);
-	return pt;
+	return ret;
+}
+
+/**
+ * fuse_inode_backing_is_busy - does fuse_inode_backing_retire() have to wait
+ * @fi: the FUSE inode
+ *
+ * Context: process context; doesn't sleep.
+ * Return: whether it would return -EBUSY.
+ */
+bool fuse_inode_backing_is_busy(struct fuse_inode *fi)
+{
+	const struct fuse_passthrough *pt;
+	bool busy;
+
+	spin_lock(&fi->lock);
+	pt = first_of(&fi->backing.revoked);
+	busy = pt && !fuse_backing_is_idle(pt);
+	spin_unlock(&fi->lock);
+	return busy;
+}
+
+static void revoke_locked(struct fuse_inode *fi, struct fuse_passthrough *pt)
+{
+	list_move_tail(&pt->link, &fi->backing.revoked);
+	atomic_add(FUSE_BACKING_REVOKED, &pt->io);
+}
+
+/* Returns whether there may be more */
+static bool revoke_some_locked(struct fuse_inode *fi)
+{
+	struct fuse_passthrough *pt;
+	unsigned int i;
+
+	for (i = 0; i < REVOKED_AT_ONCE; i++) {
+		if (list_empty(&fi->backing.open))
+			return false;
+		/* all that are too old are behind those that are not */
+		pt = list_last_entry(&fi->backing.open, struct fuse_passthrough,
+				     link);
+		if (!fuse_backing_is_too_old(fi, pt))
+			return false;
+		revoke_locked(fi, pt);
+	}
+	return true;
+}
+
+/**
+ * fuse_inode_backing_revoke - tell open files that they lose their backing file
+ * @fi: the FUSE inode, of which &fuse_inode_backing.revoked_at was set
+ *
+ * Those that are older than that.
+ *
+ * Context: process context without spinlocks; may sleep.
+ */
+void fuse_inode_backing_revoke(struct fuse_inode *fi)
+{
+	bool more;
+
+	do {
+		spin_lock(&fi->lock);
+		more = revoke_some_locked(fi);
+		spin_unlock(&fi->lock);
+		cond_resched();
+	} while (more);
 }
 
 static void enter_locked(struct fuse_file *ff, struct fuse_inode *fi)
@@ -286,8 +360,8 @@ static void enter_locked(struct fuse_file *ff, struct fuse_inode *fi)
 	struct fuse_passthrough *pt = ff->passthrough;
 
 	list_add(&pt->link, &fi->backing.open);
-	if (ff->kh < fi->backing.revoked_at)
-		atomic_add(FUSE_BACKING_REVOKED, &pt->io);
+	if (fuse_backing_is_too_old(fi, pt))
+		revoke_locked(fi, pt);
 }
 
 static void enter_uncached_locked(struct fuse_file *ff, struct fuse_inode *fi)
@@ -298,13 +372,21 @@ static void enter_uncached_locked(struct fuse_file *ff, struct fuse_inode *fi)
 	enter_locked(ff, fi);
 }
 
-/* If the backing file was taken away while it was opened */
-static void retire_late(struct fuse_inode *fi, const struct fuse_passthrough *pt)
+/* If the backing file was taken away while it was opened, and nobody has used it yet */
+static void retire_late(struct fuse_inode *fi, struct fuse_passthrough *pt)
 {
+	struct taken taken;
+	bool has;
+
 	if (likely(!fuse_backing_is_revoked(pt)))
 		return;
-	while (fuse_inode_backing_retire(fi))
-		;
+	spin_lock(&fi->lock);
+	has = pt->extents || pt->file;
+	if (has)
+		retire_locked(fi, pt, &taken);
+	spin_unlock(&fi->lock);
+	if (has)
+		put_taken(fi, &taken, false);
 }
 
 /**

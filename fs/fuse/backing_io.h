@@ -50,6 +50,22 @@ static inline bool fuse_backing_is_revoked(const struct fuse_passthrough *pt)
 }
 
 /**
+ * fuse_backing_is_too_old - is a file one of those that lose their backing file
+ * @fi: its inode
+ * @pt: of the file
+ *
+ * It may not have been told yet.
+ *
+ * Context: fuse_inode::lock is held.
+ * Return: whether it was opened before that was taken away.
+ */
+static inline bool fuse_backing_is_too_old(const struct fuse_inode *fi,
+					   const struct fuse_passthrough *pt)
+{
+	return pt->ff->kh < fi->backing.revoked_at;
+}
+
+/**
  * fuse_backing_is_idle - has a file that lost its backing file done its last I/O
  * @pt: of a FUSE file in passthrough mode
  *

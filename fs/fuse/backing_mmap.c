@@ -27,13 +27,18 @@
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 
+/* So many are looked at, whether they still are mapped, before others get the lock */
+#define LOOKED_AT_ONCE	64
+
 /**
  * struct fuse_backing_mapped - a backing file of a FUSE inode that is mapped
  * @owner: of the file that the vmas have
  * @use: the user of the mapping
  * @fb: the mapping, with a reference
  * @fi: the FUSE inode
- * @link: in fuse_inode_backing::mapped
+ * @pt: of the FUSE file that has the backing file; %NULL if it has given that up, or if
+ *	@stacked, or before it is mapped
+ * @link: in fuse_inode_backing::mapped, or nowhere if it isn't mapped for now
  * @stacked: what the vmas have isn't the backing file, but one below it
  */
 struct fuse_backing_mapped {
@@ -41,16 +46,15 @@ struct fuse_backing_mapped {
 	struct fuse_backing_use use;
 	struct fuse_backing *fb;
 	struct fuse_inode *fi;
+	const struct fuse_passthrough *pt;
 	struct list_head link;
 	bool stacked;
 };
 
-static void leave_inode_locked(struct fuse_backing_mapped *mapped)
+static void enter_inode_locked(struct fuse_backing_mapped *mapped)
 {
 	if (list_empty(&mapped->link))
-		return;
-	list_del_init(&mapped->link);
-	mapped->fi->backing.nr_mapped--;
+		list_add(&mapped->link, &mapped->fi->backing.mapped);
 }
 
 static void leave_inode(struct fuse_backing_mapped *mapped)
@@ -58,7 +62,7 @@ static void leave_inode(struct fuse_backing_mapped *mapped)
 	struct fuse_inode *fi = mapped->fi;
 
 	spin_lock(&fi->lock);
-	leave_inode_locked(mapped);
+	list_del_init(&mapped->link);
 	spin_unlock(&fi->lock);
 	fuse_backing_unuse(mapped->fb, &mapped->use);
 }
@@ -87,13 +91,14 @@ static bool keep_file(struct fuse_backing_mapped *mapped,
 	bool may;
 
 	spin_lock(&fi->lock);
-	may = !fuse_backing_is_revoked(pt);
+	may = !fuse_backing_is_too_old(fi, pt);
 	if (may)
 		get_file(pt->file);
-	if (may && mapped) {
-		list_add(&mapped->link, &fi->backing.mapped);
-		fi->backing.nr_mapped++;
-	}
+	if (may && mapped)
+		enter_inode_locked(mapped);
+	/* it may have been found unmapped, and the new one may be one too many */
+	if (may && pt->mapped)
+		enter_inode_locked(pt->mapped);
 	spin_unlock(&fi->lock);
 	return may;
 }
@@ -182,8 +187,10 @@ static bool own(struct fuse_backing_mapped *mapped, struct fuse_passthrough *pt,
 		return false;
 	spin_lock(&fi->lock);
 	mapped->stacked = vm_file != pt->file;
-	if (!mapped->stacked)
+	if (!mapped->stacked) {
+		mapped->pt = pt;
 		WRITE_ONCE(pt->mapped, mapped);
+	}
 	spin_unlock(&fi->lock);
 	return true;
 }
@@ -207,10 +214,13 @@ void fuse_backing_map_end(struct fuse_backing_mapped *mapped, struct file *file,
 	fput(pt->file);
 }
 
-/* Has nobody but the FUSE file the backing file any more, which was mapped? */
-static bool is_unmapped(const struct fuse_passthrough *pt)
+/*
+ * Has nobody but the FUSE file the backing file any more?  Of files that are not the
+ * backing files themselves, that can't be told.
+ */
+static bool is_unmapped(const struct fuse_backing_mapped *mapped)
 {
-	return pt->mapped && file_count(pt->file) == 1;
+	return mapped->pt && file_count(mapped->pt->file) == 1;
 }
 
 /**
@@ -223,22 +233,31 @@ static bool is_unmapped(const struct fuse_passthrough *pt)
  */
 void fuse_backing_unmap(struct fuse_passthrough *pt)
 {
-	if (is_unmapped(pt))
-		leave_inode_locked(pt->mapped);
-}
-
-/* Of files that are not the backing files themselves, that can't be told */
-static bool is_any_file_mapped(const struct fuse_inode *fi)
-{
-	unsigned long mapped = fi->backing.nr_mapped;
-	const struct fuse_passthrough *pt;
+	struct fuse_backing_mapped *mapped = pt->mapped;
 
 	if (!mapped)
-		return false;
-	list_for_each_entry(pt, &fi->backing.open, link)
-		if (is_unmapped(pt))
-			mapped--;
-	return mapped;
+		return;
+	if (is_unmapped(mapped))
+		list_del_init(&mapped->link);
+	mapped->pt = NULL;
+}
+
+/* Returns -EAGAIN if there are more to look at */
+static int is_any_file_mapped(struct fuse_inode *fi)
+{
+	struct fuse_backing_mapped *mapped;
+	unsigned int i;
+
+	for (i = 0; i < LOOKED_AT_ONCE; i++) {
+		mapped = list_first_entry_or_null(&fi->backing.mapped,
+						  struct fuse_backing_mapped,
+						  link);
+		if (!mapped || !is_unmapped(mapped))
+			return !!mapped;
+		/* until it is mapped again */
+		list_del_init(&mapped->link);
+	}
+	return -EAGAIN;
 }
 
 /**
@@ -248,15 +267,16 @@ static bool is_any_file_mapped(const struct fuse_inode *fi)
  * Or, where it has extents, pages of the inode itself.
  *
  * Context: fuse_inode::lock and address_space::i_mmap_rwsem of the inode are held.
- * Return: whether it is so, and what is mapped may still be used without asking.
+ * Return: 1 if it is so, and what is mapped may still be used without asking; 0 if not;
+ *	-EAGAIN if that isn't known before others had the locks.
  */
-bool fuse_inode_backing_is_mapped(struct fuse_inode *fi)
+int fuse_inode_backing_is_mapped(struct fuse_inode *fi)
 {
 	lockdep_assert_held(&fi->lock);
 
-	return is_any_file_mapped(fi) ||
-	       (fi->backing.inode == &fi->inode &&
-		mapping_mapped(fi->inode.i_mapping));
+	return is_any_file_mapped(fi) ?:
+	       fi->backing.inode == &fi->inode &&
+	       mapping_mapped(fi->inode.i_mapping);
 }
 
 /**

@@ -18,7 +18,7 @@ int fuse_backing_map_start(struct file *file,
 void fuse_backing_map_end(struct fuse_backing_mapped *mapped, struct file *file,
 			  struct file *vm_file);
 void fuse_backing_unmap(struct fuse_passthrough *pt);
-bool fuse_inode_backing_is_mapped(struct fuse_inode *fi);
+int fuse_inode_backing_is_mapped(struct fuse_inode *fi);
 bool fuse_inode_backing_is_stored_to(struct fuse_inode *fi);
 void fuse_inode_backing_evict_mapped(struct fuse_inode *fi);
 

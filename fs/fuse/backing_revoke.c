@@ -15,7 +15,7 @@
 #include "backing_revoke.h"
 
 #include <linux/pagemap.h>
-#include <linux/sched/signal.h>
+#include <linux/sched.h>
 #include <linux/wait_bit.h>
 
 /**
@@ -158,42 +158,26 @@ int fuse_backing_revoked_mmap(struct file *file, struct vm_area_struct *vma)
  * fuse_backing_revoke_start - take the backing file away from all open files
  * @fi: the FUSE inode
  *
+ * They are yet to be told, by fuse_inode_backing_revoke(): none is mapped until then.
+ *
  * Context: fi->lock is held, and i_mmap_rwsem of the inode's pages.
- * Return: how many files are open that have lost it now or before; -EBUSY if
- *	something of it is mapped, and nothing is done.
+ * Return: 1 if files are open that have lost it now or before, 0 if none is; -EBUSY if
+ *	something of it is mapped, and nothing is done; -EAGAIN if that isn't known before
+ *	others had the locks.
  */
 int fuse_backing_revoke_start(struct fuse_inode *fi)
 {
 	struct fuse_conn *fc = get_fuse_conn(&fi->inode);
-	struct fuse_passthrough *pt;
-	int files = 0;
+	int mapped;
 
 	lockdep_assert_held(&fi->lock);
-	if (fuse_inode_backing_is_mapped(fi))
-		return -EBUSY;
+	mapped = fuse_inode_backing_is_mapped(fi);
+	if (mapped)
+		return mapped < 0 ? mapped : -EBUSY;
 
 	fi->backing.revoked_at = atomic64_inc_return(&fc->khctr);
-	list_for_each_entry(pt, &fi->backing.open, link) {
-		if (!fuse_backing_is_revoked(pt))
-			atomic_add(FUSE_BACKING_REVOKED, &pt->io);
-		files++;
-	}
-	return files;
-}
-
-/* Is there still a file that lost it, or one that is still at it? */
-static bool is_any_left(struct fuse_inode *fi, bool busy)
-{
-	const struct fuse_passthrough *pt;
-	bool left = false;
-
-	spin_lock(&fi->lock);
-	list_for_each_entry(pt, &fi->backing.open, link)
-		if (fuse_backing_is_revoked(pt) &&
-		    !(busy && fuse_backing_is_idle(pt)))
-			left = true;
-	spin_unlock(&fi->lock);
-	return left;
+	return !list_empty(&fi->backing.open) ||
+	       !list_empty(&fi->backing.revoked);
 }
 
 /**
@@ -208,19 +192,15 @@ static bool is_any_left(struct fuse_inode *fi, bool busy)
  */
 int fuse_backing_revoke_finish(struct fuse_inode *fi)
 {
-	for (;;) {
-		if (wait_var_event_interruptible(&fi->backing,
-						 !is_any_left(fi, true)))
+	int ret;
+
+	/* who comes too late for I/O counts for a moment, too: it may be busy again */
+	while ((ret = fuse_inode_backing_retire(fi))) {
+		if (ret == -EBUSY &&
+		    wait_var_event_interruptible(&fi->backing,
+						 !fuse_inode_backing_is_busy(fi)))
 			return -EINTR;
-		while (fuse_inode_backing_retire(fi))
-			cond_resched();
-		/*
-		 * Who comes too late for I/O counts for a moment, too, and may have
-		 * kept a file from being found idle that was so before and is again.
-		 */
-		if (!is_any_left(fi, false))
-			return 0;
-		if (signal_pending(current))
-			return -EINTR;
+		cond_resched();
 	}
+	return 0;
 }

@@ -129,7 +129,7 @@ struct fuse_backing_use {
  * @file: the backing file; %NULL with @extents
  * @extents: what the file has been given instead, with a reference
  * @tree: of a directory that has one attached, with a reference
- * @link: in fuse_inode_backing::open
+ * @link: in fuse_inode_backing::open or ::revoked
  * @use: as a user of @fb
  * @mapped: the backing file was mmapped, and is what the vma got; set once
  * @local: opened without the server, or 0; see backing_handle.c

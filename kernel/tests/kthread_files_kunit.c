@@ -17,6 +17,8 @@
 #include <linux/sched/task.h>
 
 #define DISTANCE	KTHREAD_FILES_REUSE_DISTANCE
+/* More than are parked at once */
+#define MANY		3000
 
 static const struct file_operations no_operations;
 
@@ -280,6 +282,36 @@ static void test_limit_lowered(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, remove(f, i));
 }
 
+/* More numbers are forbidden than are parked at once, and the oldest of all */
+static void test_limit_lowered_far(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	int i, nr;
+
+	set_limit(f->kf, MANY + 1);
+	for (i = 1; i <= MANY; i++)
+		KUNIT_ASSERT_EQ(test, install(f), i);
+	for (i = MANY; i; i--)
+		KUNIT_ASSERT_TRUE(test, remove(f, i));
+
+	for (i = 99; i >= 50; i--) {
+		set_limit(f->kf, i + 1);
+		KUNIT_ASSERT_EQ(test, install(f), i);
+	}
+	KUNIT_EXPECT_EQ(test, install(f), -EMFILE);
+
+	/* in between, others come first: all are still there, in their order */
+	set_limit(f->kf, MANY + 1);
+	for (i = MANY; i; i--) {
+		if (i < 100 && i >= 50)
+			continue;
+		nr = install(f);
+		KUNIT_ASSERT_EQ(test, nr, i);
+	}
+	KUNIT_EXPECT_EQ(test, install(f), -EMFILE);
+	KUNIT_EXPECT_EQ(test, kthread_files_count(f->kf), MANY);
+}
+
 static void test_cyclic_numbers(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -511,6 +543,48 @@ static void test_concurrent(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, file_count(f->file), 1);
 }
 
+/* The limit changes, again and again, in the middle of what it makes necessary */
+static void test_concurrent_limits(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct worker workers[2] = {};
+	struct worker *w;
+	unsigned long *had;
+	int i, nr;
+
+	had = kunit_kzalloc(test, BITS_TO_LONGS(MANY + 1) * sizeof(*had), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, had);
+	set_limit(f->kf, MANY + 1);
+	for (i = 1; i <= MANY; i++)
+		KUNIT_ASSERT_EQ(test, install(f), i);
+	for (i = MANY; i; i--)
+		KUNIT_ASSERT_TRUE(test, remove(f, i));
+
+	for (w = workers; w < workers + ARRAY_SIZE(workers); w++) {
+		w->f = f;
+		w->task = kthread_run(install_and_remove, w, "kunit-worker");
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, w->task);
+	}
+	for (i = 0; i < 500; i++) {
+		set_limit(f->kf, i % 2 ? MANY + 1 : 64);
+		usleep_range(100, 200);
+	}
+	for (w = workers; w < workers + ARRAY_SIZE(workers); w++) {
+		kthread_stop(w->task);
+		KUNIT_EXPECT_EQ(test, w->wrong, 0);
+	}
+
+	/* each number is there, and once */
+	set_limit(f->kf, MANY + 1);
+	for (i = 1; i <= MANY; i++) {
+		nr = install(f);
+		KUNIT_ASSERT_GT(test, nr, 0);
+		KUNIT_ASSERT_LE(test, nr, MANY);
+		KUNIT_ASSERT_FALSE(test, __test_and_set_bit(nr, had));
+	}
+	KUNIT_EXPECT_EQ(test, install(f), -EMFILE);
+}
+
 /* Something for the thread to do, and what became of it */
 struct job {
 	struct kthread_files_work work;
@@ -669,6 +743,7 @@ static struct kunit_case kthread_files_cases[] = {
 	KUNIT_CASE(test_remove_unknown),
 	KUNIT_CASE(test_limit),
 	KUNIT_CASE(test_limit_lowered),
+	KUNIT_CASE(test_limit_lowered_far),
 	KUNIT_CASE(test_cyclic_numbers),
 	KUNIT_CASE(test_no_early_reuse),
 	KUNIT_CASE(test_forced_reuse),
@@ -677,6 +752,7 @@ static struct kunit_case kthread_files_cases[] = {
 	KUNIT_CASE(test_install_allocation_fails),
 	KUNIT_CASE(test_create_allocation_fails),
 	KUNIT_CASE(test_concurrent),
+	KUNIT_CASE(test_concurrent_limits),
 	KUNIT_CASE(test_queue),
 	KUNIT_CASE(test_destroy_queued),
 	KUNIT_CASE(test_flush),

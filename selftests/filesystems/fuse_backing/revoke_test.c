@@ -44,6 +44,7 @@
 #define REVOKE		FUSE_BACKING_DETACH_REVOKE
 #define BLOCK		4096
 #define ROUNDS		10
+#define MANY		150	/* more than are looked at with a lock held */
 #define LATE		2	/* threads */
 #define LATE_ROUNDS	100
 #define EXT4_SHUTDOWN	_IOR('X', 125, __u32)
@@ -467,6 +468,40 @@ TEST_F(revoke, mmapped)
 	EXPECT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
 	EXPECT_TRUE(is_served(self->fd));
 	EXPECT_TRUE(wait_until(!env_count(self->srv)));
+}
+
+/* Files that were mapped are many, and one that is comes last, or was found not to be. */
+TEST_F(revoke, mapped_and_unmapped)
+{
+	int fd[MANY];
+	char *map, *again;
+
+	map = mmap(NULL, BLOCK, PROT_READ, MAP_PRIVATE, self->fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	for (int i = 0; i < MANY; i++) {
+		fd[i] = open_a(self->srv, self->file, variant->attached);
+		ASSERT_LE(0, fd[i]);
+		again = mmap(NULL, BLOCK, PROT_READ, MAP_PRIVATE, fd[i], 0);
+		ASSERT_NE(MAP_FAILED, again);
+		munmap(again, BLOCK);
+	}
+	serve_directly(self->file);
+	EXPECT_EQ(-EBUSY, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
+	again = mmap(NULL, BLOCK, PROT_READ, MAP_PRIVATE, fd[0], 0);
+	ASSERT_NE(MAP_FAILED, again);
+	munmap(map, BLOCK);
+	EXPECT_EQ(-EBUSY, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
+	close(fd[0]);
+	EXPECT_EQ(-EBUSY, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
+	munmap(again, BLOCK);
+	EXPECT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
+	EXPECT_TRUE(wait_until(!env_count(self->srv)));
+	ASSERT_EQ(0, migrate());
+	for (int i = 1; i < MANY; i++) {
+		EXPECT_TRUE(is_served(fd[i]));
+		close(fd[i]);
+	}
+	EXPECT_TRUE(is_served(self->fd));
 }
 
 /* Nothing was mapped, so it can be taken away. */
