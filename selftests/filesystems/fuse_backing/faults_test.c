@@ -26,6 +26,7 @@
 
 #include "backing_ioctl.h"
 #include "backing_table.h"
+#include "creds.h"
 #include "dir_lister.h"
 #include "env.h"
 #include "fault_places.h"
@@ -75,6 +76,8 @@ FIXTURE_VARIANT(faults) {
 
 FIXTURE_SETUP(faults)
 {
+	/* what is charged to a user needs memory itself */
+	const struct creds charged = { .caps = ~CREDS_CAP(CAP_IPC_LOCK) };
 	struct calls *c = &self->c;
 	struct stat st;
 
@@ -94,6 +97,7 @@ FIXTURE_SETUP(faults)
 	ASSERT_EQ(0, mkdir(LIGHT, 0755));
 	c->file = open(scratch_path("b"), O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, c->file);
+	ASSERT_EQ(0, creds_set(&charged));
 	c->fault = fault_open(variant->task);
 	ASSERT_LE(0, c->fault);
 }
