@@ -42,6 +42,7 @@
 #define LET_IN		100	/* times, of thousands, or of two or three */
 #define FEW		64
 #define REVOKERS	16
+#define SLOWER		6	/* a busy machine is three times, who walks at least ten */
 #define OFTEN		1000000	/* ns */
 #define FILES		100000
 #define LIMIT		(FILES + 100)
@@ -315,7 +316,7 @@ TEST_F_TIMEOUT(pile, revoke_of_mapped, 200)
 		ASSERT_LE(0, fuse_server_open(self->srv, "a", O_RDONLY));
 	crowded = most_beside(&lookups, &revoker);
 	EXPECT_LT(0, crowded);
-	EXPECT_LT(alone / 3, crowded);
+	EXPECT_LT(alone / SLOWER, crowded);
 	TH_LOG("%.2f in a millisecond, and %.2f", alone, crowded);
 
 	/* once it isn't any more, all of them lose it */
@@ -362,7 +363,7 @@ TEST_F_TIMEOUT(pile, revoke_of_busy, 200)
 		ASSERT_LE(0, fuse_server_open(self->srv, "a", O_RDONLY));
 	crowded = most_beside(&lookups, &revoker);
 	EXPECT_LT(0, crowded);
-	EXPECT_LT(alone / 3, crowded);
+	EXPECT_LT(alone / SLOWER, crowded);
 	TH_LOG("%.2f in a millisecond, and %.2f", alone, crowded);
 
 	/* all of them, once that is done */
