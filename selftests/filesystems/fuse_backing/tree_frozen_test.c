@@ -280,19 +280,30 @@ static int freeze_it(void)
 	return freeze(FIFREEZE);
 }
 
+/* Who writes nothing, again and again: it sleeps when nobody may begin to write any more */
+static int write_nothing(void)
+{
+	int fd = open(scratch_path("dir/file"), O_RDWR | O_CLOEXEC);
+
+	while (getppid() != 1)
+		pwrite(fd, "", 0, 0);
+	return 0;
+}
+
 /* By who freezes while it is changed: what isn't done by then waits no other way */
 TEST_F(tree_frozen, frozen_in_the_middle)
 {
 	/* which gives the right to write back, of the backing mount first */
 	pid_t pid = hold_task_run("mnt_put_write_access", 1, NULL, call_of, variant);
-	pid_t freezer;
+	pid_t freezer, writer;
 	int status;
 
 	if (pid < 0)
 		SKIP(return, "needs the module that holds tasks");
 	EXPECT_TRUE(hold_task_is_held(0));
+	writer = in_child(write_nothing);
 	freezer = in_child(freeze_it);
-	EXPECT_TRUE(wait_until(sleeps_in(freezer, SYS_ioctl)));
+	EXPECT_TRUE(wait_until(sleeps_in(writer, SYS_pwrite64)));
 	/* control: it waits for who is held */
 	EXPECT_EQ(0, waitpid(freezer, &status, WNOHANG));
 	EXPECT_EQ(0, hold_task_go(0));
@@ -301,6 +312,8 @@ TEST_F(tree_frozen, frozen_in_the_middle)
 	kill(pid, SIGKILL);
 	EXPECT_TRUE(wait_until(is_reaped(pid, &status)));
 	EXPECT_EQ(0, freeze(FITHAW));
+	kill(writer, SIGKILL);
+	EXPECT_EQ(writer, waitpid(writer, &status, 0));
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
