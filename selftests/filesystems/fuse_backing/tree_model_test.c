@@ -408,6 +408,9 @@ static bool change_mount(struct __test_metadata *_metadata, FIXTURE_DATA(tree_mo
 	if (verdict_of(self, name) != FUSE_BACKING_PASS ||
 	    (what > 3 && verdict_of(self, other) != FUSE_BACKING_PASS))
 		return true;
+	/* nor is it known there whether a directory with rules is empty */
+	if (what > 2 && is_ruled(self, what == 3 ? name : other))
+		return true;
 	err = change(what, SCRATCH_FUSE, name, other);
 	wanted = change(what, COPY, name, other);
 	if (err == wanted && changes_asked_for(self) == before)
@@ -425,7 +428,7 @@ static int end_below(FIXTURE_DATA(tree_model) * self)
 	pass_all(self->below);
 	/* the directory may have been removed */
 	if (!self->detached)
-		err = rules_set(self->dev, self->node, self->below, NAMES, FUSE_BACKING_PASS);
+		err = rules_set(self->dev, self->node, NULL, 0, FUSE_BACKING_PASS);
 	close(self->ruled);
 	self->ruled = -1;
 	return err;
