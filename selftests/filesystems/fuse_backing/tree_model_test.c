@@ -286,6 +286,16 @@ static bool is_taken_for_another(FIXTURE_DATA(tree_model) * self, const char *pa
 	return false;
 }
 
+/* Does the server have this directory by another name?  What it says of that is put here */
+static bool is_told_elsewhere(const FIXTURE_DATA(tree_model) * self, const char *name,
+			      ino_t ino)
+{
+	for (unsigned int i = 0; i < FUSE_SERVER_FILES; i++)
+		if (self->told[i] == ino && strcmp(self->srv->sh->file[i].name, name))
+			return true;
+	return false;
+}
+
 static bool is_same(struct __test_metadata *_metadata,
 		    FIXTURE_DATA(tree_model) * self, const char *name)
 {
@@ -298,6 +308,8 @@ static bool is_same(struct __test_metadata *_metadata,
 	there = lstat(tree_under(SCRATCH_BACKING, name), &b) ? errno : 0;
 	if (verdict == FUSE_BACKING_HIDE)
 		return seen == ENOENT;
+	if (!seen && !there && is_told_elsewhere(self, name, b.st_ino))
+		return S_ISDIR(a.st_mode);
 	/* the server reads no symbolic links, where one is on the way: it doesn't know how */
 	if (verdict == FUSE_BACKING_SERVER &&
 	    (seen == ENOSYS || is_taken_for_another(self, name)))
@@ -447,7 +459,8 @@ static int rule_below(FIXTURE_DATA(tree_model) * self)
 	self->what = "rule below";
 	snprintf(self->name, sizeof(self->name), "%s", name);
 	if (err || verdict_of(self, name) != FUSE_BACKING_PASS ||
-	    lstat(scratch_path(name), &st) || !S_ISDIR(st.st_mode))
+	    lstat(scratch_path(name), &st) || !S_ISDIR(st.st_mode) ||
+	    is_told_elsewhere(self, name, st.st_ino))
 		return err;
 	err = chmod(tree_at(name), 0755);
 	tell(self, name, !err);
