@@ -444,11 +444,7 @@ static const struct fault_call detach_tree = {
 /* Read and sorted, and then there is nothing that names are passed through of */
 static long call_rules(void *fixture)
 {
-	static const struct rule rules[] = {
-		RULE_HIDE("one"), RULE_ADD("another", DT_REG, 1),
-	};
-	const struct calls *c = fixture;
-	int err = rules_set(c->dev, FUSE_ROOT_ID, rules, 2, FUSE_BACKING_PASS);
+	long err = call_tree_rules(fixture);
 
 	return err == -ENOENT ? 0 : err;
 }
