@@ -427,7 +427,7 @@ TEST_F(change, truncated_beside_the_server)
 	ASSERT_NE(MAP_FAILED, map);
 	map[size - 1] = 'x';
 
-	ASSERT_EQ(0, kill(self->srv->pid, SIGSTOP));
+	ASSERT_EQ(0, fuse_server_pause(self->srv));
 	ASSERT_EQ(0, sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE));
 	ASSERT_TRUE(wait_until(fuse_server_waiting(self->srv) == 1));
 	fflush(NULL);
@@ -436,7 +436,7 @@ TEST_F(change, truncated_beside_the_server)
 		_exit(-as(variant->uid, do_truncate, tree_at("dir/file")));
 	/* it is either cut off by now, or waits for the server */
 	wait_until_cut(10);
-	ASSERT_EQ(0, kill(self->srv->pid, SIGCONT));
+	ASSERT_EQ(0, fuse_server_resume(self->srv));
 	EXPECT_EQ(0, status_of(cut));
 	EXPECT_EQ(10, scratch_size("dir/file"));
 	munmap(map, size);

@@ -429,14 +429,13 @@ TEST_F(attributes, given_back_meanwhile)
 					     ATTR));
 	EXPECT_TRUE(is_the_backing_files(self->srv));
 
-	ASSERT_EQ(0, kill(lower.pid, SIGSTOP));
-	ASSERT_EQ(lower.pid, waitpid(lower.pid, &status, WUNTRACED));
+	ASSERT_EQ(0, fuse_server_pause(&lower));
 	pid = fork();
 	if (!pid)
 		_exit(stat(A, &st) < 0);
 	ASSERT_TRUE(wait_until(sleeps_in(pid, SYS_newfstatat)));
 	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
-	ASSERT_EQ(0, kill(lower.pid, SIGCONT));
+	ASSERT_EQ(0, fuse_server_resume(&lower));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 	EXPECT_TRUE(is_the_servers(self->srv));

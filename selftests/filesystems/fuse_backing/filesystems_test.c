@@ -428,7 +428,7 @@ TEST_F(filesystems, fuse_of_the_same_server)
 	fd = open(SCRATCH_FUSE2 "/file", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(3, pwrite(fd, "new", 3, 0));
-	ASSERT_EQ(0, kill(self->stack.lower.pid, SIGSTOP));
+	ASSERT_EQ(0, fuse_server_pause(&self->stack.lower));
 	for (int i = 0; i < 100; i++) {
 		id = fuse_backing_open(self->stack.srv->fd, fd);
 		EXPECT_LT(0, id);
@@ -436,7 +436,7 @@ TEST_F(filesystems, fuse_of_the_same_server)
 	}
 	id = fuse_backing_open(self->stack.srv->fd, fd);
 	EXPECT_LT(0, id);
-	ASSERT_EQ(0, kill(self->stack.lower.pid, SIGCONT));
+	ASSERT_EQ(0, fuse_server_resume(&self->stack.lower));
 	close(fd);
 
 	/* Control: it was just stopped. The last close is the ioctl's. */
@@ -444,9 +444,9 @@ TEST_F(filesystems, fuse_of_the_same_server)
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, compare(fd, "new", 3, 0));
 	close(fd);
-	ASSERT_EQ(0, kill(self->stack.lower.pid, SIGSTOP));
+	ASSERT_EQ(0, fuse_server_pause(&self->stack.lower));
 	EXPECT_EQ(0, fuse_backing_close(self->stack.srv->fd, id));
-	ASSERT_EQ(0, kill(self->stack.lower.pid, SIGCONT));
+	ASSERT_EQ(0, fuse_server_resume(&self->stack.lower));
 }
 
 /* A server whose backing file is on its own mount */

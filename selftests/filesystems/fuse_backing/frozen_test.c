@@ -358,7 +358,7 @@ TEST_F_TIMEOUT(ends, freeze_does_not_wait_for_the_server, 200)
 	bool frozen;
 	pid_t pid;
 
-	ASSERT_EQ(0, kill(self->srv->pid, SIGSTOP));
+	ASSERT_EQ(0, fuse_server_pause(self->srv));
 	self->toucher = touch_in_child(self);
 	EXPECT_TRUE(wait_until(is_server_asked(self)));
 	for (int i = 0; i < WRITERS; i++)
@@ -376,7 +376,7 @@ TEST_F_TIMEOUT(ends, freeze_does_not_wait_for_the_server, 200)
 		EXPECT_EQ(0, status);
 	if (frozen)
 		EXPECT_EQ(0, freeze(FITHAW));
-	kill(self->srv->pid, SIGCONT);
+	fuse_server_resume(self->srv);
 	if (!frozen) {
 		waitpid(pid, &status, 0);
 		freeze(FITHAW);

@@ -151,6 +151,20 @@ void fuse_server_stop(struct fuse_server *srv)
 	srv->sh = NULL;
 }
 
+int fuse_server_pause(const struct fuse_server *srv)
+{
+	int status;
+
+	if (kill(srv->pid, SIGSTOP) < 0 || waitpid(srv->pid, &status, WUNTRACED) < 0)
+		return -errno;
+	return WIFSTOPPED(status) ? 0 : -ESRCH;
+}
+
+int fuse_server_resume(const struct fuse_server *srv)
+{
+	return kill(srv->pid, SIGCONT) < 0 ? -errno : 0;
+}
+
 /* The connection's directory in fusectl is named after the device number. */
 int fuse_server_control(const struct fuse_server *srv, const char *name,
 			int flags)

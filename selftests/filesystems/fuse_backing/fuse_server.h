@@ -55,6 +55,13 @@ int fuse_server_resend(struct fuse_server *srv);
 void fuse_server_close_dev(struct fuse_server *srv);
 int fuse_server_umount(struct fuse_server *srv);
 void fuse_server_stop(struct fuse_server *srv);
+
+/*
+ * fuse_server_pause() returns when the server stands still: what is asked from then on
+ * is not taken up before fuse_server_resume().
+ */
+int fuse_server_pause(const struct fuse_server *srv);
+int fuse_server_resume(const struct fuse_server *srv);
 int fuse_server_abort(const struct fuse_server *srv);
 
 /* open(2) in the connection's directory of fusectl: a descriptor or -errno. */

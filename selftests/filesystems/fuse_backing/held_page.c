@@ -6,11 +6,9 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "held_page.h"
@@ -76,15 +74,12 @@ int held_page_start(struct held_page *page, const char *name)
 		return err;
 	if (!wait_until(!held_page_is_wanted(page)))
 		return -EBUSY;
-	if (kill(page->srv.pid, SIGSTOP) < 0 ||
-	    waitpid(page->srv.pid, NULL, WUNTRACED) < 0)
-		return -errno;
-	return 0;
+	return fuse_server_pause(&page->srv);
 }
 
 void held_page_release(struct held_page *page)
 {
-	kill(page->srv.pid, SIGCONT);
+	fuse_server_resume(&page->srv);
 }
 
 void held_page_stop(struct held_page *page)

@@ -596,7 +596,7 @@ TEST_F_TIMEOUT(completions, one_worker_for_a_mount, 120)
 	EXPECT_EQ(writer[0], waitpid(writer[0], &status, 0));
 	EXPECT_EQ(0, status);
 
-	ASSERT_EQ(0, kill(srv->pid, SIGSTOP));
+	ASSERT_EQ(0, fuse_server_pause(srv));
 	looker = look_in_child(fd);
 	EXPECT_TRUE(wait_until(sleeps_in(looker, -1)));
 	for (int i = 0; i < WRITERS; i++)
@@ -606,7 +606,7 @@ TEST_F_TIMEOUT(completions, one_worker_for_a_mount, 120)
 		EXPECT_TRUE(wait_until(sleeps_in(writer[i], SYS_io_getevents) ||
 				       sleeps_in(writer[i], SYS_io_submit)));
 	EXPECT_GE(1, busy_workers());
-	ASSERT_EQ(0, kill(srv->pid, SIGCONT));
+	ASSERT_EQ(0, fuse_server_resume(srv));
 	for (int i = 0; i < WRITERS; i++) {
 		EXPECT_EQ(writer[i], waitpid(writer[i], &status, 0));
 		EXPECT_EQ(0, status);

@@ -314,14 +314,14 @@ TEST_F(places, killed)
 	lower.sh->entry_valid = 0;
 	ASSERT_EQ(0, mount("x", tree_at("one/empty"), "tmpfs", 0, ""));
 	ASSERT_EQ(0, tree_write_text(tree_at("one/empty/mounted")));
-	ASSERT_EQ(0, kill(lower.pid, SIGSTOP));
+	ASSERT_EQ(0, fuse_server_pause(&lower));
 	client = look_beside("one/empty/nothing");
 	ASSERT_LT(0, client);
 	EXPECT_TRUE(wait_until(fuse_server_waiting(&lower) == 1));
 	ASSERT_EQ(0, kill(client, SIGKILL));
 	ASSERT_EQ(client, waitpid(client, &status, 0));
 	EXPECT_TRUE(WIFSIGNALED(status));
-	ASSERT_EQ(0, kill(lower.pid, SIGCONT));
+	ASSERT_EQ(0, fuse_server_resume(&lower));
 	EXPECT_EQ(0, tree_reads(tree_at("one/empty/mounted")));
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 

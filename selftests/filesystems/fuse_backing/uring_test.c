@@ -420,14 +420,10 @@ static int get_busy(struct env *env, struct busy *busy)
 /* None is: it stands still, and they are on their way. */
 static int get_stuck(struct env *env, struct busy *busy)
 {
-	pid_t server = env->srv.pid;
-	int err = get_ready(env, busy), status;
+	int err = get_ready(env, busy) ?: fuse_server_pause(&env->srv);
 
 	if (err)
 		return err;
-	if (kill(server, SIGSTOP) < 0 ||
-	    waitpid(server, &status, WUNTRACED) != server)
-		return -errno;
 	return openers_start(&env->srv, busy->opener, OPENERS);
 }
 
@@ -474,7 +470,7 @@ TEST_F(uring, abort_beside_a_stopped_server)
 	ASSERT_EQ(0, get_stuck(&self->env, &busy));
 	ASSERT_EQ(0, fuse_server_abort(self->srv));
 	EXPECT_TRUE(only_a_is_left(&busy));
-	ASSERT_EQ(0, kill(self->srv->pid, SIGCONT));
+	ASSERT_EQ(0, fuse_server_resume(self->srv));
 	EXPECT_TRUE(openers_fail(busy.opener, OPENERS));
 	EXPECT_TRUE(server_ends(self->srv));
 	close(busy.fd);
