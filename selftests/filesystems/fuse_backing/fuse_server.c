@@ -250,7 +250,8 @@ __u32 fuse_server_requests(const struct fuse_server *srv)
 	__u32 n = 0;
 
 	for (int i = 0; i < FUSE_SERVER_OPS; i++)
-		n += srv->sh->ops[i];
+		if (i != FUSE_FORGET && i != FUSE_BATCH_FORGET)
+			n += srv->sh->ops[i];
 	return n;
 }
 

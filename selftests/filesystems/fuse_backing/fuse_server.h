@@ -81,7 +81,10 @@ __u64 fuse_server_node(const struct fuse_server *srv,
 __u32 fuse_server_ops(const struct fuse_server *srv, __u32 opcode);
 __u32 fuse_server_data_ops(const struct fuse_server *srv);
 
-/* All requests so far, of whatever kind; those since the last time of asking. */
+/*
+ * All requests so far, of whatever kind but FORGET, which comes when the kernel gets to it,
+ * after whatever a test did before; those since the last time of asking.
+ */
 __u32 fuse_server_requests(const struct fuse_server *srv);
 __u32 fuse_server_new_requests(struct fuse_server *srv);
 
