@@ -460,8 +460,8 @@ static struct fuse_backing *put_at(struct fuse_backing_place *place,
 }
 
 /*
- * As fuse_backing_install_path(), of an open file whose reference is taken over.  Without
- * a place it is good for one open.
+ * A mapping of an open file, whose reference is taken over.  Whoever finds it at a place may
+ * use it as long as others do; without a place it is good for one open.
  */
 static struct fuse_backing *install_file(struct fuse_backing_table *table,
 					 struct file *file,

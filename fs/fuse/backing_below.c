@@ -78,7 +78,8 @@ static bool lookup_passed(const struct fuse_tree_dir *at, struct inode *dir,
 	}
 	fuse_backing_remember_hash(entry, &entry->d_name, at->dentry);
 	passed = fuse_tree_is_passed(backing) &&
-		 fuse_tree_is_named(at, backing, &entry->d_name);
+		 fuse_tree_is_named(at, backing, &entry->d_name) &&
+		 fuse_tree_is_numbered(at->tree, backing);
 	if (passed)
 		*err = take_inode(at, dir->i_sb, backing, inode);
 	dput(backing);

@@ -57,6 +57,15 @@ static const struct rhashtable_params node_params = {
 	.automatic_shrinking = true,
 };
 
+/* As stat(2) says, as far as no disk or server has to be asked; 0 if it says nothing */
+static noinline dev_t device_of(const struct fuse_tree *tree, struct dentry *dentry)
+{
+	const struct path path = { .mnt = tree->mnt, .dentry = dentry };
+	struct kstat stat;
+
+	return vfs_getattr_nosec(&path, &stat, 0, AT_STATX_DONT_SYNC) ? 0 : stat.dev;
+}
+
 /**
  * fuse_tree_create - have names below a directory passed through
  * @fc: the connection
@@ -85,6 +94,7 @@ struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb
 	tree->cred = fb->cred;
 	tree->mnt = fb->file->f_path.mnt;
 	tree->root = fb->file->f_path.dentry;
+	tree->dev = device_of(tree, tree->root);
 	tree->ops = args->ops;
 	tree->modes = args->flags & (FUSE_BACKING_READ | FUSE_BACKING_WRITE);
 	return tree;
@@ -304,6 +314,25 @@ bool fuse_tree_is_passed(const struct dentry *dentry)
 		return false;
 	return d_is_negative(dentry) || d_is_reg(dentry) || d_is_dir(dentry) ||
 	       d_is_symlink(dentry);
+}
+
+/**
+ * fuse_tree_is_numbered - is an inode's number that of nothing else in a tree
+ * @tree: the tree
+ * @dentry: what was found in there
+ *
+ * A filesystem may have volumes, which are directories, or layers, which stat(2) says are
+ * other devices, with the same numbers.  The FUSE mount is one device: who goes by numbers,
+ * as cp(1), diff(1) and tar(1) do, would take two files for one.
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+bool fuse_tree_is_numbered(const struct fuse_tree *tree, struct dentry *dentry)
+{
+	if (d_is_negative(dentry) || !(d_is_dir(dentry) || dentry->d_sb->s_stack_depth))
+		return true;
+	return tree->dev && device_of(tree, dentry) == tree->dev;
 }
 
 /**

@@ -45,6 +45,7 @@ struct vfsmount;
  * @cred: of the registration
  * @mnt: of the directory
  * @root: the directory
+ * @dev: that stat(2) says it is on
  * @ops: FUSE_BACKING_OPS_*, what is answered of everything below
  * @modes: FUSE_BACKING_READ and _WRITE, what files below may be opened for
  * @detached: everything below is the server's
@@ -64,6 +65,7 @@ struct fuse_tree {
 	const struct cred *cred;
 	struct vfsmount *mnt;
 	struct dentry *root;
+	dev_t dev;
 	u64 ops;
 	u32 modes;
 	bool detached;
@@ -154,6 +156,7 @@ struct dentry *fuse_tree_lookup(const struct fuse_tree_dir *at,
 bool fuse_tree_is_passed(const struct dentry *dentry);
 bool fuse_tree_is_named(const struct fuse_tree_dir *at, struct dentry *dentry,
 			const struct qstr *name);
+bool fuse_tree_is_numbered(const struct fuse_tree *tree, struct dentry *dentry);
 void fuse_tree_tell(struct inode *inode, const struct fuse_tree *tree,
 		    struct inode *backing);
 struct inode *fuse_tree_get_inode(const struct fuse_tree_dir *at,

@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <linux/fs.h>
@@ -22,8 +24,18 @@
 #include "text_file.h"
 
 #define IMAGE		SCRATCH_ROOT "/image"
-#define IMAGE_SIZE	(16 << 20)
 #define LOOP_TRIES	20
+
+/* What is on a loop device, as small as it may be */
+static const struct disk {
+	const char *type;
+	off_t size;
+	const char *make;
+} disks[] = {
+	[SCRATCH_EXT4] = { "ext4", 16 << 20, "mkfs.ext4 -q -F -b 4096 -N 64" },
+	[SCRATCH_XFS] = { "xfs", 300 << 20, "mkfs.xfs -q" },
+	[SCRATCH_BTRFS] = { "btrfs", 128 << 20, "mkfs.btrfs -q -M" },
+};
 
 static int private_mounts(void)
 {
@@ -43,20 +55,19 @@ static int private_mounts(void)
 	return 0;
 }
 
-static int make_image(void)
+static int make_image(const struct disk *disk)
 {
 	int fd = open(IMAGE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	int status;
+	char command[128];
 
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, IMAGE_SIZE) < 0) {
+	if (ftruncate(fd, disk->size) < 0) {
 		close(fd);
 		return -errno;
 	}
-	status = system("mkfs.ext4 -q -F -b 4096 -N 64 " IMAGE
-			" >/dev/null 2>&1");
-	if (status) {
+	snprintf(command, sizeof(command), "%s %s >/dev/null 2>&1", disk->make, IMAGE);
+	if (system(command)) {
 		close(fd);
 		return -EOPNOTSUPP;
 	}
@@ -114,11 +125,24 @@ static int attach_loop(struct scratch *scratch, int image)
 	return -EOPNOTSUPP;
 }
 
+/* Where it is a module this loads it */
+static bool is_type(const char *type)
+{
+	int fd = syscall(SYS_fsopen, type, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 static int setup_loop(struct scratch *scratch)
 {
-	int image = make_image();
-	int err;
+	const struct disk *disk = &disks[scratch->fs];
+	int image, err;
 
+	if (!is_type(disk->type))
+		return -EOPNOTSUPP;
+	image = make_image(disk);
 	if (image < 0)
 		return image;
 	err = attach_loop(scratch, image);
@@ -132,7 +156,7 @@ int scratch_setup(struct scratch *scratch, enum scratch_fs fs)
 
 	scratch->fs = fs;
 	scratch->loop = -1;
-	if (!err && fs == SCRATCH_EXT4)
+	if (!err && fs != SCRATCH_TMPFS)
 		err = setup_loop(scratch);
 	if (!err)
 		err = scratch_mount_backing(scratch);
@@ -143,9 +167,9 @@ int scratch_mount_backing(struct scratch *scratch)
 {
 	int ret;
 
-	if (scratch->fs == SCRATCH_EXT4)
-		ret = mount(scratch->loop_name, SCRATCH_BACKING, "ext4", 0,
-			    NULL);
+	if (scratch->fs != SCRATCH_TMPFS)
+		ret = mount(scratch->loop_name, SCRATCH_BACKING,
+			    disks[scratch->fs].type, 0, NULL);
 	else
 		ret = mount("backing", SCRATCH_BACKING, "tmpfs", 0, "mode=755");
 	if (ret < 0)

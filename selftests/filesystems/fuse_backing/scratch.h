@@ -19,7 +19,10 @@
 
 enum scratch_fs {
 	SCRATCH_TMPFS,
-	SCRATCH_EXT4,		/* on a loop device */
+	/* on a loop device */
+	SCRATCH_EXT4,
+	SCRATCH_XFS,
+	SCRATCH_BTRFS,
 };
 
 struct scratch {

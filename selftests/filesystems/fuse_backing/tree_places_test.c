@@ -2,11 +2,13 @@
 /*
  * Where the backing directory of a tree may be.
  *
- * Proves: on tmpfs, ext4, an overlayfs and another FUSE, names below, numbers, links,
- * contents and listings are those of the directory itself, from the first look on, without
- * the server; what isn't changed directly there, as on stacked filesystems, is the server's.
- * By an idmapped mount, owners and rights are those that this shows, and so is what may be
- * changed, and what is refused, also while a file is open by another mount. What is mounted
+ * Proves: on tmpfs, ext4, XFS, Btrfs, an overlayfs and another FUSE, names below, numbers,
+ * links, contents and listings are those of the directory itself, from the first look on,
+ * without the server; what isn't changed directly there, as on stacked filesystems, is the
+ * server's. So is what is on another device than the directory, a volume or in another layer,
+ * as numbers are of one device. By an idmapped mount, owners and rights are those that this
+ * shows, and so is what may be changed, and what is refused, also while a file is open by
+ * another mount. What is mounted
  * below in the backing filesystem, directories and files, is the server's, and what is
  * mounted on the FUSE mount below stays as long as the name, also when who looked whether
  * that is there still was killed before it was told. A directory that is moved is
@@ -25,10 +27,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
+
+#include <linux/btrfs.h>
 
 #include "harness.h"
 
@@ -153,6 +158,18 @@ FIXTURE_VARIANT_ADD(places, tmpfs) {
 
 FIXTURE_VARIANT_ADD(places, ext4) {
 	.fs = SCRATCH_EXT4,
+	.top = SCRATCH_BACKING,
+	.make = make_plain,
+};
+
+FIXTURE_VARIANT_ADD(places, xfs) {
+	.fs = SCRATCH_XFS,
+	.top = SCRATCH_BACKING,
+	.make = make_plain,
+};
+
+FIXTURE_VARIANT_ADD(places, btrfs) {
+	.fs = SCRATCH_BTRFS,
 	.top = SCRATCH_BACKING,
 	.make = make_plain,
 };
@@ -331,6 +348,108 @@ TEST_F(places, killed)
 	ASSERT_EQ(0, rename(scratch_path("one/full"), scratch_path("one/empty")));
 	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/empty/mounted")));
 	EXPECT_EQ(-1, umount(tree_at("one/empty")));
+}
+
+/* What stat(2) says is on another device, whose numbers aren't ours */
+
+FIXTURE(devices) {
+	struct env env;
+	struct fuse_server *srv;
+};
+
+FIXTURE_VARIANT(devices) {
+	enum scratch_fs fs;
+	const char *top;
+	int (*make)(void);
+};
+
+/* A file in each layer, which are filesystems of their own */
+static int make_layers(void)
+{
+	if (mkdir(SCRATCH_ROOT "/upper", 0755) < 0 || mkdir(SCRATCH_ROOT "/work", 0755) < 0 ||
+	    mkdir(scratch_path("plain"), 0755) < 0)
+		return -errno;
+	return tree_write_text(scratch_path("one")) ?:
+	       tree_write_text(SCRATCH_ROOT "/upper/two") ?:
+	       mount("overlay", SCRATCH_OTHER, "overlay", 0, "lowerdir=" SCRATCH_BACKING
+		     ",upperdir=" SCRATCH_ROOT "/upper,workdir=" SCRATCH_ROOT
+		     "/work,xino=off") ? -EOPNOTSUPP : 0;
+}
+
+FIXTURE_VARIANT_ADD(devices, layers) {
+	.fs = SCRATCH_EXT4,
+	.top = SCRATCH_OTHER,
+	.make = make_layers,
+};
+
+static int make_volume(const char *name)
+{
+	struct btrfs_ioctl_vol_args args = {};
+	int fd, err;
+
+	fd = open(SCRATCH_BACKING, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	snprintf(args.name, sizeof(args.name), "%s", name);
+	err = ioctl(fd, BTRFS_IOC_SUBVOL_CREATE, &args) < 0 ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+static int make_volumes(void)
+{
+	if (mkdir(scratch_path("plain"), 0755) < 0)
+		return -errno;
+	return make_volume("one") ?: make_volume("two");
+}
+
+FIXTURE_VARIANT_ADD(devices, volumes) {
+	.fs = SCRATCH_BTRFS,
+	.top = SCRATCH_BACKING,
+	.make = make_volumes,
+};
+
+FIXTURE_SETUP(devices)
+{
+	int id, err = serve_from(&self->env, variant->fs, variant->make, variant->top, 0);
+
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "needs root, FUSE passthrough, such a filesystem");
+	ASSERT_EQ(0, err);
+	self->srv = &self->env.srv;
+	id = tree_register(self->srv->fd, variant->top);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, tree_attach(self->srv->fd, FUSE_ROOT_ID, id, TREE_OPS, BOTH));
+	ASSERT_EQ(0, access(SCRATCH_FUSE, F_OK));
+}
+
+FIXTURE_TEARDOWN(devices)
+{
+	tree_end(_metadata, &self->env);
+	umount(SCRATCH_OTHER);
+}
+
+/* Is it on the device of the directory that is attached? */
+static bool is_on_top(const char *top, const char *name)
+{
+	struct stat x, y;
+
+	return !stat(top, &x) && !stat(tree_under(top, name), &y) && x.st_dev == y.st_dev;
+}
+
+TEST_F(devices, others_are_the_servers)
+{
+	static const char * const others[] = { "one", "two" };
+
+	for (int i = 0; i < 2; i++) {
+		ASSERT_FALSE(is_on_top(variant->top, others[i]));
+		EXPECT_EQ(0, access(tree_at(others[i]), F_OK));
+		EXPECT_EQ(i + 1, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	}
+	/* control */
+	ASSERT_TRUE(is_on_top(variant->top, "plain"));
+	EXPECT_EQ(0, access(tree_at("plain"), F_OK));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_LOOKUP));
 }
 
 /* Through an idmapped mount */
