@@ -878,31 +878,44 @@ static pid_t rule_beside(const struct fuse_server *srv, __u64 dir,
 	return pid;
 }
 
+/* Who is held in a change in @dir, which the server knows, asked for those @before */
+struct ruled {
+	pid_t client;
+	__u64 dir;
+	__u32 before;
+};
+
+static bool start_to_rule(FIXTURE_DATA(change) * self, uid_t uid,
+			  const struct change *change, struct ruled *ruled)
+{
+	if (!start_anew(self, uid))
+		return false;
+	ruled->dir = introduce(self, "dir");
+	ruled->before = fuse_server_ops(self->srv, change->op);
+	return ruled->dir;
+}
+
 /* Who is at it by the rules that there were is done when there are others */
 TEST_F(change, ruled_in_the_middle)
 {
 	const struct change *change;
-	pid_t client, ruler;
-	__u32 before;
-	__u64 dir;
+	struct ruled ruled;
+	pid_t ruler;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(changes); i++) {
 		change = &changes[i];
-		ASSERT_TRUE(start_anew(self, variant->uid));
-		dir = introduce(self, "dir");
-		ASSERT_NE(0, dir);
-		before = fuse_server_ops(self->srv, change->op);
-		client = call_held(variant->uid, change->function, change->nth,
-				   change->call, tree_at(change->name));
-		if (client < 0)
+		ASSERT_TRUE(start_to_rule(self, variant->uid, change, &ruled));
+		ruled.client = call_held(variant->uid, change->function, change->nth,
+					 change->call, tree_at(change->name));
+		if (ruled.client < 0)
 			SKIP(return, "needs the module that holds tasks");
 		ASSERT_TRUE(hold_task_is_held(0)) TH_LOG("%s", change->function);
-		ruler = rule_beside(self->srv, dir, change);
+		ruler = rule_beside(self->srv, ruled.dir, change);
 		usleep(50 * WAIT_STEP_US);
 		EXPECT_EQ(0, hold_task_go(0));
-		EXPECT_EQ(0, status_of(client)) TH_LOG("%s", change->function);
+		EXPECT_EQ(0, status_of(ruled.client)) TH_LOG("%s", change->function);
 		EXPECT_EQ(0, status_of(ruler)) TH_LOG("%s", change->function);
-		EXPECT_EQ(before, fuse_server_ops(self->srv, change->op));
+		EXPECT_EQ(ruled.before, fuse_server_ops(self->srv, change->op));
 	}
 }
 
@@ -910,25 +923,20 @@ TEST_F(change, ruled_in_the_middle)
 TEST_F(change, ruled_before)
 {
 	const struct change *change;
-	__u32 before;
-	pid_t client;
-	__u64 dir;
+	struct ruled ruled;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(changes); i++) {
 		change = &changes[i];
-		ASSERT_TRUE(start_anew(self, variant->uid));
-		dir = introduce(self, "dir");
-		ASSERT_NE(0, dir);
-		before = fuse_server_ops(self->srv, change->op);
-		client = call_held(variant->uid, "fuse_change_start", 1,
-				   change->call, tree_at(change->name));
-		if (client < 0)
+		ASSERT_TRUE(start_to_rule(self, variant->uid, change, &ruled));
+		ruled.client = call_held(variant->uid, "fuse_change_start", 1,
+					 change->call, tree_at(change->name));
+		if (ruled.client < 0)
 			SKIP(return, "needs the module that holds tasks");
 		ASSERT_TRUE(hold_task_is_held(0)) TH_LOG("%s", change->function);
-		EXPECT_EQ(EINPROGRESS, status_of(rule_beside(self->srv, dir, change)));
+		EXPECT_EQ(EINPROGRESS, status_of(rule_beside(self->srv, ruled.dir, change)));
 		EXPECT_EQ(0, hold_task_go(0));
-		EXPECT_NE(-1, status_of(client));
-		EXPECT_EQ(before + 1, fuse_server_ops(self->srv, change->op))
+		EXPECT_NE(-1, status_of(ruled.client));
+		EXPECT_EQ(ruled.before + 1, fuse_server_ops(self->srv, change->op))
 			TH_LOG("%s", change->function);
 	}
 }
