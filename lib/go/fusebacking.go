@@ -95,15 +95,16 @@ func CloseAll(dev int) error {
 }
 
 // Attach has the kernel open the node on what id is, without asking; flags are Read,
-// Write and Attach*. An id with MapAutoClose is consumed, mostly also by an error.
-func Attach(dev int, node, generation uint64, id int32, flags uint32) error {
-	arg := attachArg{Nodeid: node, Generation: generation, Id: id, Flags: flags}
+// Write and Attach*. It answers more of it by ops: some of OpsFile, or 0. An id with
+// MapAutoClose is consumed, mostly also by an error.
+func Attach(dev int, node, generation uint64, id int32, flags uint32, ops uint64) error {
+	arg := attachArg{Nodeid: node, Generation: generation, Id: id, Flags: flags, Ops: ops}
 	_, err := call(dev, iocAttach, unsafe.Pointer(&arg))
 	return err
 }
 
 // AttachTree has the kernel answer for a directory, and for what is below, what ops say:
-// OpsDir, or OpsDir|OpsBelow with flags of Attach. The id is of a directory, registered with
+// OpsDir, or OpsDir|OpsBelow with flags of Attach, and OpsChange with that. The id is of a directory, registered with
 // MapDir, and stays the caller's.
 func AttachTree(dev int, node, generation uint64, id int32, flags uint32, ops uint64) error {
 	arg := treeArg{Nodeid: node, Generation: generation, Id: id, Flags: flags, Ops: ops}

@@ -171,7 +171,7 @@ func TestCalls(t *testing.T) {
 		Flags: ExtentHole}}
 
 	for i, err := range []error{
-		Attach(dev, 42, 1, id, Read|Write|AttachPending),
+		Attach(dev, 42, 1, id, Read|Write|AttachPending, OpsFile),
 		SetExtents(dev, 43, 1, extents, Read|AttachPending),
 	} {
 		if err != nil {
@@ -183,7 +183,7 @@ func TestCalls(t *testing.T) {
 		entries[0].Pending != 2 || entries[0].Access != Read|Write {
 		t.Error(entries, err)
 	}
-	fails(t, Attach(dev, 42, 1, id, Read|AttachPending), syscall.EEXIST, "attached")
+	fails(t, Attach(dev, 42, 1, id, Read|AttachPending, 0), syscall.EEXIST, "attached")
 	for i, err := range []error{Detach(dev, 42, 1), Close(dev, id), CloseAll(dev)} {
 		if err != nil {
 			t.Error(i, err)
@@ -205,7 +205,7 @@ func attachTree(t *testing.T, dev int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := AttachTree(dev, 1, 0, id, Read, OpsDir|OpsBelow); err != nil {
+	if err := AttachTree(dev, 1, 0, id, Read, OpsDir|OpsBelow|OpsChange); err != nil {
 		t.Fatal(err)
 	}
 }

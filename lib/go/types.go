@@ -47,10 +47,13 @@ const (
 	AttachUnchecked = C.FUSE_BACKING_ATTACH_UNCHECKED
 )
 
-// What a directory has the answer to, for AttachTree: OpsDir, and OpsBelow of what is below
+// What a file has the answer to, for Attach: OpsFile. A directory, for AttachTree: OpsDir,
+// OpsBelow of what is below, and OpsChange of what is changed there
 const (
-	OpsDir   = C.FUSE_BACKING_OPS_DIR
-	OpsBelow = C.FUSE_BACKING_OPS_BELOW
+	OpsFile   = C.FUSE_BACKING_OPS_FILE
+	OpsDir    = C.FUSE_BACKING_OPS_DIR
+	OpsBelow  = C.FUSE_BACKING_OPS_BELOW
+	OpsChange = C.FUSE_BACKING_OPS_CHANGE
 )
 
 // What becomes of a name, in a Rule

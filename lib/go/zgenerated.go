@@ -38,8 +38,10 @@ const (
 )
 
 const (
-	OpsDir   = 0x808023c600004
-	OpsBelow = 0x2011
+	OpsFile   = 0x800020068000c
+	OpsDir    = 0x808023c600004
+	OpsBelow  = 0x2011
+	OpsChange = 0x100400901fa8
 )
 
 const (

@@ -100,27 +100,30 @@ pub fn close_all(dev: impl AsFd) -> Result<(), Error> {
 }
 
 /// The kernel opens the node on what `id` is, without asking; `flags` are `READ`, `WRITE`
-/// and `ATTACH_*`. An id with `MAP_AUTO_CLOSE` is consumed, mostly also by an error.
+/// and `ATTACH_*`. It answers more of it by `ops`: some of `OPS_FILE`, or 0. An id with
+/// `MAP_AUTO_CLOSE` is consumed, mostly also by an error.
 pub fn attach(
     dev: impl AsFd,
     nodeid: u64,
     generation: u64,
     id: i32,
     flags: u32,
+    ops: u64,
 ) -> Result<(), Error> {
     let mut arg = AttachArg {
         nodeid,
         generation,
         id,
         flags,
+        ops,
         ..Default::default()
     };
     call(dev, IOC_ATTACH, &mut arg).map(drop)
 }
 
 /// The kernel answers for a directory, and for what is below, what `ops` say: `OPS_DIR`,
-/// or `OPS_DIR | OPS_BELOW` with `flags` of `attach()`. The id is of a directory,
-/// registered with `MAP_DIR`, and stays the caller's.
+/// or `OPS_DIR | OPS_BELOW` with `flags` of `attach()`, and `OPS_CHANGE` with that. The id
+/// is of a directory, registered with `MAP_DIR`, and stays the caller's.
 pub fn attach_tree(
     dev: impl AsFd,
     nodeid: u64,

@@ -137,11 +137,12 @@ fn attachments() {
     let dev = Device::new(KERNEL_RULES);
     let id = register(&dev, null(), 0).unwrap();
 
-    attach(&dev, 42, 1, id, READ | WRITE).unwrap();
+    attach(&dev, 42, 1, id, READ | WRITE, OPS_FILE).unwrap();
     assert_eq!(unsafe { device_attached(42) }, READ | WRITE);
-    fails(attach(&dev, 42, 1, id, READ), EEXIST, "");
+    assert_eq!(unsafe { device_ops(42) }, OPS_FILE);
+    fails(attach(&dev, 42, 1, id, READ, 0), EEXIST, "");
     detach(&dev, 42, 1).unwrap();
-    attach(&dev, 42, 1, id, READ).unwrap();
+    attach(&dev, 42, 1, id, READ, 0).unwrap();
     revoke(&dev, 42, 1).unwrap();
     fails(revoke(&dev, 42, 1), ENOENT, "");
 }
@@ -178,8 +179,9 @@ fn rules() {
     let id = register(&dev, null(), MAP_DIR).unwrap();
 
     fails(set_rules(&dev, 1, 0, &rules, PASS), ENOENT, "");
-    attach_tree(&dev, 1, 0, id, READ, OPS_DIR | OPS_BELOW).unwrap();
-    assert_eq!(unsafe { device_ops(1) }, OPS_DIR | OPS_BELOW);
+    let ops = OPS_DIR | OPS_BELOW | OPS_CHANGE;
+    attach_tree(&dev, 1, 0, id, READ, ops).unwrap();
+    assert_eq!(unsafe { device_ops(1) }, ops);
     set_rules(&dev, 1, 0, &rules, SERVER).unwrap();
     assert_eq!(unsafe { device_rules(1) }, 2);
     set_rules(&dev, 1, 0, &[], PASS).unwrap();

@@ -28,8 +28,10 @@ pub const WRITE: u32 = 0x2;
 pub const ATTACH_PENDING: u32 = 0x100;
 pub const ATTACH_UNCHECKED: u32 = 0x200;
 
+pub const OPS_FILE: u64 = 0x800020068000c;
 pub const OPS_DIR: u64 = 0x808023c600004;
 pub const OPS_BELOW: u64 = 0x2011;
+pub const OPS_CHANGE: u64 = 0x100400901fa8;
 
 pub const PASS: u32 = 0x0;
 pub const HIDE: u32 = 0x1;

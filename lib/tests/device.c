@@ -25,7 +25,8 @@
 /* A directory goes with neither */
 #define MAP_OF_FILES	(FUSE_BACKING_MAP_AUTO_CLOSE | FUSE_BACKING_MAP_COPY_SPLICE)
 #define MODES		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
-#define OPS_TREE	(FUSE_BACKING_OPS_DIR | FUSE_BACKING_OPS_BELOW)
+#define OPS_TREE	(FUSE_BACKING_OPS_DIR | FUSE_BACKING_OPS_BELOW | \
+			 FUSE_BACKING_OPS_CHANGE)
 
 const char *const kernel_names[KERNELS] = {
 	"old", "without", "upstream", "once", "table", "trees", "rules", "filter", "module"
