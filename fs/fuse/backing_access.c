@@ -659,6 +659,23 @@ int fuse_backing_may_attach(struct fuse_conn *fc, int id, u32 flags)
 	return fuse_backing_reject(fc, id, -EACCES, FUSE_BACKING_UNCHECKED);
 }
 
+/*
+ * Is what is found there forgotten as soon as nobody uses it?  It is another inode each time
+ * then.  Not so where that is for what isn't there alone, as on tmpfs.
+ */
+static bool is_never_kept(struct dentry *dentry)
+{
+	bool never;
+
+	if (dentry->d_sb->s_magic != V9FS_MAGIC && dentry->d_sb->s_magic != HOSTFS_SUPER_MAGIC)
+		return false;
+	spin_lock(&dentry->d_lock);
+	never = (dentry->d_flags & DCACHE_DONTCACHE) ||
+		((dentry->d_flags & DCACHE_OP_DELETE) && dentry->d_op->d_delete(dentry));
+	spin_unlock(&dentry->d_lock);
+	return never;
+}
+
 /**
  * fuse_backing_may_answer - may a mapping have the answer to requests
  * @fb: the mapping
@@ -667,13 +684,16 @@ int fuse_backing_may_attach(struct fuse_conn *fc, int id, u32 flags)
  * What no descriptor is opened for is done with the credentials of the registration, and
  * a helper's are not for every client.  What is below a directory nobody has opened.
  *
- * Context: any.
- * Return: 0, -EPERM or -EACCES.
+ * Context: process context.
+ * Return: 0, -EPERM, -EACCES or -EOPNOTSUPP.
  */
 int fuse_backing_may_answer(const struct fuse_backing *fb, u64 ops)
 {
 	const u64 by_descriptor = FUSE_BACKING_OPS_ATTR | FUSE_BACKING_OPS_FSYNC;
 
+	if ((ops & FUSE_BACKING_OPS_LOOKUP) && is_never_kept(fb->file->f_path.dentry))
+		return fuse_backing_reject(fb->table->fc, fb->id, -EOPNOTSUPP,
+					   FUSE_BACKING_FILESYSTEM);
 	if (fb->as_opened && (ops & FUSE_BACKING_OPS_LOOKUP))
 		return fuse_backing_reject(fb->table->fc, fb->id, -EACCES,
 					   FUSE_BACKING_PERMISSION);

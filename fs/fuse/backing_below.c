@@ -231,8 +231,9 @@ static __always_inline enum look look_in_dcache(const struct fuse_tree_dir *at,
 	inode = READ_ONCE(backing->d_inode);
 	flags = READ_ONCE(backing->d_flags);
 	same = node ? inode && fuse_node_is_at(node, inode) : !inode;
-	/* what it became, if only its type, is for who may sleep to look at */
-	if (node && same && !is_fresh(&node->fi->inode, at->tree, inode))
+	/* what it became, if only its type, or its address, is for who may sleep to look at */
+	if (node && (same ? !is_fresh(&node->fi->inode, at->tree, inode) :
+			    inode && !node->key.inode))
 		return DONT_KNOW;
 	if ((flags & FUSE_TREE_LOOK_UP) || read_seqcount_retry(&backing->d_seq, seq))
 		return DONT_KNOW;
@@ -262,7 +263,7 @@ static bool is_gone(int err)
  * nothing of the name is its caller's.
  */
 static int look_up(const struct fuse_tree_dir *at, const struct qstr *name,
-		   const struct fuse_node *node, enum look *look)
+		   struct fuse_node *node, enum look *look)
 {
 	struct dentry *backing = fuse_tree_lookup(at, name);
 	bool same;
@@ -272,7 +273,7 @@ static int look_up(const struct fuse_tree_dir *at, const struct qstr *name,
 		return is_gone(PTR_ERR(backing)) ? 0 : PTR_ERR(backing);
 	same = !(node && is_moved(node, at->tree)) &&
 	       fuse_tree_is_passed(backing) && fuse_tree_is_named(at, backing, name) &&
-	       (node ? d_is_positive(backing) && fuse_node_is(node, d_inode(backing)) :
+	       (node ? d_is_positive(backing) && fuse_node_find(node, d_inode(backing)) :
 		       d_is_negative(backing));
 	if (same && node)
 		refresh(&node->fi->inode, at->tree, d_inode(backing));

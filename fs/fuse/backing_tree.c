@@ -11,9 +11,11 @@
  *
  * A name that is found becomes a FUSE inode without node id, outside of the inode hash:
  * a node.  It is known by its backing inode, so that hard links are one inode.  The
- * backing inode isn't pinned, so another may come to its address; that it has the same
- * number and generation there as well would be one that was made anew on disk, or one of a
- * FUSE, whose server says both.  That it is of the same type is all that is certain then.
+ * backing inode isn't pinned.  On a disk it may go from memory, and be read anew to another
+ * address: it is known by number and generation there, and what is mounted on the FUSE inode,
+ * or watches it, stays.  Elsewhere it is known by its address, too, to which another may
+ * come; that it has the same number and generation as well would be one of a FUSE, whose
+ * server says both.  That it is of the same type is all that is certain then.
  *
  * References: a node has one on its tree, the tree has one on the mapping of the
  * directory, which thus outlives all of them.  Whoever puts the last may be memory
@@ -40,6 +42,7 @@
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/fuse_backing.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/posix_acl.h>
 #include <linux/rhashtable.h>
@@ -607,11 +610,42 @@ void fuse_tree_tell(struct inode *inode, const struct fuse_tree *tree,
 	spin_unlock(&fi->lock);
 }
 
+/*
+ * Has no other inode its number, with the generation, as long as the filesystem is mounted?
+ * It has on disks, for file handles; without generations where nothing is ever written.
+ * Not where somebody says what it is, as the server of a FUSE, or an overlayfs.
+ */
+static bool is_known_by_number(const struct inode *backing)
+{
+	const struct super_block *sb = backing->i_sb;
+
+	return sb->s_export_op && (sb->s_type->fs_flags & FS_REQUIRES_DEV) &&
+	       sb->s_magic != FUSE_SUPER_MAGIC &&
+	       (READ_ONCE(backing->i_generation) || sb_rdonly(sb));
+}
+
+/**
+ * fuse_node_is_anew - is a backing inode what a node is, read from disk once more
+ * @node: the node
+ * @backing: the backing inode
+ *
+ * Nothing keeps it in memory while it isn't open: it may be at another address by now.
+ *
+ * Context: any, RCU mode too.
+ * Return: whether it is; it may be of another type.
+ */
+bool fuse_node_is_anew(const struct fuse_node *node, const struct inode *backing)
+{
+	return !node->key.inode && node->key.ino == backing->i_ino &&
+	       node->key.generation == READ_ONCE(backing->i_generation) &&
+	       backing->i_sb == node->tree->root->d_sb;
+}
+
 static struct fuse_node_key key_of(const struct inode *backing)
 {
 	return (struct fuse_node_key) {
 		.ino = backing->i_ino,
-		.inode = backing,
+		.inode = is_known_by_number(backing) ? NULL : backing,
 		.generation = READ_ONCE(backing->i_generation),
 		.type = READ_ONCE(backing->i_mode) & S_IFMT,
 	};
@@ -625,15 +659,15 @@ static struct inode *grab_inode(struct fuse_node *node)
 	return igrab(&node->fi->inode);
 }
 
-static struct inode *find_inode(struct fuse_tree *tree,
-				const struct fuse_node_key *key)
+static struct inode *find_inode(struct fuse_tree *tree, const struct inode *backing)
 {
+	const struct fuse_node_key key = key_of(backing);
 	struct inode *inode = NULL;
 	struct fuse_node *node;
 
 	rcu_read_lock();
-	node = rhashtable_lookup(&tree->nodes, key, node_params);
-	if (node)
+	node = rhashtable_lookup(&tree->nodes, &key, node_params);
+	if (node && fuse_node_find(node, backing))
 		inode = grab_inode(node);
 	rcu_read_unlock();
 	return inode;
@@ -681,6 +715,7 @@ static struct fuse_node *alloc_node(const struct fuse_tree_dir *at,
 	refcount_inc(&at->tree->count);
 	node->tree = at->tree;
 	node->key = key_of(d_inode(backing));
+	node->seen = d_inode(backing);
 	node->fi = get_fuse_inode(inode);
 	spin_lock_init(&node->place.lock);
 	node->dir = d_is_dir(backing) ? dget(backing) : NULL;
@@ -751,8 +786,7 @@ static struct inode *make_inode(const struct fuse_tree_dir *at,
 struct inode *fuse_tree_get_inode(const struct fuse_tree_dir *at,
 				  struct super_block *sb, struct dentry *backing)
 {
-	const struct fuse_node_key key = key_of(d_inode(backing));
-	struct inode *inode = find_inode(at->tree, &key);
+	struct inode *inode = find_inode(at->tree, d_inode(backing));
 
 	return inode ?: make_inode(at, backing, sb);
 }
@@ -844,14 +878,14 @@ static __always_inline bool path_in_dcache(const struct fuse_node *node,
 	return true;
 }
 
-static int path_at(const struct fuse_tree_dir *at, const struct fuse_node *node,
+static int path_at(const struct fuse_tree_dir *at, struct fuse_node *node,
 		   const struct qstr *name, struct path *path)
 {
 	struct dentry *dentry = fuse_tree_lookup(at, name);
 
 	if (IS_ERR(dentry))
 		return PTR_ERR(dentry);
-	if (d_is_negative(dentry) || !fuse_node_is(node, d_inode(dentry))) {
+	if (d_is_negative(dentry) || !fuse_node_find(node, d_inode(dentry))) {
 		dput(dentry);
 		return -ESTALE;
 	}
@@ -861,7 +895,7 @@ static int path_at(const struct fuse_tree_dir *at, const struct fuse_node *node,
 }
 
 /* Returns -EXDEV if @dentry isn't below the tree, where the server may have named it */
-static int look_up_path(const struct fuse_node *node, struct dentry *dentry,
+static int look_up_path(struct fuse_node *node, struct dentry *dentry,
 			struct path *path)
 {
 	struct dentry *parent = dget_parent(dentry);
@@ -880,7 +914,7 @@ static int look_up_path(const struct fuse_node *node, struct dentry *dentry,
 	return err;
 }
 
-static __always_inline int path_by_name(const struct fuse_node *node,
+static __always_inline int path_by_name(struct fuse_node *node,
 					struct dentry *dentry, struct path *path)
 {
 	return path_in_dcache(node, dentry, path) ?
@@ -907,7 +941,7 @@ static struct dentry *next_alias(struct inode *inode, struct dentry *last)
  * and an errno if there is none.  A name that it isn't found by, and that nobody has
  * looked at since, isn't tried again.
  */
-static struct dentry *find_alias(struct inode *inode, const struct fuse_node *node,
+static struct dentry *find_alias(struct inode *inode, struct fuse_node *node,
 				 struct path *path, int *err)
 {
 	struct dentry *alias = NULL;
@@ -973,7 +1007,7 @@ int fuse_node_path(struct inode *inode, struct dentry *dentry, struct path *path
  */
 struct dentry *fuse_node_alias(struct inode *inode)
 {
-	const struct fuse_node *node = fuse_inode_node(inode);
+	struct fuse_node *node = fuse_inode_node(inode);
 	struct path path = {};
 	struct dentry *alias;
 	int err;

@@ -81,7 +81,8 @@ struct fuse_tree {
 /**
  * struct fuse_node_key - which backing inode a node is
  * @ino: its number
- * @inode: its address, which nothing keeps from being another's later
+ * @inode: its address, which nothing keeps from being another's later; %NULL where the number
+ *	and @generation are enough, and it may be read anew from disk to another
  * @generation: as there may be another of this number
  * @type: S_IFMT of its mode, as all three are what whoever made a FUSE says they are, and
  *	of a device nobody expects to find it where a file was
@@ -99,6 +100,7 @@ struct fuse_node_key {
  * struct fuse_node - a FUSE inode below a tree
  * @link: in fuse_tree::nodes
  * @key: the backing inode
+ * @seen: the address at which that was last, to know it by at once
  * @fi: the FUSE inode, which has it to its end
  * @tree: with a reference
  * @dir: the backing directory, with a reference; %NULL if it is none
@@ -111,6 +113,7 @@ struct fuse_node_key {
 struct fuse_node {
 	struct rhash_head link;
 	struct fuse_node_key key;
+	const struct inode *seen;
 	struct fuse_inode *fi;
 	struct fuse_tree *tree;
 	struct dentry *dir;
@@ -156,6 +159,7 @@ struct dentry *fuse_tree_lookup(const struct fuse_tree_dir *at,
 bool fuse_tree_is_passed(const struct dentry *dentry);
 bool fuse_tree_is_named(const struct fuse_tree_dir *at, struct dentry *dentry,
 			const struct qstr *name);
+bool fuse_node_is_anew(const struct fuse_node *node, const struct inode *backing);
 bool fuse_tree_is_numbered(const struct fuse_tree *tree, struct dentry *dentry);
 void fuse_tree_tell(struct inode *inode, const struct fuse_tree *tree,
 		    struct inode *backing);
@@ -263,17 +267,18 @@ static inline bool fuse_node_may_ask(struct inode *inode, int *err)
 }
 
 /**
- * fuse_node_is_at - has a backing inode what a node is known by
+ * fuse_node_is_at - is a backing inode where a node was seen last, and has its number
  * @node: the node
  * @backing: the backing inode
  *
  * Context: any, RCU mode too.
- * Return: whether it has; it may be of another type.
+ * Return: whether it is; it may be of another type.  If not, it may be what the node is all
+ *	the same.
  */
 static inline bool fuse_node_is_at(const struct fuse_node *node,
 				   const struct inode *backing)
 {
-	return node->key.inode == backing && node->key.ino == backing->i_ino &&
+	return READ_ONCE(node->seen) == backing && node->key.ino == backing->i_ino &&
 	       node->key.generation == READ_ONCE(backing->i_generation);
 }
 
@@ -288,8 +293,25 @@ static inline bool fuse_node_is_at(const struct fuse_node *node,
 static inline bool fuse_node_is(const struct fuse_node *node,
 				const struct inode *backing)
 {
-	return fuse_node_is_at(node, backing) &&
+	return (fuse_node_is_at(node, backing) || fuse_node_is_anew(node, backing)) &&
 	       node->key.type == (READ_ONCE(backing->i_mode) & S_IFMT);
+}
+
+/**
+ * fuse_node_find - is a node what a backing inode is, also from now on
+ * @node: the node
+ * @backing: the backing inode, with a reference
+ *
+ * Context: any.
+ * Return: whether it is.
+ */
+static inline bool fuse_node_find(struct fuse_node *node, const struct inode *backing)
+{
+	if (!fuse_node_is(node, backing))
+		return false;
+	if (READ_ONCE(node->seen) != backing)
+		WRITE_ONCE(node->seen, backing);
+	return true;
 }
 
 /**

@@ -662,7 +662,8 @@ struct fuse_backing_refusal {
  *               default_permissions, or the directory was registered with
  *               FUSE_BACKING_MAP_AS_OPENED
  *   EOPNOTSUPP  names are to be passed through, and FUSE_ALLOW_IDMAP was negotiated:
- *               mounts may have other ids than the backing files
+ *               mounts may have other ids than the backing files; or the filesystem
+ *               keeps no names, as 9p without a cache
  *   ENOTDIR     the inode or the backing file is no directory
  *
  * and listing the directory with

@@ -40,6 +40,7 @@
 #include "backing_table.h"
 #include "creds.h"
 #include "env.h"
+#include "tree_env.h"
 #include "wait_until.h"
 
 #define OWNER		1000	/* a uid and a gid */
@@ -344,6 +345,31 @@ static const char *find_file(const char *dir)
 }
 
 /* The client reads what is there, and writers get EROFS. */
+/* There each lookup finds another inode */
+TEST_F(filesystems, p9_has_no_tree)
+{
+	struct fuse_server_opts opts = {
+		.mountpoint = SCRATCH_FUSE,
+		.mount_opts = "default_permissions",
+	};
+	struct fuse_server *srv = self->stack.srv;
+	char dir[PATH_MAX];
+	int id;
+
+	if (!find_mount("9p", true, dir))
+		SKIP(return, "needs a 9p mount that can be written to");
+	opts.backing = dir;
+	ASSERT_EQ(0, fuse_server_start(srv, &opts));
+	if (!srv->sh->passthrough)
+		SKIP(return, "needs FUSE passthrough");
+	id = tree_register(srv->fd, dir);
+	ASSERT_LT(0, id);
+	EXPECT_EQ(-EOPNOTSUPP, tree_attach(srv->fd, FUSE_ROOT_ID, id, TREE_OPS,
+					   FUSE_BACKING_READ | FUSE_BACKING_WRITE));
+	/* control */
+	EXPECT_EQ(0, tree_attach(srv->fd, FUSE_ROOT_ID, id, FUSE_BACKING_OPS_LIST, 0));
+}
+
 TEST_F(filesystems, p9_read_only)
 {
 	char dir[PATH_MAX], want[64], got[64];

@@ -27,6 +27,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -43,10 +44,12 @@
 #include "hold_task.h"
 #include "rules.h"
 #include "shifted.h"
+#include "text_file.h"
 #include "tree_env.h"
 #include "wait_until.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
+#define MANY	30	/* there is no room for more inodes */
 
 /* one/{two/{file,other},link,again,empty/}, where again is another name of two/other */
 static int make_names(const char *top)
@@ -307,6 +310,70 @@ TEST_F(places, changed_there)
 	ASSERT_EQ(0, chmod(tree_under(self->top, "one/two"), 0700));
 	EXPECT_TRUE(is_stat_same(tree_at("one/two"), tree_under(self->top, "one/two")));
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+/* Inodes go from memory, and what is read then has their places */
+static int read_anew(const char *top)
+{
+	char path[64];
+	int err;
+
+	/* not those that have pages, or are dirty */
+	sync();
+	err = text_file_write("/proc/sys/vm/drop_caches", "3");
+	for (int i = 0; i < MANY && !err; i++) {
+		snprintf(path, sizeof(path), "%s/of%d", top, i);
+		err = access(path, F_OK) ? -errno : 0;
+	}
+	return err;
+}
+
+static int make_many(const char *top)
+{
+	char path[64];
+	int err = 0;
+
+	for (int i = 0; i < MANY && !err; i++) {
+		snprintf(path, sizeof(path), "%s/of%d", top, i);
+		err = tree_write_text(path);
+	}
+	return err;
+}
+
+/* What is at a file's name, or has it, stays when the backing inode is read from disk anew */
+TEST_F(places, read_anew)
+{
+	struct stat before, after;
+	int fd, watch, notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	char event[128];
+
+	if (variant->asked)
+		SKIP(return, "inodes are known by their addresses there");
+	ASSERT_EQ(0, make_many(self->top));
+	ASSERT_EQ(0, close(creat(SCRATCH_ROOT "/mask", 0644)));
+	ASSERT_EQ(0, truncate(tree_under(self->top, "one/two/other"), 2));
+	ASSERT_EQ(0, mount(SCRATCH_ROOT "/mask", tree_at("one/two/file"), NULL, MS_BIND, NULL));
+	fd = open(tree_at("one/two/other"), O_PATH | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, fstat(fd, &before));
+	ASSERT_LE(0, notify);
+	watch = inotify_add_watch(notify, tree_at("one/again"), IN_ATTRIB);
+	ASSERT_LE(0, watch);
+
+	ASSERT_EQ(0, read_anew(self->top));
+	EXPECT_EQ(-EILSEQ, tree_reads(tree_at("one/two/file")));
+	EXPECT_EQ(0, fstat(fd, &after));
+	EXPECT_EQ(before.st_ino, after.st_ino);
+	EXPECT_EQ(2, after.st_size);
+	EXPECT_EQ(0, chmod(tree_at("one/two/other"), 0640));
+	EXPECT_LT(0, read(notify, event, sizeof(event)));
+
+	/* control: another file of that name is another */
+	ASSERT_EQ(0, unlink(tree_under(self->top, "one/two/file")));
+	ASSERT_EQ(0, tree_write_text(tree_under(self->top, "one/two/file")));
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
+	close(fd);
+	close(notify);
 }
 
 static pid_t look_beside(const char *name)
