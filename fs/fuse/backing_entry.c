@@ -652,12 +652,18 @@ static bool create_at(const struct fuse_tree_dir *at, struct dentry *entry,
 	return true;
 }
 
-/* Who opens it may want to do either, and both are asked for where it is opened again */
-static bool opens_too(const struct fuse_tree *tree)
+/*
+ * Who opens it may want to do either, and both are asked for where it is opened again.  Where
+ * making and opening is one step, as on NFS and 9p, what was made of mode 0444 can't be opened
+ * for writing afterwards: nobody there knows that it is ours.
+ */
+static bool opens_too(const struct fuse_tree_dir *at)
 {
 	const u32 modes = FUSE_BACKING_READ | FUSE_BACKING_WRITE;
 
-	return (tree->ops & FUSE_BACKING_OPS_OPEN) && (tree->modes & modes) == modes;
+	return (at->tree->ops & FUSE_BACKING_OPS_OPEN) &&
+	       (at->tree->modes & modes) == modes &&
+	       !d_inode(at->dentry)->i_op->atomic_open;
 }
 
 /**
@@ -679,7 +685,7 @@ bool fuse_backing_create(struct inode *dir, struct dentry *entry, struct file *f
 
 	if (!get_place(dir, entry, &at))
 		return false;
-	passed = opens_too(at.tree) && create_at(&at, entry, file, mode, err);
+	passed = opens_too(&at) && create_at(&at, entry, file, mode, err);
 	fuse_invalidate_attr(dir);
 	fuse_tree_put(at.tree);
 	return passed;
