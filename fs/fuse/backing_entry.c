@@ -499,6 +499,31 @@ static int move_to(const struct fuse_tree_dir *at, const struct fuse_tree_dir *t
 	return err;
 }
 
+/*
+ * Whether there is anything to be replaced is asked here, not by the VFS as it looks names
+ * up: what is there may be the server's.  So may be what contains @from, if the client
+ * doesn't see it at its own name.
+ */
+static int start_moving(struct fuse_backing_move *move, const struct dentry *from,
+			const struct dentry *to)
+{
+	const unsigned int flags = move->data.flags;
+	int err;
+
+	move->data.flags = flags & ~RENAME_NOREPLACE;
+	err = fuse_backing_start_moving(move, &from->d_name, &to->d_name);
+	move->data.flags = flags;
+	return err == -ENOTEMPTY && d_really_is_negative(to) ? ASK_SERVER : err;
+}
+
+static int may_replace(const struct renamedata *data, const struct dentry *to)
+{
+	if (is_servers(to, data->new_dentry))
+		return ASK_SERVER;
+	return (data->flags & RENAME_NOREPLACE) && d_is_positive(data->new_dentry) ?
+	       -EEXIST : 0;
+}
+
 static int move_locked(struct fuse_backing_move *move, const struct fuse_tree_dir *at,
 		       const struct dentry *from, const struct fuse_tree_dir *to_at,
 		       const struct dentry *to)
@@ -506,13 +531,13 @@ static int move_locked(struct fuse_backing_move *move, const struct fuse_tree_di
 	struct renamedata *data = &move->data;
 	int err;
 
-	err = fuse_backing_start_moving(move, &from->d_name, &to->d_name);
+	err = start_moving(move, from, to);
 	if (err)
 		return err;
-	err = -ESTALE;
-	if (is_servers(to, data->new_dentry))
-		err = ASK_SERVER;
-	else if (is_still(from, data->old_dentry) && is_still(to, data->new_dentry))
+	err = may_replace(data, to);
+	if (!err && !(is_still(from, data->old_dentry) && is_still(to, data->new_dentry)))
+		err = -ESTALE;
+	if (!err)
 		err = move_to(at, to_at, data, to);
 	fuse_backing_end_moving(move);
 	return err;

@@ -5,14 +5,14 @@
  * Proves: who makes a file may write to it whatever its mode is, also where the server has
  * no CREATE, the table is full or the tree is detached in the middle, and never finds a
  * file of its own in its way; others who have it open aren't writers by that; a name that
- * the server hides is nobody's to find, to make or to move to; what the server is about to
- * write isn't there again after a file was cut off, and what it has opened in a file's
- * stead is cut off instead of that; what is sticky by now protects what is in there; times
- * of the tree's root are the server's; when the server has said that a name is its own,
- * nobody makes, removes or changes that any more, and when it has detached the tree,
- * nobody changes anything; what is refused below leaves no lock; who has a lease or a
- * delegation, or is to be asked before content is changed, is waited for by nobody but the
- * server.
+ * the server hides is nobody's to find, to make or to move to, also where nothing is to be
+ * replaced; what the server is about to write isn't there again after a file was cut off,
+ * and what it has opened in a file's stead is cut off instead of that; what is sticky by
+ * now protects what is in there; times of the tree's root are the server's; when the server
+ * has said that a name is its own, nobody makes, removes or changes that any more, and when
+ * it has detached the tree, nobody changes anything; what is refused below leaves no lock;
+ * who has a lease or a delegation, or is to be asked before content is changed, is waited
+ * for by nobody but the server.
  *
  * Privilege: root, for whose server, or a user's, clients of the same user change names.
  */
@@ -681,6 +681,77 @@ static int make_second(void *path)
 static int remove_dir(void *path)
 {
 	return rmdir(path) ? -errno : 0;
+}
+
+static int replace_nothing(void *to)
+{
+	return renameat2(AT_FDCWD, tree_at("dir/file"), AT_FDCWD, to, RENAME_NOREPLACE) ?
+	       -errno : 0;
+}
+
+/* Nor is it to be seen by who wants to replace nothing, or has another kind of file made */
+TEST_F(change, hidden_from_who_replaces_nothing)
+{
+	const char *hidden = tree_at("dir/" HIDDEN);
+
+	ASSERT_EQ(0, mkfifo(scratch_path("dir/" HIDDEN), 0666));
+	EXPECT_EQ(-EINVAL, as(variant->uid, replace_nothing, hidden));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_RENAME2));
+	EXPECT_EQ(-ENOSYS, as(variant->uid, make_link, hidden));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SYMLINK));
+	EXPECT_NE(-EEXIST, as(variant->uid, make_second, tree_at("dir/" HIDDEN)));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LINK));
+
+	/* control: nobody hides a file */
+	ASSERT_EQ(0, unlink(scratch_path("dir/" HIDDEN)));
+	ASSERT_EQ(0, scratch_owned("dir/" HIDDEN, 1, 1, variant->uid, 0644));
+	hidden = tree_at("dir/" HIDDEN);
+	EXPECT_EQ(-EEXIST, as(variant->uid, replace_nothing, hidden));
+	ASSERT_EQ(0, unlink(scratch_path("dir/" HIDDEN)));
+	EXPECT_EQ(0, as(variant->uid, replace_nothing, hidden));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_RENAME2));
+	EXPECT_EQ(100, scratch_size("dir/" HIDDEN));
+}
+
+static int move_up(void *dir)
+{
+	return renameat2(*(int *)dir, "file", AT_FDCWD, tree_at(HIDDEN), 0) ? -errno : 0;
+}
+
+static int move_up_to_nothing(void *dir)
+{
+	return renameat2(*(int *)dir, "file", AT_FDCWD, tree_at(HIDDEN), RENAME_NOREPLACE) ?
+	       -errno : 0;
+}
+
+/*
+ * The same of a mount point, also by who is below it still: the server knows no such
+ * directory, out of which it could move anything.
+ */
+TEST_F(change, mount_point_hidden_by_the_server)
+{
+	int dir;
+
+	ASSERT_EQ(0, mkdir(scratch_path(HIDDEN), 0755));
+	ASSERT_EQ(0, chown(scratch_path(HIDDEN), variant->uid, variant->uid));
+	ASSERT_EQ(0, scratch_owned(HIDDEN "/file", 100, 1, variant->uid, 0644));
+	dir = open(tree_at(HIDDEN), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	ASSERT_LE(0, dir);
+	ASSERT_EQ(0, mount(SCRATCH_OTHER, scratch_path(HIDDEN), NULL, MS_BIND, NULL));
+	ASSERT_EQ(-1, access(tree_at(HIDDEN), F_OK));
+	ASSERT_EQ(ENOENT, errno);
+	EXPECT_EQ(-EINVAL, as(variant->uid, replace_nothing, tree_at(HIDDEN)));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_RENAME2));
+	EXPECT_EQ(-ESTALE, as(variant->uid, move_up, &dir));
+	EXPECT_EQ(-ESTALE, as(variant->uid, move_up_to_nothing, &dir));
+	ASSERT_EQ(0, umount(scratch_path(HIDDEN)));
+
+	/* control: it is seen */
+	EXPECT_EQ(-EEXIST, as(variant->uid, replace_nothing, tree_at(HIDDEN)));
+	EXPECT_EQ(-ENOTEMPTY, as(variant->uid, move_up, &dir));
+	EXPECT_EQ(-EEXIST, as(variant->uid, move_up_to_nothing, &dir));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_RENAME2));
+	close(dir);
 }
 
 static bool is_made(const char *path)

@@ -302,8 +302,6 @@ static inline int fuse_backing_check_move(const struct renamedata *data,
 	if (d_is_negative(data->old_dentry) ||
 	    (exchange && d_is_negative(data->new_dentry)))
 		return -ENOENT;
-	if ((data->flags & RENAME_NOREPLACE) && d_is_positive(data->new_dentry))
-		return -EEXIST;
 	if (data->old_dentry == trap)
 		return -EINVAL;
 	if (data->new_dentry == trap)
