@@ -607,5 +607,6 @@ bool fuse_backing_set_times(struct inode *inode, const struct iattr *attr,
 		return false;
 	*err = set_times(inode, who.fb, attr);
 	put_answerer(&who);
-	return true;
+	/* whose delegation it is, the server may wait for */
+	return *err != -EWOULDBLOCK;
 }

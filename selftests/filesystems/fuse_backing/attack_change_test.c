@@ -38,6 +38,7 @@
 #include "backing_ioctl.h"
 #include "backing_table.h"
 #include "creds.h"
+#include "delegation.h"
 #include "held_page.h"
 #include "hold_task.h"
 #include "rules.h"
@@ -333,26 +334,14 @@ TEST_F(change, sticky_since)
 	}
 }
 
-#ifndef F_SETDELEG
-#define F_SETDELEG	(1024 + 16)
-
-struct delegation {
-	__u32 d_flags;
-	__u16 d_type;
-	__u16 __pad;
-};
-#endif
-
 /* Somebody has to give the directory back first */
 TEST_F(change, delegated_directory)
 {
-	struct delegation delegation = { .d_type = F_RDLCK };
 	int dir = open(scratch_path("dir"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	ASSERT_LE(0, dir);
 	ASSERT_EQ(0, text_file_write("/proc/sys/fs/lease-break-time", "1"));
-	signal(SIGIO, SIG_IGN);
-	if (fcntl(dir, F_SETDELEG, &delegation) < 0)
+	if (delegation_keep(dir))
 		SKIP(return, "needs delegations of directories");
 	EXPECT_EQ(0, as(variant->uid, make, tree_at("dir/new")));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_CREATE));
@@ -526,15 +515,13 @@ static int remove_user_xattr(void *path)
 /* The same of a delegation, for whatever else changes the file */
 TEST_F(change, delegated_file)
 {
-	struct delegation delegation = { .d_type = F_RDLCK };
 	const char *path = tree_at("dir/file");
 	int fd = open(scratch_path("dir/file"), O_RDONLY | O_CLOEXEC);
 
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, setxattr(scratch_path("dir/file"), "user.x", "z", 1, 0));
 	ASSERT_EQ(0, text_file_write("/proc/sys/fs/lease-break-time", "5"));
-	signal(SIGIO, SIG_IGN);
-	if (fcntl(fd, F_SETDELEG, &delegation) < 0)
+	if (delegation_keep(fd))
 		SKIP(return, "needs delegations");
 	as(variant->uid, set_user_xattr, path);
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETXATTR));

@@ -6,8 +6,8 @@
  * utimensat(2) send no request where the server said so, and did before; what they
  * show is the backing file as it is now, whoever changed it, and number, device and
  * links of the FUSE inode; times are set as whoever registered the file; what isn't
- * said, ACLs, and changes of owner and mode are the server's; detaching and revoking
- * give it all back.
+ * said, ACLs, changes of owner and mode, and times of what somebody has a delegation of,
+ * are the server's; detaching and revoking give it all back.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -28,11 +28,13 @@
 
 #include "backing_ioctl.h"
 #include "creds.h"
+#include "delegation.h"
 #include "env.h"
 #include "held_page.h"
 #include "privs.h"
 #include "reject_trace.h"
 #include "shifted.h"
+#include "text_file.h"
 #include "wait_until.h"
 
 #define BOTH		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
@@ -591,6 +593,31 @@ TEST_F(attributes, times_on_a_read_only_mount)
 	ASSERT_EQ(0, mount(NULL, SCRATCH_OTHER, NULL, MS_BIND | MS_REMOUNT, NULL));
 	EXPECT_EQ(0, utimensat(AT_FDCWD, A, NULL, 0));
 	EXPECT_EQ(0, access(A, W_OK));
+}
+
+/* Somebody has to give the file back first, for which the server waits */
+TEST_F(attributes, times_of_a_delegated_file)
+{
+	const struct timespec both[] = { { 1000000, 5 }, { 2000000, 7 } };
+	const struct timespec later[] = { { 3000000, 5 }, { 4000000, 7 } };
+	int fd, id = register_a(&self->dev);
+
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, fuse_backing_attach_ops(self->dev, self->node, id, FUSE_BACKING_READ,
+					     TIMES));
+	fd = open(scratch_path("a"), O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, text_file_write("/proc/sys/fs/lease-break-time", "1"));
+	if (delegation_keep(fd))
+		SKIP(return, "needs delegations");
+	EXPECT_EQ(0, utimensat(AT_FDCWD, A, both, 0));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
+	EXPECT_TRUE(has_times(1000000, 2000000));
+	/* control */
+	close(fd);
+	EXPECT_EQ(0, utimensat(AT_FDCWD, A, later, 0));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SETATTR));
+	EXPECT_TRUE(has_times(3000000, 4000000));
 }
 
 /* fsync(2) of a file that the server opened */
