@@ -532,9 +532,16 @@ int fuse_backing_may_use(struct fuse_conn *fc, const struct fuse_backing *fb,
 	return err ? fuse_backing_reject(fc, fb->id, err, reason) : 0;
 }
 
+/* Has whoever opened the descriptor done so, of this inode? */
+static bool is_opened_unseen(const struct fuse_backing *fb, const struct inode *backing)
+{
+	return (fb->file->f_flags & O_NOATIME) && file_inode(fb->file) == backing;
+}
+
 /**
  * fuse_backing_open_flags - flags to open a backing file with
  * @fb: the mapping
+ * @backing: the inode that is opened, the mapping's or one below that
  * @flags: flags of the FUSE file
  *
  * Flags that create or empty a file were for the server, and some filesystems
@@ -544,14 +551,13 @@ int fuse_backing_may_use(struct fuse_conn *fc, const struct fuse_backing *fb,
  * Context: process context with the registration's credentials; doesn't sleep.
  * Return: the flags.
  */
-int fuse_backing_open_flags(const struct fuse_backing *fb, int flags)
+int fuse_backing_open_flags(const struct fuse_backing *fb, const struct inode *backing,
+			    int flags)
 {
 	flags &= ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_TMPFILE);
-	if (!(flags & O_NOATIME) || (fb->file->f_flags & O_NOATIME))
+	if (!(flags & O_NOATIME) || is_opened_unseen(fb, backing))
 		return flags;
-	if (fb->brokered ||
-	    !inode_owner_or_capable(file_mnt_idmap(fb->file),
-				    file_inode(fb->file)))
+	if (fb->brokered || !inode_owner_or_capable(file_mnt_idmap(fb->file), backing))
 		flags &= ~O_NOATIME;
 	return flags;
 }

@@ -29,7 +29,8 @@ int fuse_backing_may_open(struct fuse_backing *fb, struct file *file);
 int fuse_backing_may_list(struct fuse_backing *fb, const struct dentry *dentry);
 int fuse_backing_may_use(struct fuse_conn *fc, const struct fuse_backing *fb,
 			 const struct file *backing);
-int fuse_backing_open_flags(const struct fuse_backing *fb, int flags);
+int fuse_backing_open_flags(const struct fuse_backing *fb, const struct inode *backing,
+			    int flags);
 int fuse_backing_may_write(struct fuse_file *ff, bool append);
 int fuse_backing_may_allocate(struct fuse_file *ff, int mode);
 int fuse_backing_may_mmap(struct fuse_file *ff, struct vm_area_struct *vma);

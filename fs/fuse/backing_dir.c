@@ -509,7 +509,7 @@ static struct file *open_listed(struct fuse_backing *fb, struct dentry *dentry,
 
 	if (err)
 		return ERR_PTR(err);
-	flags = fuse_backing_open_flags(fb, flags) & O_NOATIME;
+	flags = fuse_backing_open_flags(fb, d_inode(dentry), flags) & O_NOATIME;
 	return dentry_open(&path, O_RDONLY | O_DIRECTORY | O_LARGEFILE | flags,
 			   fb->cred);
 }

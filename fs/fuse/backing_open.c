@@ -140,7 +140,7 @@ static struct file *reopen_file(struct file *file, struct fuse_backing *fb)
 	if (err)
 		return ERR_PTR(err);
 
-	flags = fuse_backing_open_flags(fb, file->f_flags);
+	flags = fuse_backing_open_flags(fb, file_inode(fb->file), file->f_flags);
 	backing = backing_file_open(file, flags, &fb->file->f_path, fb->cred);
 	if (IS_ERR(backing)) {
 		fuse_backing_reject(ff->fm->fc, fb->id, PTR_ERR(backing),

@@ -2,16 +2,17 @@
 /*
  * Attacks on what the kernel finds by itself below a tree.
  *
- * Proves: what the VFS decides by owner and mode it decides by those of the backing
- * file, also where a client used the name before they changed; a file is found by any of
- * its names, whichever are gone, and is the server's if none is left; a listing, and an
- * ACL, are those of now; what a helper opened is no way to more, where the server says
- * that a file below was opened on it, nor lets the mode of that anybody in; what the kernel
- * found below isn't believed when the tree is detached, however long what the server had
- * said before was good; no names are passed through where an idmapped
- * mount would have other owners; what nobody has open keeps no filesystem busy when the
- * server is gone, or all ids are closed, wherever it has its names, nor does what somebody
- * had open then, once it is closed; directories below are removed and moved in the
+ * Proves: what the VFS decides by owner and mode it decides by those of the backing file,
+ * also where a client used the name before they changed; a file is found by any of its
+ * names, whichever are gone, and is the server's if none is left; a listing, and an ACL,
+ * are those of now; a listing leaves no trace in a directory's access time only where
+ * whoever registered the tree owns that directory; what a helper opened is no way to more,
+ * where the server says that a file below was opened on it, nor lets the mode of that
+ * anybody in; what the kernel found below isn't believed when the tree is detached, however
+ * long what the server had said before was good; no names are passed through where an
+ * idmapped mount would have other owners; what nobody has open keeps no filesystem busy
+ * when the server is gone, or all ids are closed, wherever it has its names, nor does what
+ * somebody had open then, once it is closed; directories below are removed and moved in the
  * order of locks that they have in any filesystem.
  *
  * Privilege: root, for whose server clients of lesser users are let through or not.
@@ -290,6 +291,56 @@ TEST_F(below, listed_since)
 	ASSERT_NE(NULL, entry);
 	EXPECT_EQ(DT_DIR, entry->type);
 	EXPECT_EQ(st.st_ino, entry->ino);
+}
+
+/* Seconds since long ago; does listing a directory without a trace leave them? */
+#define LONG_AGO	1000
+
+static int lists_unseen(const char *name)
+{
+	const struct timespec times[2] = {
+		{ .tv_sec = LONG_AGO }, { .tv_nsec = UTIME_OMIT },
+	};
+	int fd = open(tree_at(name), O_RDONLY | O_DIRECTORY | O_NOATIME | O_CLOEXEC);
+	struct stat st;
+	DIR *dir;
+
+	if (fd < 0 || utimensat(AT_FDCWD, scratch_path(name), times, 0) < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir || !readdir(dir) || closedir(dir) < 0 || stat(scratch_path(name), &st) < 0)
+		return -errno;
+	return st.st_atim.tv_sec == LONG_AGO;
+}
+
+static int register_unseen(void *dev)
+{
+	return fuse_backing_open_with(*(int *)dev, SCRATCH_BACKING,
+				      O_RDONLY | O_DIRECTORY | O_NOATIME,
+				      FUSE_BACKING_MAP_DIR);
+}
+
+/*
+ * By whoever registered the tree, if the directory is theirs: whose the root is says nothing,
+ * nor how that was opened
+ */
+TEST_F(below, listed_unseen)
+{
+	const uid_t owners[] = { 0, user.uid };
+	int dev = self->srv->fd;
+
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, chown(SCRATCH_BACKING, owners[i], owners[i]));
+		EXPECT_EQ(1, lists_unseen("dir/sub"));
+		EXPECT_EQ(!variant->server, lists_unseen("dir"));
+	}
+	ASSERT_EQ(0, fuse_detach_backing(dev, FUSE_ROOT_ID, 0, 0));
+	self->id = variant->server ? creds_call(&user, register_unseen, &dev) :
+				     register_unseen(&dev);
+	ASSERT_LT(0, self->id);
+	ASSERT_EQ(0, attach(self, BELOW, BOTH));
+	EXPECT_EQ(!variant->server, lists_unseen("dir"));
+	EXPECT_EQ(1, lists_unseen("dir/sub"));
 }
 
 /* user::rw-, user:2000:PERM, group::r--, mask::rwx, other::--- */
