@@ -561,12 +561,42 @@ bool fuse_backing_drops(const struct dentry *entry, bool expired)
 	return expired && !fuse_backing_has_names(dir);
 }
 
+/* Is it opened for reading by whoever registered the tree?  What was opened is already. */
+static bool is_read(const struct fuse_tree *tree, const struct inode *backing)
+{
+	const struct file *root = tree->fb->file;
+
+	if (backing == file_inode(root) && (root->f_mode & FMODE_READ))
+		return false;
+	if (S_ISDIR(backing->i_mode))
+		return tree->ops & FUSE_BACKING_OPS_LIST;
+	return (tree->ops & FUSE_BACKING_OPS_OPEN) && (tree->modes & FUSE_BACKING_READ);
+}
+
 /* Is what is written there passed through?  Else the server may have another place for it. */
 static bool is_written(const struct fuse_tree *tree, const struct inode *backing)
 {
 	if (S_ISDIR(backing->i_mode))
 		return (tree->ops & FUSE_BACKING_OPS_NAMES) == FUSE_BACKING_OPS_NAMES;
 	return (tree->ops & FUSE_BACKING_OPS_OPEN) && (tree->modes & FUSE_BACKING_WRITE);
+}
+
+/*
+ * May whoever registered the tree do what is passed through?  The filesystem is asked, too: a
+ * part of it may be read-only.
+ */
+static int check_passed(const struct fuse_tree *tree, struct inode *backing, int mask)
+{
+	int passed = (is_read(tree, backing) ? MAY_READ : 0) |
+		     (is_written(tree, backing) ? MAY_WRITE : 0);
+	int err;
+
+	if (!(mask & passed))
+		return 0;
+	scoped_with_creds(tree->cred)
+		err = inode_permission(mnt_idmap(tree->mnt), backing,
+				       mask & (passed | MAY_ACCESS | MAY_NOT_BLOCK));
+	return err;
 }
 
 /* access(2) says what would become of it: in the order in which it does of the directory */
@@ -578,7 +608,8 @@ static int check_access(const struct fuse_tree *tree, struct inode *backing, int
 	if (!err && writes)
 		err = fuse_backing_check_writable(tree->fb, backing);
 	if (!err)
-		err = generic_permission(mnt_idmap(tree->mnt), backing, mask);
+		err = generic_permission(mnt_idmap(tree->mnt), backing, mask) ?:
+		      check_passed(tree, backing, mask);
 	if (!err && writes)
 		err = fuse_backing_check_mount(tree->fb, backing, MAY_WRITE);
 	return err;

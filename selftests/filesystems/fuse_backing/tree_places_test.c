@@ -5,17 +5,17 @@
  * Proves: on tmpfs, ext4, XFS, Btrfs, an overlayfs and another FUSE, names below, numbers,
  * links, contents and listings are those of the directory itself, from the first look on,
  * without the server; what isn't changed directly there, as on stacked filesystems, is the
- * server's. So is what is on another device than the directory, a volume or in another layer,
- * as numbers are of one device. By an idmapped mount, owners and rights are those that this
- * shows, and so is what may be changed, and what is refused, also while a file is open by
- * another mount. What is mounted
+ * server's. So is what is on another device than the directory, a volume or in another
+ * layer, as numbers are of one device. A volume that is read-only is so for access(2), too.
+ * By an idmapped mount, owners and rights are those that this shows, and so is what may be
+ * changed, and what is refused, also while a file is open by another mount. What is mounted
  * below in the backing filesystem, directories and files, is the server's, and what is
  * mounted on the FUSE mount below stays as long as the name, also when who looked whether
- * that is there still was killed before it was told. A directory that is moved is
- * followed, one that is removed is empty, another one in its place is not it; what is moved
- * out of it isn't found any more. A tree in a tree is of a name that is the server's: it
- * passes through by itself, also when the outer one is detached, and what is moved into it,
- * too; where names are passed through none is attached, and no name is ever listed that isn't
+ * that is there still was killed before it was told. A directory that is moved is followed,
+ * one that is removed is empty, another one in its place is not it; what is moved out of it
+ * isn't found any more. A tree in a tree is of a name that is the server's: it passes
+ * through by itself, also when the outer one is detached, and what is moved into it, too;
+ * where names are passed through none is attached, and no name is ever listed that isn't
  * found.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
@@ -374,6 +374,43 @@ TEST_F(places, read_anew)
 	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
 	close(fd);
 	close(notify);
+}
+
+static int set_volume_flags(const char *path, __u64 flags)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = ioctl(fd, BTRFS_IOC_SUBVOL_SETFLAGS, &flags) < 0 ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+static int may_write(const char *name)
+{
+	return access(tree_at(name), W_OK) < 0 ? -errno : 0;
+}
+
+/* access(2) says what opening would, though neither the mount nor its filesystem is it */
+TEST_F(places, read_only_volume)
+{
+	if (variant->fs != SCRATCH_BTRFS)
+		SKIP(return, "has no volumes");
+	/* control */
+	EXPECT_EQ(0, may_write("one/two/file"));
+	EXPECT_EQ(0, may_write("one/two"));
+	ASSERT_EQ(0, set_volume_flags(self->top, BTRFS_SUBVOL_RDONLY));
+	EXPECT_EQ(-1, open(tree_at("one/two/file"), O_WRONLY | O_CLOEXEC));
+	EXPECT_EQ(EROFS, errno);
+	EXPECT_EQ(-EROFS, may_write("one/two/file"));
+	EXPECT_EQ(-EROFS, may_write("one/two"));
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
+	EXPECT_EQ(0, access(tree_at("one/two/file"), R_OK));
+	ASSERT_EQ(0, set_volume_flags(self->top, 0));
+	EXPECT_EQ(0, may_write("one/two/file"));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 static pid_t look_beside(const char *name)

@@ -3,12 +3,12 @@
  * Names below an attached directory are passed through.
  *
  * Proves: what is below is found, read, written, listed and checked as in the backing
- * directory, at any depth, without a request; what changes there by another way is seen
- * at once; permissions are those of the backing files for the client, and of the
- * registration; what isn't passed through is asked of the server, who is told the names
- * first and never sees a node that it didn't name; detaching makes all of it the
- * server's; nothing below is pinned but directories, and nothing at all when the mount
- * is gone.
+ * directory, at any depth, without a request; what changes there by another way is seen at
+ * once; permissions are those of the backing files for the client, and of the registration,
+ * as access(2) says them; what isn't passed through is asked of the server, who is told the
+ * names first and never sees a node that it didn't name; detaching makes all of it the
+ * server's; nothing below is pinned but directories, and nothing at all when the mount is
+ * gone.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -350,6 +350,39 @@ TEST_F(tree, permissions_of_the_registration)
 	EXPECT_EQ(-EACCES, tree_reads(tree_at2("one/closed/file")));
 	dir_list_free(&list);
 	fuse_server_stop(&srv);
+}
+
+/* access(2) says what opening would, of whoever registered the directory too */
+TEST_F(tree, access_of_the_registration)
+{
+	const struct creds user = { .uid = 1000, .gid = 1000 };
+	const char *path;
+	int id;
+
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
+	id = tree_register_as(&user, self->dev);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, id, BELOW, BOTH));
+	path = tree_at("one/two/three/file");
+	EXPECT_EQ(0, access(path, R_OK));
+	EXPECT_EQ(-1, access(path, W_OK));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(-EACCES, tree_reads(tree_at("one/two/secret")));
+	EXPECT_EQ(-1, access(tree_at("one/two/secret"), R_OK));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(-1, access(tree_at("one/closed"), R_OK));
+	EXPECT_EQ(EACCES, errno);
+	/* what isn't passed through the server may do otherwise, and the root is open */
+	EXPECT_EQ(0, access(tree_at("one/two"), R_OK | W_OK));
+	ASSERT_EQ(0, chmod(SCRATCH_BACKING, 0711));
+	EXPECT_EQ(0, dir_list_path(&self->seen, SCRATCH_FUSE));
+	EXPECT_EQ(0, access(SCRATCH_FUSE, R_OK));
+
+	/* control */
+	ASSERT_EQ(0, chmod(scratch_path("one/two/secret"), 0606));
+	EXPECT_EQ(0, access(tree_at("one/two/secret"), R_OK | W_OK));
+	ASSERT_EQ(0, chmod(scratch_path("one/closed"), 0705));
+	EXPECT_EQ(0, access(tree_at("one/closed"), R_OK));
 }
 
 /* That somebody has a file open gives nobody else a right */
