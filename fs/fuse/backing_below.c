@@ -878,15 +878,18 @@ static void free_link(void *link)
 	kfree(link);
 }
 
-/* The text of a symbolic link, to be freed; or an ERR_PTR() */
+/* The text of a symbolic link, to be freed; or an ERR_PTR().  It was used, as by readlink(2). */
 static char *read_link(const struct fuse_node *node, const struct path *path)
 {
 	DEFINE_DELAYED_CALL(done);
 	const char *link;
 	char *copy;
 
-	scoped_with_creds(node->tree->cred)
+	scoped_with_creds(node->tree->cred) {
 		link = vfs_get_link(path->dentry, &done);
+		if (!IS_ERR(link))
+			touch_atime(path);
+	}
 	if (IS_ERR(link))
 		return ERR_CAST(link);
 	copy = kstrdup(link, GFP_KERNEL_ACCOUNT);

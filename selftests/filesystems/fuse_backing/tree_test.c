@@ -5,10 +5,10 @@
  * Proves: what is below is found, read, written, listed and checked as in the backing
  * directory, at any depth, without a request; what changes there by another way is seen at
  * once; permissions are those of the backing files for the client, and of the registration,
- * as access(2) says them; what isn't passed through is asked of the server, who is told the
- * names first and never sees a node that it didn't name; detaching makes all of it the
- * server's; nothing below is pinned but directories, and nothing at all when the mount is
- * gone.
+ * as access(2) says them; a link that is followed has been read; what isn't passed through
+ * is asked of the server, who is told the names first and never sees a node that it didn't
+ * name; detaching makes all of it the server's; nothing below is pinned but directories,
+ * and nothing at all when the mount is gone.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -383,6 +383,45 @@ TEST_F(tree, access_of_the_registration)
 	EXPECT_EQ(0, access(tree_at("one/two/secret"), R_OK | W_OK));
 	ASSERT_EQ(0, chmod(scratch_path("one/closed"), 0705));
 	EXPECT_EQ(0, access(tree_at("one/closed"), R_OK));
+}
+
+/* Seconds since long ago */
+#define LONG_AGO	1000
+
+static bool is_link_used(void)
+{
+	struct stat st;
+
+	return !lstat(scratch_path("one/link"), &st) && st.st_atim.tv_sec != LONG_AGO;
+}
+
+static bool make_link_old(void)
+{
+	const struct timespec times[2] = {
+		{ .tv_sec = LONG_AGO }, { .tv_nsec = UTIME_OMIT },
+	};
+
+	return !utimensat(AT_FDCWD, scratch_path("one/link"), times, AT_SYMLINK_NOFOLLOW) &&
+	       !is_link_used();
+}
+
+/* Who follows a link has read it, as who reads it */
+TEST_F(tree, links_are_used)
+{
+	const unsigned long flags[] = { 0, MS_NOATIME };
+	char text[32];
+
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, mount(NULL, SCRATCH_BACKING, NULL,
+				   MS_REMOUNT | MS_BIND | flags[i], NULL));
+		ASSERT_TRUE(make_link_old());
+		EXPECT_EQ(0, tree_reads(tree_at("one/link")));
+		EXPECT_EQ(!i, is_link_used());
+		ASSERT_TRUE(make_link_old());
+		EXPECT_EQ(14, readlink(tree_at("one/link"), text, sizeof(text)));
+		EXPECT_EQ(!i, is_link_used());
+	}
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
 /* That somebody has a file open gives nobody else a right */
