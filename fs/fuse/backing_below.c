@@ -10,7 +10,7 @@
  * registered the tree has.  A directory that everybody may search is so for both: that is
  * seen at once, as the VFS sees it.  Some are checked by the VFS, in the FUSE inode:
  * whenever a name is used, or a directory, or something is about to be changed, that gets
- * mode and owner.
+ * mode and owner; and whenever a file is opened, its size.
  *
  * Locking: the FUSE directory's lock, where a name is looked up, and inside of it that
  * of the backing directory.
@@ -197,6 +197,21 @@ static void refresh(struct inode *inode, const struct fuse_tree *tree,
 		    struct inode *backing)
 {
 	if (unlikely(!is_fresh(inode, tree, backing)))
+		fuse_tree_tell(inode, tree, backing);
+}
+
+/* The size too, if it is no directory: there ends what is copied, or locked from the end */
+static bool is_fresh_file(const struct inode *inode, const struct fuse_tree *tree,
+			  const struct inode *backing)
+{
+	return i_size_read(inode) == i_size_read(backing) &&
+	       is_fresh(inode, tree, backing);
+}
+
+static void refresh_file(struct inode *inode, const struct fuse_tree *tree,
+			 struct inode *backing)
+{
+	if (unlikely(!is_fresh_file(inode, tree, backing)))
 		fuse_tree_tell(inode, tree, backing);
 }
 
@@ -691,7 +706,7 @@ static struct inode *fresh_open(const struct inode *inode, const struct fuse_nod
 
 	/* what has extents is its own, and what the server opened may be another */
 	return backing && fuse_node_is(node, backing) &&
-	       is_fresh(inode, node->tree, backing) ? backing : NULL;
+	       is_fresh_file(inode, node->tree, backing) ? backing : NULL;
 }
 
 static bool is_open_on(const struct inode *inode, const struct inode *backing)
@@ -727,7 +742,7 @@ static int permission_by_name(struct inode *inode, const struct fuse_node *node,
 	*asked = !fuse_node_is_servers(inode, err);
 	if (err)
 		return err;
-	refresh(inode, node->tree, d_inode(path.dentry));
+	refresh_file(inode, node->tree, d_inode(path.dentry));
 	err = check_permission(node->tree, d_inode(path.dentry), mask);
 	dput(path.dentry);
 	return err;
@@ -848,7 +863,7 @@ bool fuse_backing_find_mode(struct dentry *dentry, int *err)
 	*err = fuse_node_path(inode, dentry, &path);
 	if (*err)
 		return !fuse_node_is_servers(inode, *err);
-	refresh(inode, fuse_inode_node(inode)->tree, d_inode(path.dentry));
+	refresh_file(inode, fuse_inode_node(inode)->tree, d_inode(path.dentry));
 	dput(path.dentry);
 	return true;
 }

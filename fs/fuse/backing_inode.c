@@ -155,6 +155,53 @@ void fuse_inode_backing_resized(struct inode *inode, struct inode *backing)
 }
 
 /*
+ * Take the size of what a file of @fi is open on, if attributes are from there: else the server
+ * says it.  Others have written there, or have truncated it, and the VFS goes by the FUSE inode
+ * where it copies a range, locks one from the end, or reads a file as a whole.
+ *
+ * A reply that is on its way may take it back: nobody has waited for those others.
+ */
+static void take_size_locked(struct fuse_inode *fi, const struct fuse_passthrough *pt)
+{
+	const struct fuse_node *node = fuse_inode_live_node(&fi->inode);
+	struct inode *backing = file_inode(pt->file);
+	bool same;
+
+	if (node)
+		same = fuse_node_is(node, backing);
+	else
+		same = (fi->backing.ops & FUSE_BACKING_OPS_ATTR) &&
+		       fi->backing.attached->fb == pt->fb;
+	if (!same)
+		return;
+	/* attributes that were asked for before are not to be believed */
+	fi->attr_version = atomic64_inc_return(&pt->ff->fm->fc->attr_version);
+	fuse_inode_backing_size(&fi->inode, i_size_read(backing));
+	i_size_write(&fi->inode, i_size_read(backing));
+}
+
+/**
+ * fuse_inode_backing_grown - a read has gone beyond the size of a FUSE inode
+ * @inode: the FUSE inode
+ * @pt: of the file, which has its backing file
+ *
+ * Else copy_file_range(2) would end where the file was shorter than what its caller has read.
+ *
+ * Context: any but interrupts.
+ */
+void fuse_inode_backing_grown(struct inode *inode, const struct fuse_passthrough *pt)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+
+	/* or it was a read beyond the end */
+	if (i_size_read(file_inode(pt->file)) <= i_size_read(inode))
+		return;
+	spin_lock(&fi->lock);
+	take_size_locked(fi, pt);
+	spin_unlock(&fi->lock);
+}
+
+/*
  * A file of @fi is being opened in passthrough mode: on @backing, which the open file
  * keeps alive, or else on @extents.  Returns -EBUSY if files of another backing inode
  * are open, or if @extents are not the inode's any more.
@@ -394,7 +441,8 @@ static void retire_late(struct fuse_inode *fi, struct fuse_passthrough *pt)
  * @ff: file data of the FUSE file
  * @fi: its inode
  *
- * The counterpart of fuse_backing_leave(), which is needed even if this fails.
+ * The counterpart of fuse_backing_leave(), which is needed even if this fails.  If the kernel
+ * opens the file by itself, whoever calls drops what is cached: the size may be another.
  *
  * Context: process context; may sleep.
  * Return: 0; -ETXTBSY if the inode is open in cached mode, -EBUSY if files of
@@ -411,8 +459,12 @@ int fuse_backing_enter(struct fuse_file *ff, struct fuse_inode *fi)
 	spin_lock(&fi->lock);
 	if (fi->iocachectr <= 0)
 		err = start_locked(fi, backing, pt->extents);
-	if (!err)
+	if (!err) {
 		enter_uncached_locked(ff, fi);
+		if (unlikely(i_size_read(&fi->inode) != i_size_read(backing)) &&
+		    pt->local)
+			take_size_locked(fi, pt);
+	}
 	spin_unlock(&fi->lock);
 
 	if (!err)

@@ -22,6 +22,7 @@
 #define FUSE_BACKING_REVOKED	INT_MIN
 
 void fuse_backing_io_idle(struct file *file);
+void fuse_inode_backing_grown(struct inode *inode, const struct fuse_passthrough *pt);
 
 /**
  * fuse_passthrough_of - what a FUSE file in passthrough mode has

@@ -318,6 +318,14 @@ static __always_inline void end_read(struct file *file, ssize_t res)
 	accessed(file_inode(file));
 }
 
+/* No interrupt: the inode can be told that others made the file longer */
+static __always_inline void end_read_now(struct file *file, loff_t pos, ssize_t res)
+{
+	end_read(file, res);
+	if (unlikely(pos > i_size_read(file_inode(file))))
+		fuse_inode_backing_grown(file_inode(file), fuse_passthrough_of(file));
+}
+
 /* The FUSE file may have been told O_DIRECT after it was opened */
 static bool can_do(const struct kiocb *iocb, const struct file *backing)
 {
@@ -363,7 +371,7 @@ static ssize_t read_file(struct kiocb *iocb, struct iov_iter *iter)
 				WHOLE_IOCB_FLAGS);
 	ret = fuse_backing_call_read(iocb, &kiocb, iter, pt->fb);
 	iocb->ki_pos = kiocb.ki_pos;
-	end_read(file, ret);
+	end_read_now(file, kiocb.ki_pos, ret);
 	return ret;
 }
 
@@ -645,7 +653,7 @@ ssize_t fuse_backing_splice_read(struct file *in, loff_t *ppos,
 	fuse_backing_trace(fuse_passthrough_splice_enter, file_inode(in),
 			   id_of(in), pipe, *ppos, len);
 	ret = splice_file(in, ppos, pipe, len, flags);
-	end_read(in, ret);
+	end_read_now(in, *ppos, ret);
 	fuse_backing_trace(fuse_passthrough_splice_exit, file_inode(in),
 			   id_of(in), pipe, ret);
 	fuse_backing_io_end(in);
