@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -314,6 +315,56 @@ TEST_F(attributes, end_of_file)
 	EXPECT_EQ(24, scratch_size("a"));
 	EXPECT_EQ(0, asked(self->srv, &self->seen));
 	close(log);
+	close(fd);
+}
+
+/* Bytes of "a" that copy_file_range(2) finds in a file that was just opened, or -errno */
+static off_t copied(void)
+{
+	int from = open_a(O_RDONLY), to = open(SCRATCH_FUSE "/b", O_WRONLY | O_CLOEXEC);
+	off_t all;
+
+	if (from < 0 || to < 0)
+		return -EBADF;
+	all = env_copy_range(from, to);
+	close(from);
+	close(to);
+	return all;
+}
+
+/* As good as it gets where the server has the answer: for as long as it said */
+TEST_F(attributes, size_of_the_server)
+{
+	struct stat st;
+
+	self->srv->sh->attr_valid = 1000000;
+	ASSERT_EQ(0, attach(&self->env, BOTH, 0));
+	ASSERT_EQ(0, stat(A, &st));
+	ASSERT_EQ(0, truncate(scratch_path("a"), 3 * FILE_SIZE));
+	EXPECT_EQ(FILE_SIZE, copied());
+}
+
+/* Where the backing file has it, it is that of each open, and of who read beyond it */
+TEST_F(attributes, size_of_what_is_opened)
+{
+	int fd, left;
+	char byte;
+	struct stat st;
+
+	self->srv->sh->attr_valid = 1000000;
+	ASSERT_EQ(0, stat(A, &st));
+	ASSERT_EQ(0, attach(&self->env, BOTH, ATTR));
+	ASSERT_EQ(0, stat(A, &st));
+	ASSERT_EQ(0, truncate(scratch_path("a"), 3 * FILE_SIZE));
+	EXPECT_EQ(3 * FILE_SIZE, copied());
+	ASSERT_EQ(0, truncate(scratch_path("a"), 10));
+	EXPECT_EQ(10, copied());
+	fd = open_a(O_RDONLY);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, truncate(scratch_path("a"), 20));
+	EXPECT_EQ(1, pread(fd, &byte, 1, 19));
+	ASSERT_EQ(0, ioctl(fd, FIONREAD, &left));
+	EXPECT_EQ(20, left);
 	close(fd);
 }
 

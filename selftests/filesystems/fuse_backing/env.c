@@ -3,6 +3,7 @@
  * What every test starts from. See env.h.
  */
 
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -105,6 +106,20 @@ int env_open(struct env *env, int *id, int *fd, char **buf)
 		return *fd;
 	*buf = aligned_alloc(ENV_ALIGN, FILE_SIZE);
 	return *buf ? 0 : -ENOMEM;
+}
+
+off_t env_copy_range(int from, int to)
+{
+	off_t all = 0;
+	ssize_t n;
+
+	do {
+		n = copy_file_range(from, NULL, to, NULL, 1 << 30, 0);
+		if (n < 0)
+			return -errno;
+		all += n;
+	} while (n);
+	return all;
 }
 
 int env_attach_to(struct fuse_server *srv, int id, bool extents)

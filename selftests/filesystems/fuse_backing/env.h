@@ -51,6 +51,12 @@ int env_register(struct env *env, const char *name, int flags);
  */
 int env_open(struct env *env, int *id, int *fd, char **buf);
 
+/*
+ * Copy with copy_file_range(2) until there is no more, as who doesn't ask how long the file
+ * is: bytes or -errno.
+ */
+off_t env_copy_range(int from, int to);
+
 /* The kernel opens "a" from now on: on what @id maps, or on all of its bytes. */
 int env_attach(struct env *env, int id, bool extents);
 

@@ -4,11 +4,11 @@
  *
  * Proves: what is below is found, read, written, listed and checked as in the backing
  * directory, at any depth, without a request; what changes there by another way is seen at
- * once; permissions are those of the backing files for the client, and of the registration,
- * as access(2) says them; a link that is followed has been read; what isn't passed through
- * is asked of the server, who is told the names first and never sees a node that it didn't
- * name; detaching makes all of it the server's; nothing below is pinned but directories,
- * and nothing at all when the mount is gone.
+ * once, its size by whoever opens it; permissions are those of the backing files for the
+ * client, and of the registration, as access(2) says them; a link that is followed has been
+ * read; what isn't passed through is asked of the server, who is told the names first and
+ * never sees a node that it didn't name; detaching makes all of it the server's; nothing
+ * below is pinned but directories, and nothing at all when the mount is gone.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -219,6 +220,154 @@ TEST_F(tree, changes_below)
 	EXPECT_EQ(-ENOENT, tree_reads(tree_at("one/two/secret")));
 	EXPECT_EQ(0, tree_reads(tree_at("moved/secret")));
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+#define FILE_BELOW	"one/two/three/file"
+#define TEXT_SIZE	((off_t)strlen(TREE_TEXT))
+#define GROWN		((off_t)1 << 20)
+
+/* What copy_file_range(2) makes of a file, in "b", or -errno */
+static off_t copied(int fd)
+{
+	int to = open(tree_at("b"), O_WRONLY | O_TRUNC | O_CLOEXEC);
+	off_t all;
+
+	if (to < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	all = env_copy_range(fd, to);
+	close(to);
+	return all;
+}
+
+static off_t copied_from(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	off_t all;
+
+	if (fd < 0)
+		return -errno;
+	all = copied(fd);
+	close(fd);
+	return all;
+}
+
+/* Where a lock of the last two bytes of @fd begins, or -errno */
+static off_t locked_from_end(int fd)
+{
+	struct flock last = {
+		.l_type = F_WRLCK, .l_whence = SEEK_END, .l_start = -2, .l_len = 2,
+	};
+	struct flock found = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock none = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+	char path[32];
+	int other;
+
+	if (fcntl(fd, F_OFD_SETLK, &last) < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	other = open(path, O_RDWR | O_CLOEXEC);
+	if (other < 0 || fcntl(other, F_OFD_GETLK, &found) < 0)
+		return -errno;
+	close(other);
+	return fcntl(fd, F_OFD_SETLK, &none) < 0 ? -errno : found.l_start;
+}
+
+/* Bytes that are left to read, from the beginning, or -errno */
+static off_t left_of(int fd)
+{
+	int left;
+
+	return ioctl(fd, FIONREAD, &left) < 0 ? -errno : left;
+}
+
+/* What the VFS takes for the end of a file is that of what is opened, whoever wrote to it */
+TEST_F(tree, grown_by_others)
+{
+	static char text[GROWN];
+	int fd;
+
+	EXPECT_EQ(TEXT_SIZE, copied_from(tree_at(FILE_BELOW)));
+	EXPECT_TRUE(tree_same_stat(FILE_BELOW));
+	ASSERT_EQ(0, scratch_file(FILE_BELOW, GROWN, 7));
+	EXPECT_EQ(GROWN, copied_from(tree_at(FILE_BELOW)));
+	scratch_pattern(text, GROWN, 7);
+	EXPECT_EQ(0, scratch_compare("b", text, GROWN, 0));
+
+	ASSERT_EQ(0, truncate(scratch_path(FILE_BELOW), 2 * GROWN));
+	fd = open(tree_at(FILE_BELOW), O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(2 * GROWN, left_of(fd));
+	EXPECT_EQ(2 * GROWN - 2, locked_from_end(fd));
+	close(fd);
+}
+
+TEST_F(tree, cut_by_others)
+{
+	int fd;
+
+	ASSERT_EQ(0, scratch_file(FILE_BELOW, GROWN, 7));
+	EXPECT_TRUE(tree_same_stat(FILE_BELOW));
+	ASSERT_EQ(0, truncate(scratch_path(FILE_BELOW), 10));
+	fd = open(tree_at(FILE_BELOW), O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(10, left_of(fd));
+	EXPECT_EQ(8, locked_from_end(fd));
+	EXPECT_EQ(10, copied(fd));
+	close(fd);
+}
+
+/* While it is open, by whoever has read what they wrote, or asks how long it is */
+TEST_F(tree, grown_while_open)
+{
+	static char text[GROWN];
+	int fd = open(tree_at(FILE_BELOW), O_RDWR | O_CLOEXEC);
+	struct stat st;
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(TEXT_SIZE, copied(fd));
+	ASSERT_EQ(0, scratch_file(FILE_BELOW, GROWN, 7));
+	EXPECT_EQ(GROWN, pread(fd, text, GROWN, 0));
+	EXPECT_EQ(GROWN, copied(fd));
+	EXPECT_EQ(GROWN - 2, locked_from_end(fd));
+	ASSERT_EQ(0, truncate(scratch_path(FILE_BELOW), 10));
+	EXPECT_EQ(0, fstat(fd, &st));
+	EXPECT_EQ(8, locked_from_end(fd));
+	close(fd);
+}
+
+/* Or by who opens it once more, by a descriptor: it has no name any more */
+TEST_F(tree, grown_without_a_name)
+{
+	int fd = open(tree_at(FILE_BELOW), O_RDWR | O_CLOEXEC);
+	int backing = open(scratch_path(FILE_BELOW), O_RDWR | O_CLOEXEC);
+
+	ASSERT_LE(0, fd);
+	ASSERT_LE(0, backing);
+	ASSERT_EQ(0, unlink(scratch_path(FILE_BELOW)));
+	EXPECT_EQ(TEXT_SIZE - 2, locked_from_end(fd));
+	ASSERT_EQ(0, ftruncate(backing, GROWN));
+	/* opens it once more, to find the lock */
+	locked_from_end(fd);
+	EXPECT_EQ(GROWN - 2, locked_from_end(fd));
+	close(backing);
+	close(fd);
+}
+
+/* Also where the server opens what is below */
+TEST_F(tree, grown_and_opened_by_the_server)
+{
+	int fd;
+
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id, BELOW, FUSE_BACKING_READ));
+	EXPECT_TRUE(tree_same_stat(FILE_BELOW));
+	fuse_server_new_requests(self->srv);
+	ASSERT_EQ(0, scratch_file(FILE_BELOW, GROWN, 7));
+	fd = open(tree_at(FILE_BELOW), O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(GROWN, left_of(fd));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_OPEN));
+	close(fd);
 }
 
 TEST_F(tree, hard_links)
