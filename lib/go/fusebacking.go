@@ -104,8 +104,8 @@ func Attach(dev int, node, generation uint64, id int32, flags uint32, ops uint64
 }
 
 // AttachTree has the kernel answer for a directory, and for what is below, what ops say:
-// OpsDir, or OpsDir|OpsBelow with flags of Attach, and OpsChange with that. The id is of a directory, registered with
-// MapDir, and stays the caller's.
+// OpsDir, or OpsDir|OpsBelow with flags of Attach, and OpsChange with that. The id is of a
+// directory, registered with MapDir, and stays the caller's.
 func AttachTree(dev int, node, generation uint64, id int32, flags uint32, ops uint64) error {
 	arg := treeArg{Nodeid: node, Generation: generation, Id: id, Flags: flags, Ops: ops}
 	_, err := call(dev, iocTree, unsafe.Pointer(&arg))

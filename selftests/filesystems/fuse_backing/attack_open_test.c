@@ -266,24 +266,11 @@ TEST_F(attack_open, clients_rights_are_not_the_servers)
 	EXPECT_EQ(0, creds_call(&stranger, try_open, &p));
 }
 
-/* Seconds since long ago; whether reading the file moved it. */
-#define LONG_AGO	1000
-
-static int age(int fd)
-{
-	const struct timespec times[2] = {
-		{ .tv_sec = LONG_AGO }, { .tv_nsec = UTIME_OMIT },
-	};
-
-	return futimens(fd, times) < 0 ? -errno : 0;
-}
-
 /* Read "own" on the mapping @id without leaving a trace: did it? */
 static int reads_unseen(struct attack *attack, const char *name, int id,
 			int open_flags, int set_flags)
 {
 	struct fuse_server_file *file = &attack->srv->sh->file[0];
-	struct stat st;
 	char byte;
 	int fd;
 
@@ -298,9 +285,7 @@ static int reads_unseen(struct attack *attack, const char *name, int id,
 	if (read(fd, &byte, 1) != 1)
 		return -EIO;
 	close(fd);
-	if (stat(scratch_path(name), &st) < 0)
-		return -errno;
-	return st.st_atim.tv_sec == LONG_AGO;
+	return scratch_is_old(name);
 }
 
 FIXTURE(attack_atime) {
@@ -334,17 +319,13 @@ FIXTURE_SETUP(attack_atime)
 	static const char * const names[] = { "own", "root" };
 	static const struct fuse_server_opts opts;
 	int err = attack_prepare(&self->attack, SCRATCH_TMPFS);
-	int fd;
 
 	self->attack.attached = variant->attached;
 	if (!err && mount(NULL, SCRATCH_BACKING, NULL,
 			  MS_REMOUNT | MS_STRICTATIME, NULL) < 0)
 		err = -errno;
-	for (int i = 0; i < 2 && !err; i++) {
-		fd = open(scratch_path(names[i]), O_RDONLY | O_CLOEXEC);
-		err = age(fd);
-		close(fd);
-	}
+	for (int i = 0; i < 2 && !err; i++)
+		err = scratch_make_old(names[i]);
 	if (!err)
 		err = attack_serve(&self->attack, variant->userns, &opts);
 	attack_ready(_metadata, err);

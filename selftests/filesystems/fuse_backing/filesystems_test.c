@@ -5,7 +5,8 @@
  * Proves: files on ext4, tmpfs, overlayfs, 9p and another FUSE pass through,
  * with their data and without one READ or WRITE at the server; pseudo
  * filesystems, internal mounts and all that isn't a regular file is refused
- * with its errno; a stack that is too deep is, too. What could hang on itself
+ * with its errno; a stack that is too deep is, too, and a tree on 9p that keeps no
+ * names. What could hang on itself
  * doesn't: a file of the mount's own, of a server that doesn't answer, a loop
  * device on FUSE on a loop device. Registering until the limit and with an
  * inherited or left over /dev/fuse does what it should.
@@ -344,7 +345,6 @@ static const char *find_file(const char *dir)
 	       any_file : NULL;
 }
 
-/* The client reads what is there, and writers get EROFS. */
 /* There each lookup finds another inode */
 TEST_F(filesystems, p9_has_no_tree)
 {
@@ -370,6 +370,7 @@ TEST_F(filesystems, p9_has_no_tree)
 	EXPECT_EQ(0, tree_attach(srv->fd, FUSE_ROOT_ID, id, FUSE_BACKING_OPS_LIST, 0));
 }
 
+/* The client reads what is there, and writers get EROFS. */
 TEST_F(filesystems, p9_read_only)
 {
 	char dir[PATH_MAX], want[64], got[64];

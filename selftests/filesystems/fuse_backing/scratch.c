@@ -25,6 +25,7 @@
 
 #define IMAGE		SCRATCH_ROOT "/image"
 #define LOOP_TRIES	20
+#define LONG_AGO	1000	/* seconds */
 
 /* What is on a loop device, as small as it may be */
 static const struct disk {
@@ -293,6 +294,23 @@ int scratch_flags(const char *name, int flags)
 		err = -errno;
 	close(fd);
 	return err;
+}
+
+int scratch_make_old(const char *name)
+{
+	const struct timespec times[2] = {
+		{ .tv_sec = LONG_AGO }, { .tv_nsec = UTIME_OMIT },
+	};
+
+	return utimensat(AT_FDCWD, scratch_path(name), times, AT_SYMLINK_NOFOLLOW) < 0 ?
+	       -errno : 0;
+}
+
+bool scratch_is_old(const char *name)
+{
+	struct stat st;
+
+	return !lstat(scratch_path(name), &st) && st.st_atim.tv_sec == LONG_AGO;
 }
 
 int scratch_compare(const char *name, const char *buf, size_t size,

@@ -9,6 +9,7 @@
 #define SCRATCH_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define SCRATCH_ROOT	"/mnt"
@@ -52,6 +53,10 @@ int scratch_copy(const char *name, const char *from);
 
 /* Which of FS_APPEND_FL and FS_IMMUTABLE_FL it has, see chattr(1). */
 int scratch_flags(const char *name, int flags);
+
+/* Say that it was read long ago: 0 or -errno; was it, or since? A link is what it is itself. */
+int scratch_make_old(const char *name);
+bool scratch_is_old(const char *name);
 
 /* Does the backing file hold exactly these bytes? 0, -EILSEQ or -errno. */
 int scratch_compare(const char *name, const char *buf, size_t size,

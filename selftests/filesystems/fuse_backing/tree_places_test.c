@@ -7,6 +7,8 @@
  * without the server; what isn't changed directly there, as on stacked filesystems, is the
  * server's. So is what is on another device than the directory, a volume or in another
  * layer, as numbers are of one device. A volume that is read-only is so for access(2), too.
+ * What is at a file's name, has it open by its path, or watches it, keeps it when its inode
+ * is read from disk anew.
  * By an idmapped mount, owners and rights are those that this shows, and so is what may be
  * changed, and what is refused, also while a file is open by another mount. What is mounted
  * below in the backing filesystem, directories and files, is the server's, and what is
@@ -376,16 +378,22 @@ TEST_F(places, read_anew)
 	close(notify);
 }
 
-static int set_volume_flags(const char *path, __u64 flags)
+/* An ioctl(2) of Btrfs on the directory at the top: 0 or -errno */
+static int call_top(unsigned long request, void *arg)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(SCRATCH_BACKING, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int err;
 
 	if (fd < 0)
 		return -errno;
-	err = ioctl(fd, BTRFS_IOC_SUBVOL_SETFLAGS, &flags) < 0 ? -errno : 0;
+	err = ioctl(fd, request, arg) < 0 ? -errno : 0;
 	close(fd);
 	return err;
+}
+
+static int set_volume_flags(__u64 flags)
+{
+	return call_top(BTRFS_IOC_SUBVOL_SETFLAGS, &flags);
 }
 
 static int may_write(const char *name)
@@ -401,14 +409,14 @@ TEST_F(places, read_only_volume)
 	/* control */
 	EXPECT_EQ(0, may_write("one/two/file"));
 	EXPECT_EQ(0, may_write("one/two"));
-	ASSERT_EQ(0, set_volume_flags(self->top, BTRFS_SUBVOL_RDONLY));
+	ASSERT_EQ(0, set_volume_flags(BTRFS_SUBVOL_RDONLY));
 	EXPECT_EQ(-1, open(tree_at("one/two/file"), O_WRONLY | O_CLOEXEC));
 	EXPECT_EQ(EROFS, errno);
 	EXPECT_EQ(-EROFS, may_write("one/two/file"));
 	EXPECT_EQ(-EROFS, may_write("one/two"));
 	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
 	EXPECT_EQ(0, access(tree_at("one/two/file"), R_OK));
-	ASSERT_EQ(0, set_volume_flags(self->top, 0));
+	ASSERT_EQ(0, set_volume_flags(0));
 	EXPECT_EQ(0, may_write("one/two/file"));
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
@@ -489,15 +497,9 @@ FIXTURE_VARIANT_ADD(devices, layers) {
 static int make_volume(const char *name)
 {
 	struct btrfs_ioctl_vol_args args = {};
-	int fd, err;
 
-	fd = open(SCRATCH_BACKING, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
 	snprintf(args.name, sizeof(args.name), "%s", name);
-	err = ioctl(fd, BTRFS_IOC_SUBVOL_CREATE, &args) < 0 ? -errno : 0;
-	close(fd);
-	return err;
+	return call_top(BTRFS_IOC_SUBVOL_CREATE, &args);
 }
 
 static int make_volumes(void)

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,53 +33,39 @@ FIXTURE(spelling) {
 };
 
 FIXTURE_VARIANT(spelling) {
-	const char *option;
+	int (*make)(void);
 	bool folds;
 };
 
+static int make_names(void)
+{
+	return tree_write_text(scratch_path("secret")) ?:
+	       tree_write_text(scratch_path("hidden")) ?:
+	       tree_write_text(scratch_path("plain"));
+}
+
+static int make_folded(void)
+{
+	if (mount("spelling", SCRATCH_BACKING, "tmpfs", 0, "casefold") < 0)
+		return -errno;
+	return scratch_flags("", FS_CASEFOLD_FL) ?: make_names();
+}
+
 FIXTURE_VARIANT_ADD(spelling, several) {
-	.option = "casefold",
+	.make = make_folded,
 	.folds = true,
 };
 
 /* control */
 FIXTURE_VARIANT_ADD(spelling, one) {
-	.option = "mode=755",
+	.make = make_names,
 };
-
-static const char *option;
-static bool folds;
-
-static int fold(const char *dir)
-{
-	int flags = FS_CASEFOLD_FL, err = 0;
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0 || ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-static int make_names(void)
-{
-	int err;
-
-	if (mount("spelling", SCRATCH_BACKING, "tmpfs", 0, option) < 0)
-		return -errno;
-	err = folds ? fold(SCRATCH_BACKING) : 0;
-	return err ?: tree_write_text(scratch_path("secret")) ?:
-	       tree_write_text(scratch_path("hidden")) ?:
-	       tree_write_text(scratch_path("plain"));
-}
 
 FIXTURE_SETUP(spelling)
 {
 	if (access("/sys/fs/tmpfs/features/casefold", F_OK))
 		SKIP(return, "names on tmpfs have one spelling here");
-	option = variant->option;
-	folds = variant->folds;
-	tree_start(_metadata, &self->env, SCRATCH_TMPFS, make_names, TREE_OPS, BOTH);
+	tree_start(_metadata, &self->env, SCRATCH_TMPFS, variant->make, TREE_OPS, BOTH);
 	self->srv = &self->env.srv;
 }
 

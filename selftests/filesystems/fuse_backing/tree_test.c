@@ -534,26 +534,6 @@ TEST_F(tree, access_of_the_registration)
 	EXPECT_EQ(0, access(tree_at("one/closed"), R_OK));
 }
 
-/* Seconds since long ago */
-#define LONG_AGO	1000
-
-static bool is_link_used(void)
-{
-	struct stat st;
-
-	return !lstat(scratch_path("one/link"), &st) && st.st_atim.tv_sec != LONG_AGO;
-}
-
-static bool make_link_old(void)
-{
-	const struct timespec times[2] = {
-		{ .tv_sec = LONG_AGO }, { .tv_nsec = UTIME_OMIT },
-	};
-
-	return !utimensat(AT_FDCWD, scratch_path("one/link"), times, AT_SYMLINK_NOFOLLOW) &&
-	       !is_link_used();
-}
-
 /* Who follows a link has read it, as who reads it */
 TEST_F(tree, links_are_used)
 {
@@ -563,12 +543,14 @@ TEST_F(tree, links_are_used)
 	for (int i = 0; i < 2; i++) {
 		ASSERT_EQ(0, mount(NULL, SCRATCH_BACKING, NULL,
 				   MS_REMOUNT | MS_BIND | flags[i], NULL));
-		ASSERT_TRUE(make_link_old());
+		ASSERT_EQ(0, scratch_make_old("one/link"));
+		ASSERT_TRUE(scratch_is_old("one/link"));
 		EXPECT_EQ(0, tree_reads(tree_at("one/link")));
-		EXPECT_EQ(!i, is_link_used());
-		ASSERT_TRUE(make_link_old());
+		EXPECT_EQ(!!i, scratch_is_old("one/link"));
+		ASSERT_EQ(0, scratch_make_old("one/link"));
+		ASSERT_TRUE(scratch_is_old("one/link"));
 		EXPECT_EQ(14, readlink(tree_at("one/link"), text, sizeof(text)));
-		EXPECT_EQ(!i, is_link_used());
+		EXPECT_EQ(!!i, scratch_is_old("one/link"));
 	}
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
