@@ -400,7 +400,7 @@ static int check_open(struct fuse_backing *fb, const struct file *file,
  *
  * What inode_permission() asks before it looks at modes, for access(2).
  *
- * Context: any, RCU mode too.
+ * Context: any.
  * Return: 0; -EROFS of a filesystem that is read-only, -EPERM of what is immutable, -EACCES
  *	of what belongs to an id that the mount doesn't know.
  */
@@ -426,7 +426,7 @@ int fuse_backing_check_writable(const struct fuse_backing *fb, struct inode *bac
  * @backing: the inode
  * @mask: MAY_WRITE and MAY_EXEC count, for access(2)
  *
- * Context: any, RCU mode too.
+ * Context: any.
  * Return: 0, -EROFS or -EACCES.
  */
 int fuse_backing_check_mount(const struct fuse_backing *fb, const struct inode *backing,

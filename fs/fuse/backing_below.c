@@ -610,7 +610,7 @@ static int check_passed(const struct fuse_tree *tree, struct inode *backing, int
 		return 0;
 	scoped_with_creds(tree->cred)
 		err = inode_permission(mnt_idmap(tree->mnt), backing,
-				       mask & (passed | MAY_ACCESS | MAY_NOT_BLOCK));
+				       mask & (passed | MAY_ACCESS));
 	return err;
 }
 
@@ -628,6 +628,15 @@ static int check_access(const struct fuse_tree *tree, struct inode *backing, int
 	if (!err && writes)
 		err = fuse_backing_check_mount(tree->fb, backing, MAY_WRITE);
 	return err;
+}
+
+/*
+ * Is a look in RCU mode enough?  Not for access(2), which asks the mapping, and filesystems
+ * that may sleep: no caller of theirs has MAY_ACCESS and MAY_NOT_BLOCK at once.
+ */
+static bool is_glanced_at(int mask)
+{
+	return !(mask & MAY_ACCESS);
 }
 
 static int check_permission(const struct fuse_tree *tree, struct inode *backing,
@@ -660,7 +669,10 @@ static bool is_gone_by(const struct inode *inode, const struct inode *backing, i
 	return (mask & ~MAY_NOT_BLOCK) != MAY_EXEC || is_sticky(inode, backing);
 }
 
-/* In RCU mode, where the backing directory may be going */
+/*
+ * In RCU mode, where the backing directory may be going, and with it the mapping, if the
+ * directory is the tree's root
+ */
 static int look_at_dir(const struct inode *inode, int mask, bool *asked)
 {
 	struct fuse_tree_dir at;
@@ -680,11 +692,14 @@ static int look_at_dir(const struct inode *inode, int mask, bool *asked)
 static int permission_of_dir(struct inode *inode, int mask, bool *asked)
 {
 	struct fuse_tree_dir at;
-	int err;
+	int err = -ECHILD;
 
-	rcu_read_lock();
-	err = look_at_dir(inode, mask, asked);
-	rcu_read_unlock();
+	*asked = true;
+	if (is_glanced_at(mask)) {
+		rcu_read_lock();
+		err = look_at_dir(inode, mask, asked);
+		rcu_read_unlock();
+	}
 	if (err != -ECHILD || (mask & MAY_NOT_BLOCK))
 		return err;
 	*asked = fuse_tree_get_dir(inode, &at);
@@ -731,11 +746,13 @@ static int permission_by_name(struct inode *inode, const struct fuse_node *node,
 			      int mask, bool *asked)
 {
 	struct path path;
-	int err;
+	int err = -ECHILD;
 
-	rcu_read_lock();
-	err = permission_of_open(inode, node, mask);
-	rcu_read_unlock();
+	if (is_glanced_at(mask)) {
+		rcu_read_lock();
+		err = permission_of_open(inode, node, mask);
+		rcu_read_unlock();
+	}
 	if (err != -ECHILD || (mask & MAY_NOT_BLOCK))
 		return err;
 	err = fuse_node_path(inode, NULL, &path);

@@ -266,6 +266,23 @@ TEST_F(places, listed)
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
+/* access(2) has the backing filesystem asked for rights, which may have to ask a server */
+TEST_F(places, asked_for_rights)
+{
+	int fd = open(tree_at("one/two/file"), O_RDONLY | O_CLOEXEC);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, access(SCRATCH_FUSE, R_OK | X_OK));
+	EXPECT_EQ(0, access(tree_at("one"), R_OK | X_OK));
+	/* open, and not */
+	EXPECT_EQ(0, access(tree_at("one/two/file"), R_OK));
+	EXPECT_EQ(0, access(tree_at("one/two/other"), R_OK));
+	EXPECT_EQ(-1, access(tree_at("one/two/file"), X_OK));
+	EXPECT_EQ(EACCES, errno);
+	close(fd);
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
 /* By the one name, read by the other, wherever that is kept from then on */
 TEST_F(places, written)
 {

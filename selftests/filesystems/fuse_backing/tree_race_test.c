@@ -6,7 +6,7 @@
  * directory is turned over, rules of names are replaced, and the tree is detached and
  * attached, sees something that was there, or one of a few errors; the server is never
  * asked about a node that it didn't name; and all of it ends with the mount, also what was
- * left by who was killed.
+ * left by who was killed. Who asks for rights keeps the mapping that says them.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -24,9 +24,12 @@
 #include "harness.h"
 
 #include "backing_ioctl.h"
+#include "backing_table.h"
 #include "dir_lister.h"
+#include "hold_task.h"
 #include "rules.h"
 #include "tree_env.h"
+#include "wait_until.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
 #define BELOW	(FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |	\
@@ -94,6 +97,7 @@ FIXTURE_SETUP(tree_race)
 
 FIXTURE_TEARDOWN(tree_race)
 {
+	hold_task_stop();
 	tree_end(_metadata, &self->env);
 }
 
@@ -439,6 +443,37 @@ TEST_F_TIMEOUT(tree_race, killed, 120)
 	EXPECT_EQ(0, finish(self));
 	EXPECT_EQ(0, fuse_server_umount(self->srv));
 	EXPECT_EQ(0, scratch_umount_backing());
+}
+
+static int may_read(void *path)
+{
+	return access(path, R_OK) ? -errno : 0;
+}
+
+/* It goes on: with what it exits */
+static int let_go(pid_t client)
+{
+	int status;
+
+	if (hold_task_go(0) || waitpid(client, &status, 0) != client || !WIFEXITED(status))
+		return -ECHILD;
+	return WEXITSTATUS(status);
+}
+
+TEST_F(tree_race, detached_while_asked)
+{
+	pid_t client = hold_task_run("fuse_backing_check_mount", 1, NULL, may_read,
+				     SCRATCH_FUSE);
+	pid_t thread = thread_find(self->srv->dev);
+
+	if (client < 0)
+		SKIP(return, "needs the module that holds tasks");
+	ASSERT_TRUE(hold_task_is_held(0));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, fuse_backing_close(self->dev, self->id));
+	EXPECT_EQ(1, table_count(thread));
+	EXPECT_EQ(0, let_go(client));
+	EXPECT_TRUE(wait_until(!table_count(thread)));
 }
 
 TEST_HARNESS_MAIN
