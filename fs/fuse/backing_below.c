@@ -32,12 +32,9 @@
 #include <linux/namei.h>
 #include <linux/slab.h>
 
-/* Leaves @inode as it is if there is no such name */
 static int take_inode(const struct fuse_tree_dir *at, struct super_block *sb,
 		      struct dentry *backing, struct inode **inode)
 {
-	if (d_is_negative(backing))
-		return 0;
 	*inode = fuse_tree_get_inode(at, sb, backing);
 	if (!IS_ERR(*inode))
 		return 0;
@@ -65,22 +62,30 @@ enum fuse_backing_verdict fuse_below_verdict(const struct fuse_tree_dir *at,
 	return fuse_filter_lookup(dir, name);
 }
 
+/* Is what is there passed through, and not the server's?  So is that nothing is. */
+static bool passes(const struct fuse_tree_dir *at, struct dentry *backing,
+		   const struct qstr *name)
+{
+	return fuse_tree_is_passed(backing) && fuse_tree_is_named(at, backing, name) &&
+	       fuse_tree_is_numbered(at->tree, backing);
+}
+
 /* Of a name that is passed through; returns false if what is there is the server's */
 static bool lookup_passed(const struct fuse_tree_dir *at, struct inode *dir,
 			  struct dentry *entry, struct inode **inode, int *err)
 {
 	struct dentry *backing = fuse_tree_lookup(at, &entry->d_name);
-	bool passed;
+	bool passed, absent;
 
 	if (IS_ERR(backing)) {
 		*err = PTR_ERR(backing);
 		return true;
 	}
 	fuse_backing_remember_hash(entry, &entry->d_name, at->dentry);
-	passed = fuse_tree_is_passed(backing) &&
-		 fuse_tree_is_named(at, backing, &entry->d_name) &&
-		 fuse_tree_is_numbered(at->tree, backing);
-	if (passed)
+	/* before: what others make of it meanwhile has to pass, too, to be taken */
+	absent = d_flags_negative(smp_load_acquire(&backing->d_flags));
+	passed = passes(at, backing, &entry->d_name);
+	if (passed && !absent)
 		*err = take_inode(at, dir->i_sb, backing, inode);
 	dput(backing);
 	return passed;

@@ -6,7 +6,8 @@
  * directory is turned over, rules of names are replaced, and the tree is detached and
  * attached, sees something that was there, or one of a few errors; the server is never
  * asked about a node that it didn't name; and all of it ends with the mount, also what was
- * left by who was killed. Who asks for rights keeps the mapping that says them.
+ * left by who was killed. Who asks for rights keeps the mapping that says them; and what
+ * comes into being while its name is looked up isn't there for who looked.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -474,6 +475,22 @@ TEST_F(tree_race, detached_while_asked)
 	EXPECT_EQ(1, table_count(thread));
 	EXPECT_EQ(0, let_go(client));
 	EXPECT_TRUE(wait_until(!table_count(thread)));
+}
+
+TEST_F(tree_race, made_while_looked_up)
+{
+	pid_t client = hold_task_run("fuse_tree_is_numbered", 1, NULL, may_read,
+				     tree_at("pipe"));
+
+	if (client < 0)
+		SKIP(return, "needs the module that holds tasks");
+	ASSERT_TRUE(hold_task_is_held(0));
+	ASSERT_EQ(0, mkfifo(scratch_path("pipe"), 0600));
+	EXPECT_EQ(ENOENT, let_go(client));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+	/* control: what it is then is the server's */
+	may_read((void *)tree_at("pipe"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
 }
 
 TEST_HARNESS_MAIN
