@@ -7,7 +7,8 @@
  * however the directory changes meanwhile, each name that stays is there once; the
  * server is asked for none of it, and for what needs a handle it is asked once;
  * detaching leaves open directories alone, revoking has them start at the server;
- * what isn't a directory isn't taken for one, nor the other way round.
+ * what isn't a directory isn't taken for one, nor the other way round. Where the server
+ * lists a directory whose names are a tree's, it is asked for no nodes of them.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -28,6 +29,7 @@
 #include "dir_lister.h"
 #include "env.h"
 #include "reject_trace.h"
+#include "tree_env.h"
 #include "wait_until.h"
 
 #define LIST		FUSE_BACKING_OPS_LIST
@@ -618,6 +620,63 @@ TEST_F(tree_list, bad_arguments)
 	EXPECT_EQ(-ENOENT, fuse_backing_attach_dir(dev, 9, id, 0, LIST));
 	EXPECT_EQ(-ENOENT, fuse_backing_attach_dir(dev, node, id + 1, 0, LIST));
 	EXPECT_EQ(0, fuse_backing_attach_dir(dev, node, id, 0, LIST));
+}
+
+/*
+ * What is found below a tree has no number that an entry of the server's could be compared
+ * with: where it lists, it names no nodes.
+ */
+
+FIXTURE(served_list) {
+	struct env env;
+	struct fuse_server *srv;
+};
+
+FIXTURE_SETUP(served_list)
+{
+	const struct fuse_server_opts opts = {
+		.mount_opts = "default_permissions",
+		.backing = SCRATCH_BACKING,
+		.init_flags = FUSE_DO_READDIRPLUS,
+	};
+	int err = env_setup_with(&self->env, SCRATCH_TMPFS, NULL, &opts);
+
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "needs root, FUSE passthrough");
+	ASSERT_EQ(0, err);
+	self->srv = &self->env.srv;
+	self->srv->sh->deep = true;
+}
+
+FIXTURE_TEARDOWN(served_list)
+{
+	tree_end(_metadata, &self->env);
+}
+
+static void list_root(void)
+{
+	struct dir_list list = {};
+
+	/* the server may not know how */
+	dir_list_path(&list, SCRATCH_FUSE);
+	dir_list_free(&list);
+}
+
+TEST_F(served_list, names_no_nodes)
+{
+	int id = tree_register(self->srv->fd, SCRATCH_BACKING);
+
+	/* control: before it is a tree's */
+	list_root();
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_READDIRPLUS));
+
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, tree_attach(self->srv->fd, FUSE_ROOT_ID, id, FUSE_BACKING_OPS_LOOKUP |
+				 FUSE_BACKING_OPS_ATTR, 0));
+	EXPECT_EQ(0, access(SCRATCH_FUSE "/a", F_OK));
+	list_root();
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_READDIRPLUS));
+	EXPECT_LT(0, fuse_server_ops(self->srv, FUSE_READDIR));
 }
 
 TEST_HARNESS_MAIN
