@@ -936,6 +936,15 @@ static struct dentry *next_alias(struct inode *inode, struct dentry *last)
 	return alias;
 }
 
+/* Whoever mounts something there meanwhile finds it gone, or is found */
+static void drop_unless_mounted(struct dentry *alias)
+{
+	spin_lock(&alias->d_lock);
+	if (!d_mountpoint(alias))
+		__d_drop(alias);
+	spin_unlock(&alias->d_lock);
+}
+
 /*
  * The dentry of a file by whose name it is there still, with a reference, and where; %NULL
  * and an errno if there is none.  A name that it isn't found by, and that nobody has
@@ -951,8 +960,8 @@ static struct dentry *find_alias(struct inode *inode, struct fuse_node *node,
 		*err = path_by_name(node, alias, path);
 		if (!*err)
 			return alias;
-		if (*err == -ESTALE && !d_mountpoint(alias))
-			d_drop(alias);
+		if (*err == -ESTALE)
+			drop_unless_mounted(alias);
 		if (fatal_signal_pending(current)) {
 			*err = -EINTR;
 			dput(alias);
