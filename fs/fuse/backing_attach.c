@@ -166,6 +166,9 @@ static int check_inode(const struct fuse_inode *fi,
 	/* directories have no I/O modes; below a tree they have that one's names */
 	if (fuse_attachment_is_dir(att))
 		return fuse_inode_live_node(&fi->inode) ? -EEXIST : 0;
+	/* files are opened on what that has, for as long as they are known */
+	if (fuse_inode_node(&fi->inode))
+		return -EEXIST;
 	*reason = FUSE_BACKING_CACHED_OPEN;
 	if (fi->iocachectr > 0)
 		return -ETXTBSY;

@@ -1033,6 +1033,28 @@ TEST_F(moving, tree_below)
 	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
 }
 
+/* Files are opened on what the tree has, so that what is attached would never be */
+TEST_F(moving, file_below)
+{
+	static const struct rule rules[] = { RULE_SERVER("served") };
+	__u64 node;
+	int id;
+
+	ASSERT_EQ(0, rules_set(self->dev, FUSE_ROOT_ID, rules, 1, FUSE_BACKING_PASS));
+	ASSERT_EQ(0, tree_write_text(TOP "/file"));
+	ASSERT_EQ(0, tree_write_text(TOP "/served"));
+	id = fuse_backing_open_path(self->dev, TOP "/file", O_RDWR);
+	ASSERT_LT(0, id);
+	node = introduced(self, "file");
+	EXPECT_EQ(-EEXIST, fuse_attach_backing(self->dev, node, 0, id, BOTH));
+	EXPECT_EQ(0, tree_reads(tree_at("file")));
+	/* control: the server's */
+	EXPECT_EQ(0, access(tree_at("served"), F_OK));
+	node = fuse_server_node(self->srv, server_shared_find(self->srv->sh, "served"));
+	EXPECT_EQ(0, fuse_attach_backing(self->dev, node, 0, id, BOTH));
+	fuse_backing_close(self->dev, id);
+}
+
 /* Where the name is the server's there may be one: it is another, and outlives the outer */
 TEST_F(moving, tree_in_tree)
 {
