@@ -1249,6 +1249,9 @@ static int detach_oldest(struct fuse_attachments *all, u64 latest)
 	if (dir) {
 		fuse_tree_drop(att->tree, dir);
 		iput(dir);
+	} else if (att && att->tree) {
+		/* whoever evicts its inode finds nothing attached to it any more */
+		fuse_tree_drop_left(att->tree);
 	}
 	up_read(&table->fc->killsb);
 	if (!att)
