@@ -14,7 +14,7 @@
  *
  * Locking: files->file_lock serializes every change of the table and protects
  * all fields of struct kthread_files below the comment that names it.  Nothing
- * else is taken inside it.
+ * else is taken inside it here; what kthread_files_visit() calls may.
  *
  * References: a kthread_files holds one reference on the task and one on the
  * files_struct.  The table holds one reference on each installed file.  Work that

@@ -692,7 +692,8 @@ static bool is_tree_valid(const struct fuse_backing_tree *tree)
  * @tree: node, backing id, flags and what is to be answered
  *
  * Context: process context without locks; may sleep, killable.
- * Return: 0, or an error as fuse_backing_ioctl_attach(); -ENOTDIR instead of -EISDIR.
+ * Return: 0, or an error as fuse_backing_ioctl_attach(); -ENOTDIR instead of -EISDIR, and
+ *	neither -ETXTBSY nor -EBUSY.
  */
 int fuse_backing_ioctl_tree(struct fuse_conn *fc,
 			    const struct fuse_backing_tree *tree)

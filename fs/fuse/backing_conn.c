@@ -154,8 +154,9 @@ static bool is_map_valid(const struct fuse_backing_map *map)
  *	directory; -EBADF if the descriptor is not open;
  *	-EISDIR for a directory without FUSE_BACKING_MAP_DIR, -ENOTDIR for a file with
  *	it, -EPERM for a directory of somebody with more power than the owner;
- *	-EOPNOTSUPP for a file on an internal mount (memfd), and without
- *	CAP_SYS_ADMIN on a filesystem that is not fit, or has such a one below;
+ *	-EOPNOTSUPP for a file on an internal mount (memfd), and without CAP_SYS_ADMIN,
+ *	or with more power than the owner, on a filesystem that is not fit, or has such
+ *	a one below;
  *	-ELOOP if the backing filesystem is stacked too deeply;
  *	-EMFILE if the thread's RLIMIT_NOFILE is reached;
  *	-EAGAIN if the thread would exceed the caller's RLIMIT_NPROC, or pids.max

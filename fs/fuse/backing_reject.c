@@ -71,8 +71,9 @@ int fuse_backing_reject(struct fuse_conn *fc, int id, int err,
  * @fc: the connection
  * @refusal: all of it is written; @error is 0 if nothing is known
  *
- * Needs no permission: it tells a thread nothing but what became of its own calls, and
- * may have to tell it that these need one.
+ * Needs no permission: it tells a thread nothing but what became of its own calls, or of
+ * those of one that has ended and had its number, and may have to tell it that these need
+ * one.
  *
  * Context: process context; doesn't sleep.
  */

@@ -21,23 +21,27 @@
  *   ENOTDIR     it is none, with FUSE_BACKING_MAP_DIR
  *   ELOOP       its filesystem is stacked too deeply, see max_stack_depth
  *   EOPNOTSUPP  it is on an internal mount (memfd, SysV shared memory); or the
- *               caller lacks CAP_SYS_ADMIN, and it is on a pseudo filesystem, or on
- *               an overlayfs and below that on a pseudo filesystem or a FUSE, or a
- *               directory of an overlayfs; or the kernel is built without passthrough
+ *               caller lacks CAP_SYS_ADMIN, or has more power than who owns the
+ *               connection, and it is on a pseudo filesystem, or on an overlayfs and
+ *               below that on a pseudo filesystem or a FUSE, or a directory of an
+ *               overlayfs; or the kernel is built without passthrough
  *   EMFILE      RLIMIT_NOFILE of the thread, or fs.nr_open, is reached
  *   EAGAIN      the thread would exceed RLIMIT_NPROC of the caller, or pids.max of
  *               its cgroup
  *   ENOTCONN    the connection was aborted or unmounted
- *   EINTR       the caller was killed
+ *   EINTR       the caller was killed; or a signal came before the filesystem was
+ *               mounted, after FUSE_DEV_IOC_SYNC_INIT
  *   ENOMEM      out of memory, or over the limit of the caller's memory cgroup
  *
  * FUSE_DEV_IOC_BACKING_CLOSE (the id) closes an id for new opens. It fails with
  *
- *   EPERM       as above
+ *   EPERM       as above, but for directories
  *   EINVAL      the id is not positive
  *   ENOENT      the id is closed, was never registered, or the connection was
  *               aborted
  *   EFAULT      the id is not readable
+ *   EINTR       a signal came before the filesystem was mounted, as above
+ *   EOPNOTSUPP  the kernel is built without passthrough
  *
  * When an OPEN or CREATE reply has FOPEN_PASSTHROUGH, the client's open(2) fails
  * with
@@ -54,10 +58,13 @@
  *   EPERM       the backing file is immutable, or can only be appended to and
  *               the client doesn't
  *   EROFS       the backing mount is read-only
- *   EOPNOTSUPP  it is on an overlayfs, and was copied up to where it may not be
+ *   EOPNOTSUPP  it is on an overlayfs, and was copied up to where it may not be; or
+ *               was registered with O_PATH, and has its data there
+ *   EMFILE      it is on a FUSE, and as many files wait to be closed there as
+ *               RLIMIT_NOFILE of the thread allows
  *   EBUSY       files of the same inode are open on another backing inode
  *   ETXTBSY     files of the same inode are open in cached mode
- *   others      what the backing filesystem says
+ *   others      what the backing filesystem says, but EIO for ENOSYS
  *
  * I/O on an open passthrough file fails as on the backing file itself, and with
  *
@@ -128,7 +135,7 @@
  * enum fuse_backing_mode - how a backing file was mapped
  * @FUSE_BACKING_MODE_ID: its id may be named until it is closed
  * @FUSE_BACKING_MODE_OPEN: its id belongs to one open
- * @FUSE_BACKING_MODE_INODE: it is, or was, attached to an inode
+ * @FUSE_BACKING_MODE_INODE: it is, or was, attached to an inode; or open below a tree
  * @FUSE_BACKING_MODE_BLOCK: extents of it are, or were, attached to inodes
  * @FUSE_BACKING_MODE_TREE: it is a directory
  */
@@ -168,7 +175,8 @@ enum fuse_backing_state {
  * @mode: enum fuse_backing_mode
  * @state: enum fuse_backing_state
  * @access: FUSE_BACKING_READ and _WRITE, what the descriptor was opened for
- * @files: FUSE files that are open through it
+ * @files: FUSE files that are open through it; of those with extents none while these
+ *	are attached, and one for each inode once they are detached
  * @mmaps: open FUSE files that were mmapped, and closed ones that still are
  * @attached: FUSE inodes that it is attached to
  * @pending: attachments that wait for their inode
@@ -177,7 +185,8 @@ enum fuse_backing_state {
  * @ino: number of the backing inode
  * @flags: FUSE_BACKING_ENTRY_*
  * @nr_nodes: node ids in @nodeid
- * @nodeid: of FUSE inodes that use it or that it waits for, each once
+ * @nodeid: of FUSE inodes that use it or that it waits for, each once; 0 for all that
+ *	are below a tree and that the server never named
  * @extents: extents of FUSE inodes that are ranges of it
  * @extent_bytes: bytes in those extents
  * @reserved: 0
@@ -221,7 +230,8 @@ struct fuse_backing_entry {
  *	as the server said that it is good, and against the backing file then; what is
  *	denied is checked anew.
  * XATTR: getxattr(2) and listxattr(2) as whoever registered the file; names in trusted.
- *	are for clients that have CAP_SYS_ADMIN too. POSIX ACLs are asked of the server.
+ *	are for clients that have CAP_SYS_ADMIN too. POSIX ACLs are asked of the server,
+ *	but below a tree.
  * ACCESS: access(2) without default_permissions, for the client's credentials, and for
  *	those of the registration.
  * FSYNC: fsync(2) of files that the server opened in passthrough mode, too.
@@ -240,7 +250,9 @@ struct fuse_backing_entry {
  *	else is to be done with one, as changing it, the server is asked for its name
  *	first, by a LOOKUP for it and each directory above, and must say the number and
  *	type of the backing file (else ESTALE); then it is asked for that. At mount
- *	points, and where names have several spellings, names are the server's.
+ *	points, where names have several spellings, for devices, fifos and sockets, and
+ *	for what stat(2) says is on another device than the directory, names are the
+ *	server's.
  * READLINK: of symbolic links below; needs LOOKUP.
  * OPEN: opening files below, for FUSE_BACKING_READ and _WRITE as fuse_backing_tree.flags
  *	says, and all that a FUSE file does without the server that is open on something
@@ -560,7 +572,7 @@ struct fuse_backing_refusal {
  * Extents that take more than a page of the kernel's memory, 32 bytes for each and 56
  * for each backing file, count against RLIMIT_MEMLOCK of the user who calls, as memory
  * that he locks does, until they are gone. Others count as long as they wait for their
- * inode, as far as all that wait of that user, of all mounts, are more than 64 KiB; not
+ * inode, as far as all that wait of that user, of all mounts, are more than 16 pages; not
  * with CAP_IPC_LOCK. It fails with
  *
  *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN; or an extent is to be written to in
@@ -654,13 +666,14 @@ struct fuse_backing_refusal {
  * FUSE_DEV_IOC_BACKING_ATTACH does a file: the same flags, the same life, and
  * FUSE_DEV_IOC_BACKING_DETACH for both. The server is asked for names in it, as ever,
  * and not for what ops say. Nobody gets more access to the backing directory than the
- * registration has. It fails as that does, and with
+ * registration has. It fails as that does, but never with EISDIR, ETXTBSY and EBUSY,
+ * and with
  *
  *   EINVAL      there are no ops, one without another that it needs, or modes without OPEN
  *   EEXIST      the inode is below a tree: its names are that one's
  *   EACCES      names are to be passed through, and the mount is without
- *               default_permissions, or the directory was registered with
- *               FUSE_BACKING_MAP_AS_OPENED
+ *               default_permissions, or FUSE_BACKING_ATTACH_UNCHECKED is set, or the
+ *               directory was registered with FUSE_BACKING_MAP_AS_OPENED
  *   EOPNOTSUPP  names are to be passed through, and FUSE_ALLOW_IDMAP was negotiated:
  *               mounts may have other ids than the backing files; or the filesystem
  *               keeps no names, as 9p without a cache
@@ -711,8 +724,7 @@ struct fuse_backing_refusal {
  *
  * FUSE_DEV_IOC_BACKING_DETACH takes an attachment away, or one that waits. Open
  * files keep the backing file, later opens are the server's. Who is changing something
- * below a tree, without the server, is waited for, also for as long as somebody has a
- * lease on what is to be cut off; whoever comes later asks the server.
+ * below a tree, without the server, is waited for; whoever comes later asks the server.
  *
  * With FUSE_BACKING_DETACH_REVOKE open files lose it, too, whatever mode it was
  * mapped in. What is in flight is waited for; when the call returns, the inode
@@ -758,9 +770,9 @@ struct fuse_backing_refusal {
  *   EINTR       the caller was killed; another call closes what is left
  *
  * FUSE_DEV_IOC_BACKING_REFUSAL says why the last ioctl of these that was refused to
- * the calling thread, on this connection, was. Not all errors are refusals: ENOMEM,
- * EFAULT and EINTR leave what was before, so compare error with that of the call. The
- * kernel remembers a few threads only; then error is 0, and so it is if there was
+ * the calling thread, on this connection, was. Not all errors are refusals: EFAULT, and
+ * most ENOMEM and EINTR, leave what was before, so compare error with that of the call.
+ * The kernel remembers a few threads only; then error is 0, and so it is if there was
  * none. What the kernel made of a reply is the client's to hear, not the server's.
  * Needs no permission. It fails with
  *
