@@ -591,7 +591,8 @@ struct fuse_backing_refusal {
  *   ENOENT      an id is closed, was never registered, or belongs to one open;
  *               nothing was ever registered; or there is no such inode, and it is
  *               not to be waited for
- *   EEXIST      a whole file is attached to the node, or waits for it
+ *   EEXIST      a whole file is attached to the node, or waits for it; or the inode is,
+ *               or was, below a tree
  *   ETXTBSY     the inode is open in cached mode
  *   EBUSY       the inode is open on a backing file, or with extents that were
  *               detached
@@ -653,7 +654,8 @@ struct fuse_backing_refusal {
  *   EISDIR      the inode or the backing file is a directory
  *   ENOENT      the id is closed or was never registered; or there is no such
  *               inode, and it is not to be waited for
- *   EEXIST      something is attached to the node already, or waits for it
+ *   EEXIST      something is attached to the node already, or waits for it; or the inode
+ *               is, or was, below a tree, whose files are opened on what that has
  *   ETXTBSY     the inode is open in cached mode
  *   EBUSY       the inode is open on another backing inode
  *   EMFILE      as many attachments wait as RLIMIT_NOFILE of the thread allows
