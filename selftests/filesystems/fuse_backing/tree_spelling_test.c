@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 
 #include "harness.h"
 
+#include "filter.h"
 #include "rules.h"
 #include "tree_env.h"
 
@@ -30,6 +32,7 @@
 FIXTURE(spelling) {
 	struct env env;
 	struct fuse_server *srv;
+	struct filter filter;
 };
 
 FIXTURE_VARIANT(spelling) {
@@ -71,6 +74,7 @@ FIXTURE_SETUP(spelling)
 
 FIXTURE_TEARDOWN(spelling)
 {
+	filter_close(&self->filter);
 	tree_end(_metadata, &self->env);
 	umount(SCRATCH_BACKING);
 }
@@ -104,6 +108,26 @@ TEST_F(spelling, rules)
 	/* control: so they were written */
 	EXPECT_TRUE(asks_for(self->srv, "secret"));
 	EXPECT_FALSE(asks_for(self->srv, "hidden"));
+}
+
+/* It hides "secret", as that is spelled */
+TEST_F(spelling, program)
+{
+	const struct filter_opts opts = { .fuse_fd = self->srv->fd };
+	__u32 asked;
+
+	if (access("/sys/kernel/btf/vmlinux", F_OK))
+		SKIP(return, "the kernel has no BTF");
+	ASSERT_EQ(0, filter_start(&self->filter, "lookups", &opts));
+	strcpy(self->filter.state->only, "secret");
+	self->filter.state->verdict = FUSE_BACKING_HIDE;
+	/* found as "secret", which it hides, by a spelling that it doesn't */
+	EXPECT_EQ(variant->folds, asks_for(self->srv, "SECRET"));
+	EXPECT_EQ(variant->folds, !access(scratch_path("SECRET"), F_OK));
+	asked = self->filter.state->calls[FILTER_LOOKUP];
+	/* control: it is asked */
+	EXPECT_FALSE(asks_for(self->srv, "secret"));
+	EXPECT_LT(asked, self->filter.state->calls[FILTER_LOOKUP]);
 }
 
 TEST_F(spelling, opened)
