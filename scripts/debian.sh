@@ -64,6 +64,13 @@ debian_root()
 	"$top/scripts/cache" trim
 }
 
+# pack_for_root DIRECTORY NAME...: a tar of it, on stdout. A clone has the modes that its
+# user's umask left: everybody may read there what that user may.
+pack_for_root()
+{
+	tar -C "$1" --owner=0 --group=0 --mode='go=u-w' -c "${@:2}"
+}
+
 # in_debian HOOK...: unpack $root_tar and run the hooks as mmdebstrap does, with the
 # root's directory as $1; then it is removed
 in_debian()
