@@ -64,6 +64,12 @@ debian_root()
 	"$top/scripts/cache" trim
 }
 
+# special COMMAND WORD...: a hook that mmdebstrap runs itself: it has words as shells do
+special()
+{
+	printf '%s\n' "$@" | sed "s/[[:blank:]\"'\\]/\\\\&/g" | paste -sd ' '
+}
+
 # pack_for_root DIRECTORY NAME...: a tar of it, on stdout. A clone has the modes that its
 # user's umask left: everybody may read there what that user may.
 pack_for_root()
@@ -81,7 +87,7 @@ in_debian()
 		hooks+=("--customize-hook=$hook")
 	done
 	TMPDIR=/var/tmp mmdebstrap --quiet --variant=custom --skip=update,cleanup \
-		--format=null --setup-hook="tar-in $root_tar /" "${hooks[@]}" \
+		--format=null --setup-hook="$(special tar-in "$root_tar" /)" "${hooks[@]}" \
 		"$debian_suite" /dev/null
 }
 
@@ -94,9 +100,9 @@ build_in_debian()
 	shift
 
 	# shellcheck disable=SC2016 # expanded by the hook's shell
-	hooks+=('mkdir -p "$1/build/needed"' "copy-in $source /build")
+	hooks+=('mkdir -p "$1/build/needed"' "$(special copy-in "$source" /build)")
 	for deb in "$@"; do
-		hooks+=("copy-in $deb /build/needed")
+		hooks+=("$(special copy-in "$deb" /build/needed)")
 	done
 	# shellcheck disable=SC2016
 	[ $# -eq 0 ] || hooks+=('chroot "$1" sh -c "dpkg -i /build/needed/*.deb"')
