@@ -31,12 +31,15 @@ static char *canonical(const char *path)
 	return real ? real : path_absolute(path);
 }
 
-/* Where @holders->path is, below a recorded tree too */
-static bool look(const struct holders *holders, struct stat *st)
+/* By the text that was given: an absolute path may not fit into PATH_MAX. */
+static bool look(const struct holders *holders, const char *text,
+		 struct stat *st)
 {
 	char path[PATH_MAX];
 
-	return stat(root_path(path, "%s", holders->path), st) == 0;
+	if (root_recorded())
+		text = root_path(path, "%s", holders->path);
+	return stat(text, st) == 0;
 }
 
 static void set_inode(struct holders *holders, const struct stat *st,
@@ -64,7 +67,7 @@ void holders_init(struct holders *holders, const char *path,
 		return;
 	}
 	holders->path = canonical(path);
-	holders->exists = look(holders, &st);
+	holders->exists = look(holders, path, &st);
 	fs = mount_at(mounts, holders->path);
 	if (fs && (!holders->exists || S_ISDIR(st.st_mode))) {
 		holders->whole_device = true;

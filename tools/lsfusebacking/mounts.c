@@ -140,14 +140,15 @@ static char *append(char *to, const char *path)
 
 char *path_absolute(const char *path)
 {
-	char here[PATH_MAX] = "";
-	char *absolute, *end;
+	char *here = NULL, *absolute, *end;
 
-	if (*path != '/' && !root_recorded() && !getcwd(here, sizeof(here)))
-		*here = '\0';
-	absolute = xcalloc(1, strlen(here) + strlen(path) + 3);
-	end = append(append(absolute, here), path);
+	/* It may be longer than PATH_MAX */
+	if (*path != '/' && !root_recorded())
+		here = getcwd(NULL, 0);
+	absolute = xcalloc(1, (here ? strlen(here) : 0) + strlen(path) + 3);
+	end = append(append(absolute, here ? here : ""), path);
 	if (end == absolute)
 		*end = '/';
+	free(here);
 	return absolute;
 }
