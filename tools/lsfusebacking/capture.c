@@ -122,6 +122,17 @@ static void copy_link(struct copy *copy, const char *path)
 	free(text);
 }
 
+/* A link whose text the kernel doesn't tell is a file in the copy, which is no link. */
+static void copy_unreadable(struct copy *copy, const char *path)
+{
+	char *name = target(copy, path);
+	FILE *file = fopen(name, "we");
+
+	if (!file || fclose(file))
+		give_up(copy, path);
+	free(name);
+}
+
 static void copy_of_process(struct copy *copy, pid_t pid, const char *name)
 {
 	char *path = xasprintf("/proc/%d/%s", pid, name);
@@ -136,11 +147,15 @@ static void copy_descriptor(struct copy *copy, pid_t pid, uint64_t fd, bool all)
 	char *path = xasprintf("/proc/%d/fd/%llu", pid, n);
 	char real[PATH_MAX];
 	char *link = root_readlink(root_path(real, "%s", path));
+	bool closed = !link && errno == ENOENT;
 
-	if (link && (all || names_fuse_device(link))) {
+	if (all ? !closed : link && names_fuse_device(link)) {
 		char *info = xasprintf("fdinfo/%llu", n);
 
-		copy_link(copy, path);
+		if (link)
+			copy_link(copy, path);
+		else
+			copy_unreadable(copy, path);
 		copy_of_process(copy, pid, info);
 		free(info);
 	}

@@ -95,6 +95,7 @@ struct connection {
 	struct mapping *maps;		/* by id */
 	size_t nr_maps;
 	const char *problem;		/* why maps can't be read */
+	const char *doubt;		/* why one that isn't in maps may be wanted */
 };
 
 /* The kernel's number for a device, which names the connection */

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+struct connection;
 struct holders;
 struct mapping;
 
@@ -16,5 +17,9 @@ struct filter {
 };
 
 bool filter_passes(const struct filter *filter, const struct mapping *map);
+
+/* Note it if @map, which doesn't pass, would perhaps if all of it could be read */
+void filter_leave_out(const struct filter *filter, struct connection *conn,
+		      const struct mapping *map);
 
 #endif

@@ -48,6 +48,7 @@ static void set_inode(struct holders *holders, const struct stat *st,
 	struct libmnt_fs *fs = mount_of(mounts, holders->path);
 
 	holders->by_inode = true;
+	holders->single = !S_ISDIR(st->st_mode);
 	holders->ino = st->st_ino;
 	holders->stat_major = major(st->st_dev);
 	holders->stat_minor = minor(st->st_dev);
@@ -107,4 +108,15 @@ bool holders_match(const struct holders *holders, const struct mapping *map)
 	if (holders->by_inode && same_inode(holders, map))
 		return true;
 	return map->name && path_is_below(map->name, holders->path);
+}
+
+bool holders_may_match(const struct holders *holders,
+		       const struct mapping *map)
+{
+	if (holders->whole_device)
+		return !map->dev_known;
+	if (holders->single && map->dev_known &&
+	    fact_known(&map->facts, FACT_INO))
+		return false;
+	return !map->name;
 }

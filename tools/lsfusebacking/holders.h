@@ -16,6 +16,7 @@ struct holders {
 	bool exists;
 	bool whole_device;		/* every file of the filesystem */
 	bool by_inode;
+	bool single;			/* nothing lies below it */
 	unsigned int dev_major, dev_minor;
 	/* What stat(2) says, where it isn't the superblock's device */
 	unsigned int stat_major, stat_minor;
@@ -31,5 +32,9 @@ void holders_init(struct holders *holders, const char *path,
 void holders_free(struct holders *holders);
 
 bool holders_match(const struct holders *holders, const struct mapping *map);
+
+/* What is known of a mapping that doesn't match isn't enough to say that it is no holder */
+bool holders_may_match(const struct holders *holders,
+		       const struct mapping *map);
 
 #endif

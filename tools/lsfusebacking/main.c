@@ -130,28 +130,32 @@ static bool any_mapping(const struct snapshot *snap)
 	return false;
 }
 
-static void tell_unread(const struct snapshot *snap)
+/* Of tables and of mappings that can't be read; false if there are none */
+static bool tell_doubts(const struct snapshot *snap)
 {
+	bool told = false;
 	size_t i;
 
 	for (i = 0; i < snap->nr; i++) {
 		const struct connection *conn = &snap->conns[i];
+		const char *doubt = connection_unread(conn) ? conn->problem :
+							      conn->doubt;
 
-		if (connection_unread(conn))
-			warnx("connection %u may hold it too: %s",
-			      conn->number, conn->problem);
+		if (!doubt)
+			continue;
+		warnx("connection %u may hold it too: %s", conn->number, doubt);
+		told = true;
 	}
+	return told;
 }
 
 /*
  * Somebody who asks what keeps a filesystem busy isn't done when no mapping does: a
  * server has descriptors like any other process.
  */
-static int no_holders(const struct snapshot *snap, const struct options *options,
+static int no_holders(const struct options *options,
 		      const struct holders *holders)
 {
-	if (any_unread(snap))
-		return EXIT_TROUBLE;
 	if (!holders->exists) {
 		warnx("%s: no such file, and no mapping has that path",
 		      options->holders);
@@ -168,8 +172,11 @@ static int listed_status(const struct snapshot *snap,
 			 const struct holders *holders, size_t lines)
 {
 	if (options->holders) {
-		tell_unread(snap);
-		return lines ? EXIT_FOUND : no_holders(snap, options, holders);
+		bool doubts = tell_doubts(snap);
+
+		if (lines)
+			return EXIT_FOUND;
+		return doubts ? EXIT_TROUBLE : no_holders(options, holders);
 	}
 	if (named_unread(snap))
 		return EXIT_TROUBLE;

@@ -227,10 +227,12 @@ static void add_record(struct connection *conn, char *line,
 		forget(&map);
 	conn->facts.value[FACT_FILES]++;
 	connection_count(conn, &map.facts);
-	if (filter_passes(filter, &map))
+	if (filter_passes(filter, &map)) {
 		keep(conn, &map);
-	else
+	} else {
+		filter_leave_out(filter, conn, &map);
 		free(map.nodes);
+	}
 }
 
 static ssize_t next_line(FILE *file, char **line, size_t *room)

@@ -89,6 +89,23 @@ static void read_inode(struct mapping *map, const char *link)
 	fact_set(&map->facts, FACT_DELETED, !st.st_nlink);
 }
 
+/*
+ * False if it was closed meanwhile, or the thread has ended: then nothing is left of the
+ * link. A path that doesn't fit into PATH_MAX is one that the kernel doesn't tell.
+ */
+static bool read_name(struct mapping *map, const char *link)
+{
+	struct stat st;
+
+	map->name = root_readlink(link);
+	if (map->name)
+		return true;
+	if (errno == ENOENT || lstat(link, &st) < 0)
+		return false;
+	map->problem = "cannot read its path in /proc; fusectl has it";
+	return true;
+}
+
 /* False if it was closed meanwhile */
 static bool read_mapping(const struct connection *conn, uint64_t id,
 			 struct devices *devices, struct mapping *map)
@@ -98,8 +115,7 @@ static bool read_mapping(const struct connection *conn, uint64_t id,
 	FILE *file;
 
 	root_path(link, "/proc/%d/fd/%llu", conn->thread, fd);
-	map->name = root_readlink(link);
-	if (!map->name)
+	if (!read_name(map, link))
 		return false;
 	fact_set(&map->facts, FACT_ID, id);
 	file = root_open("/proc/%d/fdinfo/%llu", conn->thread, fd);
@@ -108,7 +124,7 @@ static bool read_mapping(const struct connection *conn, uint64_t id,
 		fclose(file);
 	}
 	read_inode(map, link);
-	if (map->facts.value[FACT_DELETED])
+	if (map->name && map->facts.value[FACT_DELETED])
 		cut_deleted(map->name);
 	return true;
 }
@@ -130,10 +146,12 @@ int thread_read_table(struct connection *conn, struct libmnt_table *mounts,
 			continue;
 		conn->facts.value[FACT_FILES]++;
 		connection_count(conn, &map.facts);
-		if (filter_passes(filter, &map))
+		if (filter_passes(filter, &map)) {
 			connection_add(conn, &map);
-		else
+		} else {
+			filter_leave_out(filter, conn, &map);
 			mapping_free(&map);
+		}
 	}
 	closedir(dir);
 	connection_sort(conn);

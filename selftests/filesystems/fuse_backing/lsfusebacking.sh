@@ -10,7 +10,8 @@
 # whether they were; it names the holders of a filesystem that can't be
 # unmounted; it knows a mount whose server is dead from one that is mounted no
 # more; what it records is listed as it was; root and the owner see all of it,
-# without fusectl what that leaves to be seen, and the owner also in a container;
+# without fusectl what that leaves to be seen, also of a path that is too long for
+# /proc, and the owner also in a container;
 # another user sees nothing and is told so.
 #
 # Privilege: root, to mount and to become others.
@@ -436,6 +437,45 @@ root_without_fusectl()
 		! without_fusectl "$tool" "$WORK/fuse" | grep live
 }
 
+# The path of $WORK/backing/top/in/a gets longer than any that a system call takes
+lengthen()
+{
+	name=$(printf '%0250d' 0)
+	for _ in $(seq 20); do
+		mkdir "$WORK/backing/next" &&
+			mv "$WORK/backing/top" "$WORK/backing/next/$name" &&
+			mv "$WORK/backing/next" "$WORK/backing/top" || return
+	done
+}
+
+# of_holder COMMAND...: finds the file by what isn't its path, and no other
+of_holder()
+{
+	for holder in in/a "$WORK/backing"; do
+		[ "$("$@" "$tool" -r -n -o ID --holders "$holder")" = 1 ] ||
+			return
+	done
+	fails_with 1 "$@" "$tool" --holders in/b
+}
+
+# Who is in the directory has no need of its path
+too_long()
+{
+	below=$WORK/backing/top/$(printf '%0250d' 0)
+	(
+		cd "$WORK/backing/top" && lengthen || exit
+		[ "$("$tool" -r -n -o NAME "$WORK/fuse" | wc -c)" -gt 5000 ] &&
+			shows 1 -o ID --holders "$below" &&
+			shows 1 -o ID --holders in && of_holder || exit
+		without_fusectl "$tool" -r -n -o ID,INO,STATE "$WORK/fuse" |
+			grep -x "1 $(stat -c %i in/a) unreadable" &&
+			of_holder without_fusectl &&
+			fails_with 2 without_fusectl "$tool" --holders "$below" \
+				2>"$WORK/3" &&
+			grep -q "may hold it too: cannot read its path" "$WORK/3"
+	)
+}
+
 # refused COMMAND...: fails for who asks for one mount, and shows no path
 refused()
 {
@@ -537,7 +577,7 @@ prepare()
 as_root()
 {
 	echo "TAP version 13"
-	echo "1..41"
+	echo "1..42"
 	prepare
 
 	check "nothing to list" lists 0
@@ -588,7 +628,12 @@ as_root()
 	start_many 2 a b
 	check "mounted elsewhere" elsewhere
 	kill_many
-	rm "$WORK/backing/"*
+	mkdir -p "$WORK/backing/top/in"
+	touch "$WORK/backing/top/in/a" "$WORK/backing/top/in/b"
+	start_many 1 top/in/a
+	check "a path that is too long for /proc" too_long
+	stop_many
+	rm -r "$WORK/backing/"*
 	check "strange names" start_strange
 	check_with python3 "strange names in JSON" names_in_json
 	check "strange names, raw" names_in_raw
