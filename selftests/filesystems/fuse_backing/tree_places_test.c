@@ -41,6 +41,7 @@
 #include "harness.h"
 
 #include "backing_ioctl.h"
+#include "backing_table.h"
 #include "creds.h"
 #include "dir_lister.h"
 #include "hold_task.h"
@@ -1139,6 +1140,35 @@ TEST_F(moving, from_tree_to_tree)
 	fd = open(tree_at("one/moved"), O_RDWR | O_CLOEXEC);
 	EXPECT_LT(lookups, fuse_server_ops(self->srv, FUSE_LOOKUP));
 	close(fd);
+}
+
+static int drop_one(void *srv)
+{
+	return fuse_server_drop_name(srv, "one");
+}
+
+/* What the server moved out of a directory goes with its tree, also while that is evicted */
+TEST_F(moving, left_of_what_is_evicted)
+{
+	pid_t thread = thread_find(self->srv->dev), dropper;
+	__u64 node;
+
+	/* who detaches that would wait for the eviction */
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, access(tree_at("one"), F_OK));
+	node = fuse_server_node(self->srv, server_shared_find(self->srv->sh, "one"));
+	ASSERT_EQ(0, tree_attach(self->dev, node, self->inner, TREE_OPS, BOTH));
+	EXPECT_EQ(0, tree_reads(tree_at("one/file")));
+	self->srv->sh->has_renamed = true;
+	ASSERT_EQ(0, rename(tree_at("one/file"), tree_at("moved")));
+	dropper = hold_task_run("fuse_inode_backing_evict", 1, NULL, drop_one, self->srv);
+	if (dropper < 0)
+		SKIP(return, "needs the module that holds tasks");
+	ASSERT_TRUE(hold_task_is_held(0));
+	EXPECT_EQ(0, fuse_backing_close_all(self->dev));
+	EXPECT_EQ(0, hold_task_go(0));
+	ASSERT_EQ(dropper, waitpid(dropper, NULL, 0));
+	EXPECT_TRUE(wait_until(!table_count(thread)));
 }
 
 /* The inner one first */
