@@ -212,7 +212,8 @@ void fusebacking_policy_tell(struct fusebacking_policy *policy,
 			     void (*tell)(void *data, const char *text), void *data);
 /*
  * What files that are attached have the answer to, FUSE_BACKING_OPS_* of a file, if the
- * kernel has that. To be set before requests come.
+ * kernel has that; one that is open for reading only, without those that change it. To be
+ * set before requests come.
  */
 void fusebacking_policy_ops(struct fusebacking_policy *policy, uint64_t ops);
 /* What it comes to; asks the kernel, if that wasn't done. */

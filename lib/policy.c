@@ -204,10 +204,18 @@ static unsigned int modes_of(int fd)
 	return FUSE_BACKING_READ | FUSE_BACKING_WRITE;
 }
 
+/* A file that isn't to be written to keeps its times, which take no descriptor to set */
+static uint64_t ops_of(struct fusebacking_policy *policy, unsigned int modes)
+{
+	uint64_t ops = features_of(policy) & FUSEBACKING_HAS_OPS ? policy->ops : 0;
+
+	return modes & FUSE_BACKING_WRITE ? ops : ops & ~FUSE_BACKING_OPS_TIMES;
+}
+
 static int attach_locked(struct fusebacking_policy *policy, struct fusebacking_node *node)
 {
-	unsigned int flags = modes_of(node->fd) | FUSE_BACKING_ATTACH_PENDING;
-	uint64_t ops = features_of(policy) & FUSEBACKING_HAS_OPS ? policy->ops : 0;
+	const unsigned int modes = modes_of(node->fd);
+	unsigned int flags = modes | FUSE_BACKING_ATTACH_PENDING;
 	int err;
 
 	if (policy->flags & FUSEBACKING_UNCHECKED)
@@ -215,7 +223,7 @@ static int attach_locked(struct fusebacking_policy *policy, struct fusebacking_n
 	err = fusebacking_attach_fd_ops(policy->device(policy->data), node->nodeid,
 					node->generation, node->fd,
 					policy->flags & FUSEBACKING_COPY_SPLICE, flags,
-					ops);
+					ops_of(policy, modes));
 	/* files that are open hold it back; it is attached after those */
 	if (!err || err == -EEXIST)
 		node->state |= ATTACHED;

@@ -212,6 +212,29 @@ static void attaches_with_ops(void)
 	}
 }
 
+/* Times are set as who registered it, whatever its descriptor is open for */
+static void times_are_for_what_may_be_written(void)
+{
+	static const uint64_t ops[] = {
+		[O_RDONLY] = FUSE_BACKING_OPS_FILE & ~FUSE_BACKING_OPS_TIMES,
+		[O_WRONLY] = FUSE_BACKING_OPS_FILE,
+		[O_RDWR] = FUSE_BACKING_OPS_FILE,
+	};
+
+	for (int mode = O_RDONLY; mode <= O_RDWR; mode++) {
+		struct fixture *f = start(KERNEL_TREES, FUSEBACKING_PER_INODE);
+		const int fd = open_null(mode);
+
+		context("mode %d", mode);
+		fusebacking_policy_ops(f->policy, FUSE_BACKING_OPS_FILE);
+		fusebacking_node_init(&f->node, NODE, 7, fd);
+		CHECK_EQUAL(fusebacking_node_found(f->policy, &f->node), 0);
+		CHECK_EQUAL(device_ops(NODE), ops[mode]);
+		close(fd);
+		end(f);
+	}
+}
+
 static void nobody_checks_opens(void)
 {
 	struct fixture *f = start(KERNEL_TABLE, FUSEBACKING_PER_INODE);
@@ -403,6 +426,7 @@ int main(void)
 		TEST(attaches_for_what_it_is_open_for),
 		TEST(attaches_again_at_open),
 		TEST(attaches_with_ops),
+		TEST(times_are_for_what_may_be_written),
 		TEST(nobody_checks_opens),
 		TEST(each_mode_has_an_id),
 		TEST(one_id_for_all_modes),
