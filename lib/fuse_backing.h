@@ -158,7 +158,10 @@ enum fusebacking_verdict {
 	FUSEBACKING_MISTAKE,	/* the caller's */
 };
 
-/* @err is 0 or more, or a negative errno of any call here. */
+/*
+ * @err is 0 or more, or a negative errno of any call here. -EPERM isn't the end if the
+ * reason is a file's: "brokered", "immutable" or "append-only".
+ */
 enum fusebacking_verdict fusebacking_verdict(int err);
 
 /*

@@ -87,15 +87,34 @@ int fusebacking_attach(int dev, uint64_t nodeid, uint64_t generation, int id,
 	return fusebacking_attach_ops(dev, nodeid, generation, id, flags, 0);
 }
 
+/* Is this the reason of what a call has just returned? */
+static int is_because(int dev, int err, const char *word)
+{
+	const int reason = fusebacking_why(dev, err);
+
+	return reason && reason == fusebacking_reason(word);
+}
+
 /*
  * An attachment that fails has consumed the id, but where the kernel doesn't look for it:
  * it has no such ioctl, or checks caller, mount and arguments first. Closed in any other
- * case, the number might be somebody else's already.
+ * case, the number might be somebody else's already; and the reason of the first refusal
+ * would be lost. Two errnos are of checks before and after that.
  */
-static int consumes(int err)
+static int consumes(int dev, int err)
 {
-	return err != -ENOTTY && err != -EPERM && err != -EACCES && err != -EINVAL &&
-	       err != -EOPNOTSUPP;
+	switch (err) {
+	case -ENOTTY:
+	case -EACCES:
+	case -EOPNOTSUPP:
+		return 0;
+	case -EPERM:
+		return is_because(dev, err, "brokered");
+	case -EINVAL:
+		return is_because(dev, err, "file-type");
+	default:
+		return 1;
+	}
 }
 
 int fusebacking_attach_fd_ops(int dev, uint64_t nodeid, uint64_t generation, int fd,
@@ -107,7 +126,7 @@ int fusebacking_attach_fd_ops(int dev, uint64_t nodeid, uint64_t generation, int
 	if (id < 0)
 		return id;
 	err = fusebacking_attach_ops(dev, nodeid, generation, id, flags, ops);
-	if (!consumes(err))
+	if (!consumes(dev, err))
 		fusebacking_close(dev, id);
 	return err;
 }

@@ -16,6 +16,8 @@
 #include "fuse_backing.h"
 
 #define KNOWN	(FUSEBACKING_COPY_SPLICE | FUSEBACKING_UNCHECKED)
+/* What a file answers by its descriptor, whoever registered it */
+#define OPS_BY_DESCRIPTOR	(FUSE_BACKING_OPS_ATTR | FUSE_BACKING_OPS_FSYNC)
 /* Nodes share locks, so that a server's node needs none of its own */
 #define LOCKS	64
 /* One for each access mode of open(2) */
@@ -212,18 +214,28 @@ static uint64_t ops_of(struct fusebacking_policy *policy, unsigned int modes)
 	return modes & FUSE_BACKING_WRITE ? ops : ops & ~FUSE_BACKING_OPS_TIMES;
 }
 
-static int attach_locked(struct fusebacking_policy *policy, struct fusebacking_node *node)
+static int attach_with(struct fusebacking_policy *policy, struct fusebacking_node *node,
+		       unsigned int modes, uint64_t ops)
 {
-	const unsigned int modes = modes_of(node->fd);
 	unsigned int flags = modes | FUSE_BACKING_ATTACH_PENDING;
-	int err;
 
 	if (policy->flags & FUSEBACKING_UNCHECKED)
 		flags |= FUSE_BACKING_ATTACH_UNCHECKED;
-	err = fusebacking_attach_fd_ops(policy->device(policy->data), node->nodeid,
-					node->generation, node->fd,
-					policy->flags & FUSEBACKING_COPY_SPLICE, flags,
-					ops_of(policy, modes));
+	return fusebacking_attach_fd_ops(policy->device(policy->data), node->nodeid,
+					 node->generation, node->fd,
+					 policy->flags & FUSEBACKING_COPY_SPLICE, flags,
+					 ops);
+}
+
+static int attach_locked(struct fusebacking_policy *policy, struct fusebacking_node *node)
+{
+	const unsigned int modes = modes_of(node->fd);
+	const uint64_t ops = ops_of(policy, modes);
+	int err = attach_with(policy, node, modes, ops);
+
+	/* of a server with more power than the mount's owner: without what takes that */
+	if (err == -EPERM && ops & ~OPS_BY_DESCRIPTOR)
+		err = attach_with(policy, node, modes, ops & OPS_BY_DESCRIPTOR);
 	/* files that are open hold it back; it is attached after those */
 	if (!err || err == -EEXIST)
 		node->state |= ATTACHED;

@@ -140,7 +140,7 @@ fn attachments() {
     attach(&dev, 42, 1, id, READ | WRITE, OPS_FILE).unwrap();
     assert_eq!(unsafe { device_attached(42) }, READ | WRITE);
     assert_eq!(unsafe { device_ops(42) }, OPS_FILE);
-    fails(attach(&dev, 42, 1, id, READ, 0), EEXIST, "");
+    fails(attach(&dev, 42, 1, id, READ, 0), EEXIST, "attached");
     detach(&dev, 42, 1).unwrap();
     attach(&dev, 42, 1, id, READ, 0).unwrap();
     revoke(&dev, 42, 1).unwrap();

@@ -183,6 +183,28 @@ static void attach_leaves_no_id(void)
 	CHECK_EQUAL(device_ids(), 0);
 }
 
+/*
+ * Two errnos are also of what the kernel looks at when it has taken the id. That isn't
+ * closed again, and the reason is the refusal's.
+ */
+static void attach_closes_nothing_twice(void)
+{
+	device_reset(KERNEL_TREES);
+	device_broker(true);
+	CHECK_EQUAL(fusebacking_attach_fd_ops(DEVICE, NODE, 1, 0, 0, READ_WRITE, ALL_OPS),
+		    -EPERM);
+	CHECK_EQUAL(fusebacking_why(DEVICE, -EPERM), fusebacking_reason("brokered"));
+	device_irregular(NODE);
+	CHECK_EQUAL(fusebacking_attach_fd(DEVICE, NODE, 1, 0, 0, READ_WRITE), -EINVAL);
+	CHECK_EQUAL(fusebacking_why(DEVICE, -EINVAL), fusebacking_reason("file-type"));
+	CHECK_EQUAL(device_ids(), 0);
+	CHECK_EQUAL(device_mistakes(), 0);
+	/* one that it hasn't taken is closed, and the reason stays */
+	CHECK_EQUAL(fusebacking_attach_fd(DEVICE, NODE, 1, 0, 0, 0), -EINVAL);
+	CHECK_EQUAL(fusebacking_why(DEVICE, -EINVAL), fusebacking_reason("bad-argument"));
+	CHECK_EQUAL(device_ids(), 0);
+}
+
 static void extents(void)
 {
 	const struct fuse_backing_extent hole = {
@@ -376,6 +398,7 @@ int main(void)
 		TEST(attach_a_directory),
 		TEST(kernels_without_directories),
 		TEST(attach_leaves_no_id),
+		TEST(attach_closes_nothing_twice),
 		TEST(rules),
 		TEST(rules_that_are_none),
 		TEST(too_many_rules),

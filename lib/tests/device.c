@@ -25,6 +25,8 @@
 /* A directory goes with neither */
 #define MAP_OF_FILES	(FUSE_BACKING_MAP_AUTO_CLOSE | FUSE_BACKING_MAP_COPY_SPLICE)
 #define MODES		(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
+/* What takes no more power than there is in a descriptor */
+#define OPS_BROKERED	(FUSE_BACKING_OPS_ATTR | FUSE_BACKING_OPS_FSYNC)
 #define OPS_TREE	(FUSE_BACKING_OPS_DIR | FUSE_BACKING_OPS_BELOW | \
 			 FUSE_BACKING_OPS_CHANGE)
 
@@ -32,8 +34,10 @@ const char *const kernel_names[KERNELS] = {
 	"old", "without", "upstream", "once", "table", "trees", "rules", "filter", "module"
 };
 
-/* What the thread was refused last */
+/* What the thread was refused last, and why; and why this call is, if that is special */
 static __thread int refused;
+static __thread const char *refused_for;
+static __thread const char *special;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -41,6 +45,8 @@ static struct device {
 	enum kernel kernel;
 	bool permitted;
 	bool checked;
+	bool brokered;
+	uint64_t irregular;
 	int limit;
 	int types_before;
 	int fail_in;
@@ -79,6 +85,16 @@ void device_reset(enum kernel kernel)
 void device_permit(bool permitted)
 {
 	device.permitted = permitted;
+}
+
+void device_broker(bool brokered)
+{
+	device.brokered = brokered;
+}
+
+void device_irregular(uint64_t nodeid)
+{
+	device.irregular = nodeid;
 }
 
 void device_check_opens(bool checked)
@@ -196,6 +212,21 @@ void device_forget(uint64_t nodeid)
 	pthread_mutex_unlock(&lock);
 }
 
+static int reject(int err, const char *reason)
+{
+	special = reason;
+	return err;
+}
+
+/* A call has failed */
+static void remember(int err)
+{
+	if (!special && err != -EPERM && err != -EINVAL)
+		return;
+	refused = -err;
+	refused_for = special ?: err == -EPERM ? "switched-off" : "bad-argument";
+}
+
 /* An id for one reply, or for one attachment, is closed by it */
 static bool claim(int id)
 {
@@ -258,7 +289,7 @@ static int do_close(int id)
 		return -EINVAL;
 	if (!is_live(id)) {
 		device.mistakes++;
-		return -ENOENT;
+		return reject(-ENOENT, "unknown-id");
 	}
 	device.id[id].live = false;
 	return 0;
@@ -272,21 +303,32 @@ static int check_ops(uint64_t ops, uint64_t known)
 	return ops & ~known ? -EOPNOTSUPP : 0;
 }
 
+/* What is wrong with an id that is claimed */
+static int check_claimed(const struct fuse_backing_attach *arg, bool is_dir)
+{
+	if (is_dir != is_dir_id(arg->backing_id))
+		return reject(is_dir ? -ENOTDIR : -EISDIR, "file-type");
+	if (device.brokered && arg->ops & ~OPS_BROKERED)
+		return reject(-EPERM, "brokered");
+	if (arg->nodeid == device.irregular)
+		return reject(-EINVAL, "file-type");
+	return find(arg->nodeid) >= 0 ? reject(-EEXIST, "attached") : 0;
+}
+
 /* A file, or a directory, by arguments that were looked at */
 static int attach(const struct fuse_backing_attach *arg, bool is_dir)
 {
-	int i;
+	int i, err;
 
 	if (!device.checked && !(arg->flags & FUSE_BACKING_ATTACH_UNCHECKED))
-		return -EACCES;
-	if (is_live(arg->backing_id) && is_dir != is_dir_id(arg->backing_id))
-		return is_dir ? -ENOTDIR : -EISDIR;
+		return reject(-EACCES, "unchecked");
 	if (!claim(arg->backing_id)) {
 		device.mistakes++;
-		return -ENOENT;
+		return reject(-ENOENT, "unknown-id");
 	}
-	if (find(arg->nodeid) >= 0)
-		return -EEXIST;
+	err = check_claimed(arg, is_dir);
+	if (err)
+		return err;
 	i = find(0);
 	if (i < 0)
 		abort();
@@ -448,8 +490,7 @@ static int do_refusal(struct fuse_backing_refusal *arg)
 	memset(arg, 0, sizeof(*arg));
 	arg->error = refused;
 	if (refused)
-		snprintf(arg->reason, sizeof(arg->reason), "%s",
-			 refused == EPERM ? "switched-off" : "bad-argument");
+		snprintf(arg->reason, sizeof(arg->reason), "%s", refused_for);
 	return 0;
 }
 
@@ -515,7 +556,7 @@ static int fault(void)
 	return 0;
 }
 
-/* What kernels do although they fail */
+/* What kernels do although they fail, for no special reason */
 static void half_do(unsigned long request, void *arg, int error)
 {
 	const struct fuse_backing_attach *attach = arg;
@@ -547,6 +588,7 @@ int ioctl(int fd, unsigned long request, ...)
 	}
 	/* kernels take their time, and other threads theirs */
 	sched_yield();
+	special = NULL;
 	pthread_mutex_lock(&lock);
 	error = fault();
 	if (error)
@@ -556,8 +598,7 @@ int ioctl(int fd, unsigned long request, ...)
 	sched_yield();
 	if (res >= 0)
 		return res;
-	if (res == -EPERM || res == -EINVAL)
-		refused = -res;
+	remember(res);
 	errno = -res;
 	return -1;
 }

@@ -34,6 +34,10 @@ extern const char *const kernel_names[KERNELS];
 void device_reset(enum kernel kernel);
 /* What follows is -EPERM, or not */
 void device_permit(bool permitted);
+/* The mount's owner has less power than who attaches: some ops are -EPERM */
+void device_broker(bool brokered);
+/* Nothing can be attached to this node, which is known and no regular file */
+void device_irregular(uint64_t nodeid);
 void device_check_opens(bool checked);
 void device_limit(int ids);
 /* So many bytes are before the type of BPF programs in each file; -1: there are none */

@@ -212,6 +212,26 @@ static void attaches_with_ops(void)
 	}
 }
 
+/* With more power than the mount's owner: with fewer ops, as the next file is, too */
+static void attaches_with_less_for_a_lesser_owner(void)
+{
+	struct fixture *f = start(KERNEL_TREES, FUSEBACKING_PER_INODE);
+
+	device_broker(true);
+	fusebacking_policy_ops(f->policy, FUSE_BACKING_OPS_FILE);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQUAL(fusebacking_node_found(f->policy, &f->node), 0);
+		CHECK_EQUAL(device_attached(NODE), READ_WRITE | PENDING);
+		CHECK_EQUAL(device_ops(NODE),
+			    FUSE_BACKING_OPS_ATTR | FUSE_BACKING_OPS_FSYNC);
+		CHECK_EQUAL(device_ids(), 0);
+		fusebacking_node_forget(f->policy, &f->node);
+	}
+	CHECK_EQUAL(fusebacking_policy_way(f->policy), FUSEBACKING_PER_INODE);
+	CHECK_EQUAL(f->told, 0);
+	end(f);
+}
+
 /* Times are set as who registered it, whatever its descriptor is open for */
 static void times_are_for_what_may_be_written(void)
 {
@@ -426,6 +446,7 @@ int main(void)
 		TEST(attaches_for_what_it_is_open_for),
 		TEST(attaches_again_at_open),
 		TEST(attaches_with_ops),
+		TEST(attaches_with_less_for_a_lesser_owner),
 		TEST(times_are_for_what_may_be_written),
 		TEST(nobody_checks_opens),
 		TEST(each_mode_has_an_id),
