@@ -28,7 +28,7 @@ LARGE=1500
 LISTED=400
 
 # Tests of one user, and those beside them
-EACH=63
+EACH=64
 OTHERS=6
 
 # The directories
@@ -72,7 +72,7 @@ make_lower()
 make_directories()
 {
 	(make_lower "$WORK/lower") && cp -a "$WORK/lower" "$WORK/copy" &&
-		all_of "$WORK/lower" >"$WORK/lower-before.list"
+		all_of_lower >"$WORK/lower-before.list"
 }
 
 # Names, types, modes and links. What git has for itself is other with other inodes, and
@@ -89,6 +89,13 @@ all_of()
 	names_of "$1"
 	(cd "$1" && find . \( -path ./repository/.git -o -path ./many \) -prune -o \
 		-type f -print0 | sort -z | xargs -0 sha256sum)
+}
+
+# And when it was changed
+all_of_lower()
+{
+	all_of "$WORK/lower"
+	(cd "$WORK/lower" && find . -printf '%T@ %C@ %p\n' | sort)
 }
 
 agrees()
@@ -134,7 +141,7 @@ print("\n".join(sorted(seen)))' "$LISTED") >"$WORK/seen" || return
 
 lower_is_untouched()
 {
-	all_of "$WORK/lower" >"$WORK/lower-after.list"
+	all_of_lower >"$WORK/lower-after.list"
 	same lower-before lower-after
 }
 
@@ -262,6 +269,13 @@ copy_is_the_same()
 		[ "$(stat -c %b "$WORK/fuse/holes")" -lt 100 ] && agrees
 }
 
+# Of LOWER's files, where the server is asked for names, too: by path, without an open
+times_of_served_are_kept()
+{
+	both "touch -c -d 2001-02-03 side/file8; stat -c %y side/file8" &&
+		lower_is_untouched
+}
+
 xattrs_are_kept()
 {
 	setfattr -n user.test -v value "$WORK/fuse/file3" || return
@@ -364,6 +378,7 @@ tests()
 		descriptor_is_stale
 	check "$who: a file without a name" unlinked_file_lives
 	check "$who: the mode of a directory" both "chmod 711 one/two side; stat -c %a one/two"
+	check "$who: times of what is in there" times_of_served_are_kept
 	check "$who: and what is in there" both "echo >>side/file7; rm one/two/three/file7; touch one/two/n"
 
 	check "$who: a hundred names" both_many \
