@@ -48,11 +48,19 @@ static int stat_at(int dir, const char *name, struct stat *st)
 	return fstatat(dir, name, st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-static bool exists(int dir, const char *name)
+/* Any other error doesn't say that there is no such name */
+static bool is_none(int err)
+{
+	return err == -ENOENT || err == -ENOTDIR || err == -ENAMETOOLONG;
+}
+
+/* 1, 0 or -errno; so is what rests on it */
+static int exists(int dir, const char *name)
 {
 	struct stat st;
+	int err = stat_at(dir, name, &st);
 
-	return !stat_at(dir, name, &st);
+	return !err ? 1 : is_none(err) ? 0 : err;
 }
 
 /* The name of a file that says there is no @name; -ENAMETOOLONG if it can have none */
@@ -62,29 +70,66 @@ static int hiding_name(const char *name, char text[NAME_MAX + 1])
 	       -ENAMETOOLONG : 0;
 }
 
-static bool is_hidden(const struct branch_dir *dir, const char *name)
+static int is_hidden(const struct branch_dir *dir, const char *name)
 {
 	char hiding[NAME_MAX + 1];
 
-	return dir->upper >= 0 && !hiding_name(name, hiding) &&
-	       exists(dir->upper, hiding);
+	return hiding_name(name, hiding) ? 0 : exists(dir->upper, hiding);
 }
 
-bool branch_has_lower(const struct branch_dir *dir, const char *name, mode_t *type)
+static int has_lower(const struct branch_dir *dir, const char *name, mode_t *type)
 {
 	struct stat st;
+	int err = stat_at(dir->lower, name, &st);
 
-	if (stat_at(dir->lower, name, &st))
-		return false;
-	*type = st.st_mode & S_IFMT;
-	return true;
+	*type = err ? 0 : st.st_mode & S_IFMT;
+	return !err ? 1 : is_none(err) ? 0 : err;
 }
 
 int branch_open_dir(int at, const char *name)
 {
-	return at < 0 ? -1 : openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
 }
 
+/* The same, but @fd is -1 if there is no such directory */
+static int open_any(int at, const char *name, int *fd)
+{
+	int res = at < 0 ? -ENOENT : branch_open_dir(at, name);
+
+	*fd = res < 0 ? -1 : res;
+	return res >= 0 || is_none(res) ? 0 : res;
+}
+
+int branch_open(const struct branch_dir *parent, const char *name,
+		const struct branch_name *found, struct branch_dir *dir)
+{
+	int err = 0;
+
+	*dir = (struct branch_dir){ .lower = -1, .upper = -1 };
+	if (found->is_upper) {
+		dir->upper = branch_open_dir(parent->upper, name);
+		err = dir->upper < 0 ? dir->upper : 0;
+	}
+	if (!err && (!found->is_upper || found->is_merged)) {
+		dir->lower = branch_open_dir(parent->lower, name);
+		err = dir->lower < 0 ? dir->lower : 0;
+	}
+	if (err)
+		branch_close(dir);
+	return err;
+}
+
+void branch_close(const struct branch_dir *dir)
+{
+	if (dir->lower >= 0)
+		close(dir->lower);
+	if (dir->upper >= 0)
+		close(dir->upper);
+}
+
+/* If nobody can search it, that is since it has a mode of its own */
 bool branch_is_own(const struct branch_dir *dir)
 {
 	return dir->lower < 0 || (dir->upper >= 0 && exists(dir->upper, OWN));
@@ -115,43 +160,50 @@ int branch_stat_dir(const struct branch_dir *dir, struct stat *st)
 	return err;
 }
 
+/* Is nothing of LOWER's in a directory of UPPER? */
+static int is_opaque(int upper)
+{
+	int res = exists(upper, OPAQUE);
+
+	/* where nobody can search, nothing of LOWER's is seen either */
+	return res == -EACCES ? 0 : res;
+}
+
 static int find_dir(const struct branch_dir *dir, const char *name,
 		    struct branch_name *found)
 {
-	struct branch_dir child = {
-		.lower = branch_open_dir(dir->lower, name),
-		.upper = branch_open_dir(dir->upper, name),
-	};
-	int err = child.upper < 0 ? -errno : 0;
+	struct branch_dir child = { .lower = -1 };
+	int res = child.upper = branch_open_dir(dir->upper, name);
 
-	if (!err && child.lower >= 0 && exists(child.upper, OPAQUE)) {
-		close(child.lower);
-		child.lower = -1;
-	}
+	if (res >= 0)
+		res = is_opaque(child.upper);
+	if (!res)
+		res = open_any(dir->lower, name, &child.lower);
 	found->is_merged = child.lower >= 0;
-	if (!err)
-		err = branch_stat_dir(&child, &found->st);
-	if (child.lower >= 0)
-		close(child.lower);
-	if (child.upper >= 0)
-		close(child.upper);
-	return err;
+	if (res >= 0)
+		res = branch_stat_dir(&child, &found->st);
+	branch_close(&child);
+	return res;
 }
 
 int branch_find(const struct branch_dir *dir, const char *name,
 		struct branch_name *found)
 {
+	int res;
+
 	*found = (struct branch_name){};
 	if (branch_is_reserved(name))
 		return stat_at(dir->lower, name, &found->st);
-	found->is_upper = !stat_at(dir->upper, name, &found->st);
-	if (!found->is_upper)
-		return is_hidden(dir, name) ? -ENOENT :
-					      stat_at(dir->lower, name, &found->st);
-	if (S_ISDIR(found->st.st_mode))
+	res = stat_at(dir->upper, name, &found->st);
+	found->is_upper = !res;
+	if (is_none(res)) {
+		res = is_hidden(dir, name);
+		return res > 0 ? -ENOENT : res ?: stat_at(dir->lower, name, &found->st);
+	}
+	if (!res && S_ISDIR(found->st.st_mode))
 		return find_dir(dir, name, found);
 	found->st.st_ino |= upper_bit;
-	return 0;
+	return res;
 }
 
 static int touch(int dir, const char *name)
@@ -168,13 +220,14 @@ int branch_hide(const struct branch_dir *dir, const char *name)
 {
 	char hiding[NAME_MAX + 1];
 	mode_t type;
+	int res = has_lower(dir, name, &type);
 
-	if (!branch_has_lower(dir, name, &type))
-		return 0;
+	if (res <= 0)
+		return res;
 	return hiding_name(name, hiding) ?: touch(dir->upper, hiding);
 }
 
-int branch_unhide(const struct branch_dir *dir, const char *name)
+static int unhide(const struct branch_dir *dir, const char *name)
 {
 	char hiding[NAME_MAX + 1];
 
@@ -184,9 +237,18 @@ int branch_unhide(const struct branch_dir *dir, const char *name)
 	return -errno;
 }
 
-int branch_make_opaque(int upper)
+int branch_cover(const struct branch_dir *dir, const char *name)
 {
-	return touch(upper, OPAQUE);
+	mode_t type;
+	int upper = -1, res = has_lower(dir, name, &type);
+
+	if (res > 0 && S_ISDIR(type))
+		res = open_any(dir->upper, name, &upper);
+	if (upper >= 0) {
+		res = touch(upper, OPAQUE);
+		close(upper);
+	}
+	return res < 0 ? res : unhide(dir, name);
 }
 
 int branch_make_own(int upper)
@@ -275,7 +337,7 @@ static void compare_with_lower(const struct branch_dir *dir, struct branch_list 
 	mode_t type;
 
 	for (entry = list->entry; entry < list->entry + list->count; entry++)
-		entry->is_in_lower = branch_has_lower(dir, entry->name, &type) &&
+		entry->is_in_lower = has_lower(dir, entry->name, &type) > 0 &&
 				     IFTODT(type) == entry->type;
 }
 

@@ -38,7 +38,13 @@ bool branch_is_reserved(const char *name);
 /* -ENOENT if there is no such name */
 int branch_find(const struct branch_dir *dir, const char *name,
 		struct branch_name *found);
-bool branch_has_lower(const struct branch_dir *dir, const char *name, mode_t *type);
+
+/* Descriptors of the directory that @found is */
+int branch_open(const struct branch_dir *parent, const char *name,
+		const struct branch_name *found, struct branch_dir *dir);
+void branch_close(const struct branch_dir *dir);
+/* One of @at, or -errno */
+int branch_open_dir(int at, const char *name);
 
 /* What stat(2) is to say of an open file, or of a directory */
 int branch_stat_file(int fd, bool is_upper, struct stat *st);
@@ -47,8 +53,8 @@ bool branch_is_own(const struct branch_dir *dir);
 
 /* Each of these can be done again */
 int branch_hide(const struct branch_dir *dir, const char *name);
-int branch_unhide(const struct branch_dir *dir, const char *name);
-int branch_make_opaque(int upper);
+/* UPPER has that name now, with all there is of it; a directory is empty */
+int branch_cover(const struct branch_dir *dir, const char *name);
 int branch_make_own(int upper);
 
 /* A name in a list; @type is DT_*, DT_WHT for one that isn't there */
@@ -71,8 +77,5 @@ void branch_list_free(struct branch_list *list);
 
 /* -ENOTEMPTY if there are names in a directory; whatever else UPPER has there goes */
 int branch_clear(const struct branch_dir *dir);
-
-/* A descriptor of a directory of @upper, -1 if there is none */
-int branch_open_dir(int at, const char *name);
 
 #endif /* BRANCH_H */

@@ -80,21 +80,6 @@ static int give_to_client(fuse_req_t req, int dir, const char *name)
 	return fchownat(dir, name, client->uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-/* A name of UPPER's that was made: LOWER's isn't seen any more. Of a directory, nothing */
-static int cover(struct node *parent, const char *name)
-{
-	mode_t type;
-	int dir, err = 0;
-
-	if (branch_has_lower(&parent->dir, name, &type) && S_ISDIR(type)) {
-		dir = branch_open_dir(parent->dir.upper, name);
-		if (dir >= 0)
-			err = branch_make_opaque(dir);
-		close(dir);
-	}
-	return err ?: branch_unhide(&parent->dir, name);
-}
-
 /* What there is of a new file, or whatever it is */
 struct new {
 	mode_t mode;
@@ -146,7 +131,7 @@ static int make_name(fuse_req_t req, struct node *parent, const char *name,
 	if (new->source < 0)
 		err = give_to_client(req, parent->dir.upper, name);
 	if (!err)
-		err = cover(parent, name);
+		err = branch_cover(&parent->dir, name);
 	if (err)
 		unlinkat(parent->dir.upper, name, S_ISDIR(new->mode) ? AT_REMOVEDIR : 0);
 	spine_changed(parent);
@@ -267,31 +252,17 @@ static void do_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 
 /* Removing */
 
-/* The directory of this name; -1 for what there isn't, to be closed with close_dir() */
-static struct branch_dir open_dir(struct node *parent, const char *name,
-				  const struct branch_name *found)
-{
-	return (struct branch_dir){
-		.lower = !found->is_upper || found->is_merged ?
-			 branch_open_dir(parent->dir.lower, name) : -1,
-		.upper = found->is_upper ? branch_open_dir(parent->dir.upper, name) : -1,
-	};
-}
-
-static void close_dir(const struct branch_dir *dir)
-{
-	close(dir->lower);
-	close(dir->upper);
-}
-
 /* A directory is empty, and UPPER's could be removed */
 static int clear_dir(struct node *parent, const char *name,
 		     const struct branch_name *found)
 {
-	const struct branch_dir dir = open_dir(parent, name, found);
-	int err = branch_clear(&dir);
+	struct branch_dir dir;
+	int err = branch_open(&parent->dir, name, found, &dir);
 
-	close_dir(&dir);
+	if (err)
+		return err;
+	err = branch_clear(&dir);
+	branch_close(&dir);
 	return err;
 }
 
@@ -401,7 +372,7 @@ static int rename_upper(struct node *from, const char *name, struct node *to,
 		err = node_rename(node, to, new_name);
 	else if (node)
 		node_unname(node);
-	return cover(to, new_name) ?: err;
+	return branch_cover(&to->dir, new_name) ?: err;
 }
 
 static int rename_name(struct node *from, const char *name, struct node *to,

@@ -47,8 +47,7 @@ static struct node *no_node(const struct branch_dir *dir)
 {
 	const int reason = errno;
 
-	close(dir->lower);
-	close(dir->upper);
+	branch_close(dir);
 	errno = reason;
 	return NULL;
 }
@@ -57,15 +56,15 @@ static struct node *no_node(const struct branch_dir *dir)
 static struct node *new_dir(struct node *parent, const char *name,
 			    const struct branch_name *found)
 {
-	const bool has_lower = !found->is_upper || found->is_merged;
-	const struct branch_dir dir = {
-		.lower = has_lower ? branch_open_dir(parent->dir.lower, name) : -1,
-		.upper = found->is_upper ? branch_open_dir(parent->dir.upper, name) : -1,
-	};
-	struct node *node = NULL;
+	struct branch_dir dir;
+	struct node *node;
+	int err = branch_open(&parent->dir, name, found, &dir);
 
-	if ((!has_lower || dir.lower >= 0) && (!found->is_upper || dir.upper >= 0))
-		node = node_new(parent, name, S_IFDIR, &dir);
+	if (err) {
+		errno = -err;
+		return NULL;
+	}
+	node = node_new(parent, name, S_IFDIR, &dir);
 	if (!node)
 		return no_node(&dir);
 	if (!found->is_upper && found_is_passed(parent))
@@ -112,7 +111,8 @@ static struct node *find_lower(struct node *parent, const char *name, mode_t typ
 	if (S_ISREG(type))
 		file.lower = openat(parent->dir.lower, name,
 				    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (file.lower < 0)
+	/* who may not read it may see what it is; any other failure is for now */
+	if (!S_ISREG(type) || (file.lower < 0 && errno == EACCES))
 		file.lower = openat(parent->dir.lower, name,
 				    O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	node = file.lower < 0 ? NULL : node_new(parent, name, type, &file);

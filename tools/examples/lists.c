@@ -95,12 +95,15 @@ static void do_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 	(void)datasync;
 	(void)fi;
 	pthread_mutex_lock(&branchfs.lock);
-	if (node_dir(ino)->dir.upper >= 0)
+	if (node_dir(ino)->dir.upper >= 0) {
 		fd = openat(node_dir(ino)->dir.upper, ".", O_RDONLY | O_CLOEXEC);
+		err = fd < 0 ? errno : 0;
+	}
 	pthread_mutex_unlock(&branchfs.lock);
-	if (fd >= 0 && fsync(fd) < 0)
-		err = errno;
-	close(fd);
+	if (fd >= 0) {
+		err = fsync(fd) < 0 ? errno : 0;
+		close(fd);
+	}
 	fuse_reply_err(req, err);
 }
 

@@ -160,7 +160,7 @@ int spine_attach(struct node *dir, unsigned int flags)
 
 int spine_need_upper(struct node *dir)
 {
-	int err;
+	int fd, err;
 
 	if (dir->dir.upper >= 0)
 		return 0;
@@ -172,9 +172,10 @@ int spine_need_upper(struct node *dir)
 		err = copy_up(dir->parent->dir.lower, dir->parent->dir.upper, dir->name);
 	if (err)
 		return err;
-	dir->dir.upper = branch_open_dir(dir->parent->dir.upper, dir->name);
-	if (dir->dir.upper < 0)
-		return -errno;
+	fd = branch_open_dir(dir->parent->dir.upper, dir->name);
+	if (fd < 0)
+		return fd;
+	dir->dir.upper = fd;
 	spine_changed(dir->parent);
 	return 0;
 }

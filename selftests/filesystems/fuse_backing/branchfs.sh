@@ -11,8 +11,9 @@
 # mount shows what the same commands make of a copy; LOWER stays as it was. So it is with
 # attributes of directories, with a hundred changed names in one and with more than the
 # kernel is told, with git and make; and the next server on the same two directories shows
-# the same. What can't be done says so: renaming a directory of LOWER's, names that the
-# branch has for itself, two servers at once, a kernel that doesn't permit it.
+# the same. What can't be done says so, and leaves what there was: renaming a directory of
+# LOWER's, names that the branch has for itself, two servers at once, a kernel that doesn't
+# permit it, a server without descriptors.
 #
 # Privilege: root, also to become an ordinary user, and to evict inodes.
 #
@@ -26,9 +27,12 @@ SERVER=$TOP/bin/fuse-branchfs
 # More than rules are said of (RULES_MAX)
 LARGE=1500
 LISTED=400
+# Descriptors of a server that has too few, and files that use them up
+FEW=64
+FILLING=80
 
 # Tests of one user, and those beside them
-EACH=64
+EACH=65
 OTHERS=6
 
 # The directories
@@ -283,6 +287,37 @@ xattrs_are_kept()
 		setfattr -x user.test "$WORK/fuse/file3" && agrees
 }
 
+# Each lookup takes one
+use_up_descriptors()
+{
+	for i in $(seq "$FILLING"); do
+		stat "$WORK/fuse/filling/$i" >/dev/null 2>&1 || return 0
+	done
+	return 1
+}
+
+# And each file that goes makes room for one
+make_room_for()
+{
+	for i in $(seq "$FILLING"); do
+		rm -f "$WORK/fuse/filling/$i"
+		ls "$WORK/fuse/$1" >"$WORK/listed" 2>&1 && return
+	done
+	return 1
+}
+
+# What there is no descriptor for is there all the same
+few_descriptors()
+{
+	both "rm -r spare; mkdir filling; seq $FILLING | (cd filling && xargs touch)" &&
+		ls "$WORK/copy/one/two" >"$WORK/wanted" && stop_server || return
+	run_server sh -c "ulimit -n $FEW && exec \"\$@\"" sh \
+		"$SERVER" -f -d "$WORK/lower" "$WORK/upper" "$WORK/fuse" &&
+		use_up_descriptors && ! mkdir "$WORK/fuse/spare" && make_room_for one/two &&
+		diff "$WORK/wanted" "$WORK/listed" &&
+		rm -r "$WORK/fuse/filling" "$WORK/copy/filling" && serves_again
+}
+
 # git's index has inodes and times of what it checked out
 git_agrees()
 {
@@ -391,6 +426,7 @@ tests()
 	check "$who: and is there again" both_many "mkdir many; cd many; touch 1; ls"
 	check "$who: make" both "cd program; make -s log; cat log; make -s log; rm f1.o; make -s log"
 	check "$who: git" git_agrees
+	check "$who: a server with few descriptors" few_descriptors
 	check "$who: when inodes are forgotten, too" poll evict
 	check "$who: it is the same" agrees
 	check "$who: and with the next server" serves_again
