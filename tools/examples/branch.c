@@ -160,10 +160,10 @@ int branch_stat_dir(const struct branch_dir *dir, struct stat *st)
 	return err;
 }
 
-/* Is nothing of LOWER's in a directory of UPPER? */
-static int is_opaque(int upper)
+/* Is nothing of LOWER's in a directory of UPPER? Hidden is one that is on its way */
+static int is_opaque(const struct branch_dir *dir, const char *name, int upper)
 {
-	int res = exists(upper, OPAQUE);
+	int res = is_hidden(dir, name) ?: exists(upper, OPAQUE);
 
 	/* where nobody can search, nothing of LOWER's is seen either */
 	return res == -EACCES ? 0 : res;
@@ -176,7 +176,7 @@ static int find_dir(const struct branch_dir *dir, const char *name,
 	int res = child.upper = branch_open_dir(dir->upper, name);
 
 	if (res >= 0)
-		res = is_opaque(child.upper);
+		res = is_opaque(dir, name, child.upper);
 	if (!res)
 		res = open_any(dir->lower, name, &child.lower);
 	found->is_merged = child.lower >= 0;
@@ -444,16 +444,7 @@ int branch_list_all(const struct branch_dir *dir, struct branch_list *list)
 	return err;
 }
 
-static int remove_reserved(const struct branch_dir *dir, struct branch_list *list,
-			   const struct dirent *entry)
-{
-	(void)list;
-	if (branch_is_reserved(entry->d_name) && unlinkat(dir->upper, entry->d_name, 0) < 0)
-		return -errno;
-	return 0;
-}
-
-int branch_clear(const struct branch_dir *dir)
+int branch_is_empty(const struct branch_dir *dir)
 {
 	struct branch_list list;
 	int err = branch_list_all(dir, &list);
@@ -461,7 +452,29 @@ int branch_clear(const struct branch_dir *dir)
 	if (!err && list.count)
 		err = -ENOTEMPTY;
 	branch_list_free(&list);
-	if (!err && dir->upper >= 0)
-		err = walk(dir->upper, remove_reserved, dir, NULL);
+	return err;
+}
+
+/* A directory is a copy that a server didn't finish, with nothing in it */
+static int remove_reserved(const struct branch_dir *dir, struct branch_list *list,
+			   const struct dirent *entry)
+{
+	const char *name = entry->d_name;
+
+	(void)list;
+	if (!branch_is_reserved(name) || !unlinkat(dir->upper, name, 0) ||
+	    (errno == EISDIR && !unlinkat(dir->upper, name, AT_REMOVEDIR)))
+		return 0;
+	return -errno;
+}
+
+int branch_drop_dir(const struct branch_dir *parent, const char *name)
+{
+	struct branch_dir dir = { .lower = -1, .upper = branch_open_dir(parent->upper, name) };
+	int err = dir.upper < 0 ? dir.upper : walk(dir.upper, remove_reserved, &dir, NULL);
+
+	branch_close(&dir);
+	if (!err && unlinkat(parent->upper, name, AT_REMOVEDIR) < 0)
+		err = -errno;
 	return err;
 }

@@ -6,7 +6,8 @@
  * In UPPER, a name is what it is; ".wh.NAME" says that there is no NAME, whatever LOWER
  * has; in a directory, ".wh..wh.opaque" says that nothing of LOWER's directory of this
  * name is in it, and ".wh..wh.own" that mode, owner and times are its own. NAME takes
- * precedence over ".wh.NAME", so nothing is lost between two steps.
+ * precedence over ".wh.NAME", but then nothing of LOWER's is in it either: so nothing is
+ * lost, or comes back, between two steps.
  *
  * Functions return 0 or -errno, if nothing else is said.
  */
@@ -75,7 +76,12 @@ int branch_list_upper(const struct branch_dir *dir, struct branch_list *list);
 int branch_list_all(const struct branch_dir *dir, struct branch_list *list);
 void branch_list_free(struct branch_list *list);
 
-/* -ENOTEMPTY if there are names in a directory; whatever else UPPER has there goes */
-int branch_clear(const struct branch_dir *dir);
+/* -ENOTEMPTY if there are names in a directory */
+int branch_is_empty(const struct branch_dir *dir);
+/*
+ * Of UPPER, a directory that is empty, with what says so. It is hidden before, or LOWER's
+ * would be seen again if it fails halfway.
+ */
+int branch_drop_dir(const struct branch_dir *parent, const char *name);
 
 #endif /* BRANCH_H */

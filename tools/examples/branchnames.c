@@ -252,33 +252,33 @@ static void do_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 
 /* Removing */
 
-/* A directory is empty, and UPPER's could be removed */
-static int clear_dir(struct node *parent, const char *name,
-		     const struct branch_name *found)
+static int check_empty(struct node *parent, const char *name,
+		       const struct branch_name *found)
 {
 	struct branch_dir dir;
 	int err = branch_open(&parent->dir, name, found, &dir);
 
 	if (err)
 		return err;
-	err = branch_clear(&dir);
+	err = branch_is_empty(&dir);
 	branch_close(&dir);
 	return err;
 }
 
-/* UPPER's goes; whoever has it open keeps it */
+/* UPPER's goes, which is hidden; whoever has it open keeps it */
 static int drop_upper(struct node *parent, const char *name,
 		      const struct branch_name *found)
 {
-	const bool is_dir = S_ISDIR(found->st.st_mode);
 	struct node *node = node_find(parent, name);
+	int err = 0;
 
-	if (found->is_upper &&
-	    unlinkat(parent->dir.upper, name, is_dir ? AT_REMOVEDIR : 0) < 0)
-		return -errno;
-	if (node)
+	if (found->is_upper && S_ISDIR(found->st.st_mode))
+		err = branch_drop_dir(&parent->dir, name);
+	else if (found->is_upper && unlinkat(parent->dir.upper, name, 0) < 0)
+		err = -errno;
+	if (!err && node)
 		node_unname(node);
-	return 0;
+	return err;
 }
 
 static int remove_name(struct node *parent, const char *name, bool is_dir)
@@ -292,7 +292,7 @@ static int remove_name(struct node *parent, const char *name, bool is_dir)
 	if (!err && S_ISDIR(found.st.st_mode) != is_dir)
 		err = is_dir ? -ENOTDIR : -EISDIR;
 	if (!err && is_dir)
-		err = clear_dir(parent, name, &found);
+		err = check_empty(parent, name, &found);
 	if (!err)
 		err = spine_need_upper(parent);
 	/* UPPER's name is before this, as long as it is there */
@@ -349,9 +349,12 @@ static int prepare_target(struct node *to, const char *name, unsigned int flags)
 		return err == -ENOENT ? 0 : err;
 	if (flags & RENAME_NOREPLACE)
 		return -EEXIST;
-	if (S_ISDIR(found.st.st_mode))
-		err = clear_dir(to, name, &found) ?: drop_upper(to, name, &found);
-	return err;
+	if (!S_ISDIR(found.st.st_mode))
+		return 0;
+	err = check_empty(to, name, &found);
+	if (!err && found.is_upper)
+		err = branch_hide(&to->dir, name);
+	return err ?: drop_upper(to, name, &found);
 }
 
 static int rename_upper(struct node *from, const char *name, struct node *to,

@@ -12,8 +12,9 @@
 # attributes of directories, with a hundred changed names in one and with more than the
 # kernel is told, with git and make; and the next server on the same two directories shows
 # the same. What can't be done says so, and leaves what there was: renaming a directory of
-# LOWER's, names that the branch has for itself, two servers at once, a kernel that doesn't
-# permit it, a server without descriptors.
+# LOWER's, removing a name that is too long, names that the branch has for itself, two
+# servers at once, a kernel that doesn't permit it, a server without descriptors. What a
+# server left that was killed is no hindrance.
 #
 # Privilege: root, also to become an ordinary user, and to evict inodes.
 #
@@ -27,12 +28,14 @@ SERVER=$TOP/bin/fuse-branchfs
 # More than rules are said of (RULES_MAX)
 LARGE=1500
 LISTED=400
+# A name that is too long to be hidden (NAME_MAX, less .wh.)
+LONG_DIR=long/d$(printf %0251d 0)
 # Descriptors of a server that has too few, and files that use them up
 FEW=64
 FILLING=80
 
 # Tests of one user, and those beside them
-EACH=65
+EACH=68
 OTHERS=6
 
 # The directories
@@ -54,7 +57,9 @@ make_repository()
 make_lower()
 {
 	mkdir -p "$1/one/two/three" "$1/side/empty" "$1/many" "$1/gone/below" \
-		"$1/spare" "$1/special" "$1/repository" && cd "$1" || return
+		"$1/spare" "$1/special" "$1/repository" "$1/$LONG_DIR" "$1/left" \
+		"$1/half" && cd "$1" || return
+	touch "$LONG_DIR/f" left/f half/f half/g || return
 	for i in 1 2 3 4 5 6 7 8; do
 		echo "$i" >"file$i"
 		echo "one $i" >"one/file$i"
@@ -280,6 +285,31 @@ times_of_served_are_kept()
 		lower_is_untouched
 }
 
+# What can't be removed stays empty
+long_directory_stays()
+{
+	both "rm $LONG_DIR/f" && ! rmdir "$WORK/fuse/$LONG_DIR" && agrees && serves_again
+}
+
+# left_by COMMAND...: in UPPER, by a server that was killed
+left_by()
+{
+	stop_server && (cd "$WORK/upper" && "$@") && serve
+}
+
+unfinished_copy_goes()
+{
+	both "rm left/f" && left_by mkdir left/.wh..wh.copy &&
+		both "rmdir left; ls" && serves_again
+}
+
+# Of an empty directory
+unfinished_removal_shows_nothing()
+{
+	both "rm half/f half/g" && left_by sh -c "touch .wh.half && rm half/.wh.f" &&
+		both "ls half; rmdir half" && serves_again
+}
+
 xattrs_are_kept()
 {
 	setfattr -n user.test -v value "$WORK/fuse/file3" || return
@@ -406,6 +436,9 @@ tests()
 	check "$who: over an empty one" both "mkdir x y; echo >x/z; mv -T x y; ls y"
 	check "$who: one of LOWER's is copied" lower_directory_stays
 	check "$who: names that aren't to be used" reserved_names
+	check "$who: one that is too long to be removed" long_directory_stays
+	check "$who: what a server left when it copied" unfinished_copy_goes
+	check "$who: when it removed" unfinished_removal_shows_nothing
 
 	check "$who: in a working directory" in_working_directory
 	check "$who: who has a file of LOWER's open goes on" open_file_stays
