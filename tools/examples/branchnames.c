@@ -328,15 +328,20 @@ static void do_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 /* Renaming */
 
-/* What is renamed is in UPPER: a directory with names of LOWER's can't be */
+/*
+ * What is renamed is in UPPER: a directory with names of LOWER's can't be. LOWER's is
+ * hidden before anything becomes of what it is to take the place of, as that may fail.
+ */
 static int prepare_source(struct node *from, const char *name,
 			  const struct branch_name *found)
 {
-	if (S_ISDIR(found->st.st_mode))
-		return found->is_upper && !found->is_merged ? 0 : -EXDEV;
-	if (found->is_upper)
-		return 0;
-	return copy_up(from->dir.lower, from->dir.upper, name);
+	int err = 0;
+
+	if (S_ISDIR(found->st.st_mode) && (!found->is_upper || found->is_merged))
+		return -EXDEV;
+	if (!found->is_upper)
+		err = change_copy_up(from, name);
+	return err ?: branch_hide(&from->dir, name);
 }
 
 /* What it takes the place of */
@@ -361,20 +366,14 @@ static int rename_upper(struct node *from, const char *name, struct node *to,
 			const char *new_name)
 {
 	struct node *target = node_find(to, new_name), *node = node_find(from, name);
-	int err;
+	int err = 0;
 
-	err = branch_hide(&from->dir, name);
-	if (err)
-		return err;
 	if (renameat(from->dir.upper, name, to->dir.upper, new_name) < 0)
 		return -errno;
 	if (target)
 		node_unname(target);
-	/* of a file, it is one of LOWER's */
 	if (node && node_is_dir(node))
 		err = node_rename(node, to, new_name);
-	else if (node)
-		node_unname(node);
 	return branch_cover(&to->dir, new_name) ?: err;
 }
 

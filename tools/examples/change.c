@@ -19,6 +19,17 @@ struct node *change_node(fuse_ino_t ino)
 	return node_is_dir(node) ? node_dir(ino) : node;
 }
 
+int change_copy_up(struct node *parent, const char *name)
+{
+	struct node *node = node_find(parent, name);
+	int err = copy_up(parent->dir.lower, parent->dir.upper, name);
+
+	/* LOWER's has no name any more, or it would be copied again over what becomes of it */
+	if (!err && node)
+		node_unname(node);
+	return err;
+}
+
 /* A file of LOWER is to be changed: always an error, ESTALE if it can be now */
 static int copy_up_node(struct node *node)
 {
@@ -32,10 +43,9 @@ static int copy_up_node(struct node *node)
 		return -EPERM;
 	err = spine_need_upper(parent);
 	if (!err)
-		err = copy_up(parent->dir.lower, parent->dir.upper, node->name);
+		err = change_copy_up(parent, node->name);
 	if (err)
 		return err;
-	node_unname(node);
 	spine_changed(parent);
 	return -ESTALE;
 }

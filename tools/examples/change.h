@@ -23,4 +23,7 @@ int change_need_upper(struct node *node);
 /* That went as @err says: 0 or -errno, which is to be the answer */
 int change_made_own(struct node *dir, int err);
 
+/* A file that is only in LOWER is in UPPER, which has @parent: 0 or -errno */
+int change_copy_up(struct node *parent, const char *name);
+
 #endif /* CHANGE_H */

@@ -28,14 +28,15 @@ SERVER=$TOP/bin/fuse-branchfs
 # More than rules are said of (RULES_MAX)
 LARGE=1500
 LISTED=400
-# A name that is too long to be hidden (NAME_MAX, less .wh.)
+# Names that are too long to be hidden (NAME_MAX, less .wh.)
 LONG_DIR=long/d$(printf %0251d 0)
+LONG_FILE=long/f$(printf %0251d 0)
 # Descriptors of a server that has too few, and files that use them up
 FEW=64
 FILLING=80
 
 # Tests of one user, and those beside them
-EACH=68
+EACH=69
 OTHERS=6
 
 # The directories
@@ -59,7 +60,7 @@ make_lower()
 	mkdir -p "$1/one/two/three" "$1/side/empty" "$1/many" "$1/gone/below" \
 		"$1/spare" "$1/special" "$1/repository" "$1/$LONG_DIR" "$1/left" \
 		"$1/half" && cd "$1" || return
-	touch "$LONG_DIR/f" left/f half/f half/g || return
+	touch "$LONG_FILE" "$LONG_DIR/f" left/f half/f half/g || return
 	for i in 1 2 3 4 5 6 7 8; do
 		echo "$i" >"file$i"
 		echo "one $i" >"one/file$i"
@@ -216,16 +217,48 @@ open_file_stays()
 	[ "$(cat <&7)" = "three 7" ] && exec 7<&- && agrees
 }
 
+# fchmod(2) of descriptor 7
+is_stale()
+{
+	python3 -c 'import errno, os, sys
+try:
+    os.fchmod(7, 0o700)
+except OSError as e:
+    sys.exit(0 if e.errno == errno.ESTALE else str(e))
+sys.exit("no error")'
+}
+
 # What changes through a descriptor of LOWER's can't be looked up again
 descriptor_is_stale()
 {
-	python3 -c 'import errno, os, sys
-fd = os.open(sys.argv[1], os.O_RDONLY)
-try:
-    os.fchmod(fd, 0o600)
-except OSError as e:
-    sys.exit(0 if e.errno == errno.ESTALE else str(e))
-sys.exit("no error")' "$WORK/fuse/side/file5" && agrees && both "chmod 600 side/file5"
+	exec 7<"$WORK/fuse/side/file5" || return
+	is_stale && agrees && both "chmod 700 side/file5"
+	result=$?
+	exec 7<&-
+	return "$result"
+}
+
+inode_of()
+{
+	stat -c %i "$WORK/fuse/$1"
+}
+
+is_another()
+{
+	[ "$(inode_of "$1")" != "$2" ]
+}
+
+# A rename that fails has copied the file: LOWER's isn't copied again, over what became of it
+failed_rename_loses_nothing()
+{
+	both "chmod 711 long" && exec 7<"$WORK/fuse/$LONG_FILE" || return
+	inode=$(inode_of "$LONG_FILE")
+	renames_like_this "$WORK/fuse/$LONG_FILE" "$WORK/fuse/long/x" 36 &&
+		poll is_another "$LONG_FILE" "$inode" &&
+		both "echo NEW >>$LONG_FILE" && is_stale
+	result=$?
+	exec 7<&-
+	[ "$result" = 0 ] && serves_again
 }
 
 unlinked_file_lives()
@@ -437,6 +470,7 @@ tests()
 	check "$who: one of LOWER's is copied" lower_directory_stays
 	check "$who: names that aren't to be used" reserved_names
 	check "$who: one that is too long to be removed" long_directory_stays
+	check "$who: or renamed" failed_rename_loses_nothing
 	check "$who: what a server left when it copied" unfinished_copy_goes
 	check "$who: when it removed" unfinished_removal_shows_nothing
 
