@@ -96,8 +96,6 @@ static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int whic
 	err = change_need_upper(node);
 	if (!err)
 		err = set_attr(node, st, which);
-	if (node_is_dir(node))
-		err = change_made_own(node, err);
 	if (err)
 		fuse_reply_err(req, -err);
 	else
@@ -179,19 +177,17 @@ static void do_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 static int set_xattr(struct node *node, const char *name, const char *value, size_t size,
 		     int flags)
 {
-	const char *path;
-	struct node_path text;
+	struct node_path path;
 	int err;
 
 	err = change_need_upper(node);
 	if (err)
 		return err;
-	text = node_path(node);
-	path = text.text;
-	if ((value ? setxattr(path, name, value, size, flags) :
-		     removexattr(path, name)) < 0)
-		err = -errno;
-	return node_is_dir(node) ? change_made_own(node, err) : err;
+	path = node_path(node);
+	if ((value ? setxattr(path.text, name, value, size, flags) :
+		     removexattr(path.text, name)) < 0)
+		return -errno;
+	return 0;
 }
 
 static void do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,

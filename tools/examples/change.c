@@ -50,22 +50,21 @@ static int copy_up_node(struct node *node)
 	return -ESTALE;
 }
 
-/* Attributes of a directory are LOWER's as long as names in it are passed through */
+/*
+ * Attributes of a directory are LOWER's as long as names in it are passed through. One
+ * that the kernel found by itself is another node from now on, as files are.
+ */
 static int own_dir(struct node *dir)
 {
+	const bool is_below = dir->kind == NODE_BELOW;
 	int err = spine_need_upper(dir);
 
 	if (!err && dir->dir.lower >= 0)
 		err = branch_make_own(dir->dir.upper);
-	return err;
-}
-
-int change_made_own(struct node *dir, int err)
-{
-	const bool is_below = dir->kind == NODE_BELOW;
-
+	if (err)
+		return err;
 	spine_serve(dir);
-	return err ?: is_below ? -ESTALE : 0;
+	return is_below ? -ESTALE : 0;
 }
 
 int change_need_upper(struct node *node)

@@ -15,13 +15,10 @@
 struct node *change_node(fuse_ino_t ino);
 
 /*
- * It is in UPPER: 0 or -errno, which is to be the answer. A directory has attributes of
- * its own from then on, so change_made_own() comes after whatever is done with it.
+ * It is in UPPER, and a directory has attributes of its own: 0 or -errno, which is to be
+ * the answer. So nothing is changed before the answer is ESTALE, and it comes again.
  */
 int change_need_upper(struct node *node);
-
-/* That went as @err says: 0 or -errno, which is to be the answer */
-int change_made_own(struct node *dir, int err);
 
 /* A file that is only in LOWER is in UPPER, which has @parent: 0 or -errno */
 int change_copy_up(struct node *parent, const char *name);

@@ -36,7 +36,7 @@ FEW=64
 FILLING=80
 
 # Tests of one user, and those beside them
-EACH=69
+EACH=71
 OTHERS=6
 
 # The directories
@@ -58,9 +58,11 @@ make_repository()
 make_lower()
 {
 	mkdir -p "$1/one/two/three" "$1/side/empty" "$1/many" "$1/gone/below" \
-		"$1/spare" "$1/special" "$1/repository" "$1/$LONG_DIR" "$1/left" \
+		"$1/spare" "$1/special" "$1/repository" "$1/marked/with" \
+		"$1/marked/without" "$1/marked/still" "$1/$LONG_DIR" "$1/left" \
 		"$1/half" && cd "$1" || return
-	touch "$LONG_FILE" "$LONG_DIR/f" left/f half/f half/g || return
+	touch "$LONG_FILE" "$LONG_DIR/f" left/f half/f half/g &&
+		setfattr -n user.there -v value marked/with || return
 	for i in 1 2 3 4 5 6 7 8; do
 		echo "$i" >"file$i"
 		echo "one $i" >"one/file$i"
@@ -228,11 +230,11 @@ except OSError as e:
 sys.exit("no error")'
 }
 
-# What changes through a descriptor of LOWER's can't be looked up again
+# descriptor_is_stale NAME: what changes through one of LOWER's can't be looked up again
 descriptor_is_stale()
 {
-	exec 7<"$WORK/fuse/side/file5" || return
-	is_stale && agrees && both "chmod 700 side/file5"
+	exec 7<"$WORK/fuse/$1" || return
+	is_stale && agrees && both "chmod 700 $1"
 	result=$?
 	exec 7<&-
 	return "$result"
@@ -350,6 +352,15 @@ xattrs_are_kept()
 		setfattr -x user.test "$WORK/fuse/file3" && agrees
 }
 
+# Of directories that nothing was changed in; each is done once
+xattrs_of_directories()
+{
+	both "python3 -c 'import os
+os.setxattr(\"marked/without\", \"user.new\", b\"value\", os.XATTR_CREATE)' &&
+		getfattr -d marked/without" &&
+		both "setfattr -x user.there marked/with && getfattr -d marked/with"
+}
+
 # Each lookup takes one
 use_up_descriptors()
 {
@@ -436,6 +447,7 @@ tests()
 	check "$who: attributes of a copy are the same" copy_is_the_same
 	check "$who: times" times_are_kept
 	check "$who: extended attributes" xattrs_are_kept
+	check "$who: those of a directory" xattrs_of_directories
 	check "$who: sed -i" both "sed -i s/one/two/ one/file4 one/file5"
 	check "$who: by a link" both "echo by link >>link; cat one/file1"
 	check "$who: a program runs, and again when it is another" both \
@@ -477,7 +489,8 @@ tests()
 	check "$who: in a working directory" in_working_directory
 	check "$who: who has a file of LOWER's open goes on" open_file_stays
 	check "$who: a descriptor of LOWER's is stale when it is changed" \
-		descriptor_is_stale
+		descriptor_is_stale side/file5
+	check "$who: one of a directory, too" descriptor_is_stale marked/still
 	check "$who: a file without a name" unlinked_file_lives
 	check "$who: the mode of a directory" both "chmod 711 one/two side; stat -c %a one/two"
 	check "$who: times of what is in there" times_of_served_are_kept
@@ -555,4 +568,4 @@ as_root()
 	totals
 }
 
-main "$*" make git setfattr python3 sha256sum
+main "$*" make git getfattr setfattr python3 sha256sum
