@@ -66,8 +66,15 @@ static int set_times(const struct node *node, const struct stat *st, int which)
 	return utimensat(AT_FDCWD, node_path(node).text, times, 0);
 }
 
+/* Who has it open for writing may do so, whatever its mode */
+static int set_size(const struct node *node, off_t size, const struct fuse_file_info *fi)
+{
+	return fi ? ftruncate(fi->fh, size) : truncate(node_path(node).text, size);
+}
+
 /* Of what is in UPPER */
-static int set_attr(const struct node *node, const struct stat *st, int which)
+static int set_attr(const struct node *node, const struct stat *st, int which,
+		    const struct fuse_file_info *fi)
 {
 	const struct node_path path = node_path(node);
 
@@ -76,7 +83,7 @@ static int set_attr(const struct node *node, const struct stat *st, int which)
 	if (which & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID) &&
 	    set_owner(node, st, which) < 0)
 		return -errno;
-	if (which & FUSE_SET_ATTR_SIZE && truncate(path.text, st->st_size) < 0)
+	if (which & FUSE_SET_ATTR_SIZE && set_size(node, st->st_size, fi) < 0)
 		return -errno;
 	if (which & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME) &&
 	    set_times(node, st, which) < 0)
@@ -90,12 +97,11 @@ static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int whic
 	struct node *node;
 	int err;
 
-	(void)fi;
 	pthread_mutex_lock(&branchfs.lock);
 	node = change_node(ino);
 	err = change_need_upper(node);
 	if (!err)
-		err = set_attr(node, st, which);
+		err = set_attr(node, st, which, fi);
 	if (err)
 		fuse_reply_err(req, -err);
 	else

@@ -36,7 +36,7 @@ FEW=64
 FILLING=80
 
 # Tests of one user, and those beside them
-EACH=71
+EACH=72
 OTHERS=6
 
 # The directories
@@ -361,6 +361,15 @@ os.setxattr(\"marked/without\", \"user.new\", b\"value\", os.XATTR_CREATE)' &&
 		both "setfattr -x user.there marked/with && getfattr -d marked/with"
 }
 
+# By who made it
+truncates_what_is_closed_to_others()
+{
+	both "python3 -c 'import os
+fd = os.open(\"read only\", os.O_RDWR | os.O_CREAT, 0o444)
+os.write(fd, b\"more than three\")
+os.ftruncate(fd, 3)'; cat 'read only'"
+}
+
 # Each lookup takes one
 use_up_descriptors()
 {
@@ -460,6 +469,7 @@ tests()
 	check "$who: a hard link of LOWER's" both "ln file6 one/hard6; echo x >>file6; cat one/hard6"
 	check "$who: one that nobody may write to" both \
 		"umask 222; echo closed >closed; cat closed"
+	check "$who: which is truncated" truncates_what_is_closed_to_others
 
 	check "$who: a file is removed" both "rm file3; ls"
 	check "$who: far below" both "rm one/two/three/file5; ls one/two/three"
