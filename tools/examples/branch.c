@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "branch.h"
@@ -244,16 +245,37 @@ int branch_cover(const struct branch_dir *dir, const char *name)
 
 	if (res > 0 && S_ISDIR(type))
 		res = open_any(dir->upper, name, &upper);
-	if (upper >= 0) {
-		res = touch(upper, OPAQUE);
-		close(upper);
-	}
-	return res < 0 ? res : unhide(dir, name);
+	if (upper < 0)
+		return res < 0 ? res : unhide(dir, name);
+	/* it may be one that nobody may search: better it is hidden still */
+	res = is_hidden(dir, name) ?: touch(upper, OPAQUE);
+	close(upper);
+	return res < 0 ? res : 0;
 }
 
+static int set_mode(int dir, mode_t mode)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
+	return chmod(path, mode & 07777) < 0 ? -errno : 0;
+}
+
+/* Whose mode is to be changed may have one that doesn't let its owner write to it */
 int branch_make_own(int upper)
 {
-	return touch(upper, OWN);
+	struct stat st;
+	int err = touch(upper, OWN);
+
+	if (err != -EACCES)
+		return err;
+	if (fstatat(upper, "", &st, AT_EMPTY_PATH) < 0)
+		return -errno;
+	err = set_mode(upper, st.st_mode | 0700);
+	if (err)
+		return err;
+	err = touch(upper, OWN);
+	return set_mode(upper, st.st_mode) ?: err;
 }
 
 /* Lists */
@@ -468,10 +490,20 @@ static int remove_reserved(const struct branch_dir *dir, struct branch_list *lis
 	return -errno;
 }
 
+static int clear(const struct branch_dir *dir)
+{
+	int err = walk(dir->upper, remove_reserved, dir, NULL);
+
+	/* its owner may not write to it, which is no matter to who removes it */
+	if (err == -EACCES && !set_mode(dir->upper, 0700))
+		err = walk(dir->upper, remove_reserved, dir, NULL);
+	return err;
+}
+
 int branch_drop_dir(const struct branch_dir *parent, const char *name)
 {
 	struct branch_dir dir = { .lower = -1, .upper = branch_open_dir(parent->upper, name) };
-	int err = dir.upper < 0 ? dir.upper : walk(dir.upper, remove_reserved, &dir, NULL);
+	int err = dir.upper < 0 ? dir.upper : clear(&dir);
 
 	branch_close(&dir);
 	if (!err && unlinkat(parent->upper, name, AT_REMOVEDIR) < 0)

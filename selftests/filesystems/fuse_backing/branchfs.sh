@@ -36,7 +36,7 @@ FEW=64
 FILLING=80
 
 # Tests of one user, and those beside them
-EACH=72
+EACH=74
 OTHERS=6
 
 # The directories
@@ -60,8 +60,8 @@ make_lower()
 	mkdir -p "$1/one/two/three" "$1/side/empty" "$1/many" "$1/gone/below" \
 		"$1/spare" "$1/special" "$1/repository" "$1/marked/with" \
 		"$1/marked/without" "$1/marked/still" "$1/$LONG_DIR" "$1/left" \
-		"$1/half" && cd "$1" || return
-	touch "$LONG_FILE" "$LONG_DIR/f" left/f half/f half/g &&
+		"$1/half" "$1/shut" && cd "$1" || return
+	touch "$LONG_FILE" "$LONG_DIR/f" left/f half/f half/g shut/f && chmod 555 shut &&
 		setfattr -n user.there -v value marked/with || return
 	for i in 1 2 3 4 5 6 7 8; do
 		echo "$i" >"file$i"
@@ -352,6 +352,14 @@ xattrs_are_kept()
 		setfattr -x user.test "$WORK/fuse/file3" && agrees
 }
 
+# What says how a directory is, is in it or beside it, whoever may write to it
+closed_directories()
+{
+	both "chmod 755 shut; rm shut/f; chmod 555 shut; rmdir shut; ls" &&
+		mkdir -m 0 "$WORK/copy/shut" "$WORK/fuse/shut" && stop_server && serve &&
+		both "stat -c %a shut; chmod 755 shut; ls shut; touch shut/new; ls shut"
+}
+
 # Of directories that nothing was changed in; each is done once
 xattrs_of_directories()
 {
@@ -457,6 +465,9 @@ tests()
 	check "$who: times" times_are_kept
 	check "$who: extended attributes" xattrs_are_kept
 	check "$who: those of a directory" xattrs_of_directories
+	check "$who: a directory that nobody may search" both \
+		"chmod 0 marked/without; stat -c %a marked/without; chmod 755 marked/without"
+	check "$who: one that nobody may write to" closed_directories
 	check "$who: sed -i" both "sed -i s/one/two/ one/file4 one/file5"
 	check "$who: by a link" both "echo by link >>link; cat one/file1"
 	check "$who: a program runs, and again when it is another" both \
