@@ -158,7 +158,7 @@ void fuse_inode_backing_evict(struct fuse_inode *fi);
 /* backing_handle.c */
 struct file *fuse_backing_handle_file(struct file *file);
 int fuse_backing_need_handle(struct file *file);
-int fuse_backing_need_lock(struct file *file);
+int fuse_backing_need_lock(struct file *file, bool flock);
 
 /* backing_local.c */
 bool fuse_backing_open_attached(struct inode *inode, struct file *file,
@@ -537,7 +537,7 @@ static inline int fuse_backing_need_handle(struct file *file)
 	return 0;
 }
 
-static inline int fuse_backing_need_lock(struct file *file)
+static inline int fuse_backing_need_lock(struct file *file, bool flock)
 {
 	return 0;
 }

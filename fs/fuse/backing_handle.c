@@ -195,15 +195,17 @@ int fuse_backing_need_handle(struct file *file)
 /**
  * fuse_backing_need_lock - a lock is set, or taken back, at the server
  * @file: an open FUSE file
+ * @flock: is it one of flock(2)
  *
  * A process's POSIX locks go when it closes any file of the inode, so from now
- * on the server has to hear of that.
+ * on the server has to hear of that.  Those of flock(2) go with their own file.
  *
  * Context: process context without locks; may sleep, killable.
  * Return: as fuse_backing_need_handle().
  */
-int fuse_backing_need_lock(struct file *file)
+int fuse_backing_need_lock(struct file *file, bool flock)
 {
-	WRITE_ONCE(get_fuse_inode(file_inode(file))->backing.remote_locks, true);
+	if (!flock)
+		WRITE_ONCE(get_fuse_inode(file_inode(file))->backing.remote_locks, true);
 	return fuse_backing_need_handle(file);
 }

@@ -549,6 +549,21 @@ TEST_F(no_handle, flock)
 	EXPECT_TRUE(wait_until(self->file->releases == self->file->opens));
 }
 
+/* A lock of flock(2) goes with its own file: nobody hears of others that are closed */
+TEST_F(no_handle, flock_and_another)
+{
+	int other = fuse_server_open(self->srv, "a", O_RDWR);
+
+	ASSERT_LE(0, other);
+	EXPECT_EQ(0, flock(other, LOCK_SH));
+	self->file->open_error = EACCES;
+	EXPECT_EQ(0, close(self->fd));
+	self->fd = -1;
+	EXPECT_EQ(variant->remote_locks, self->file->opens);
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_FLUSH));
+	close(other);
+}
+
 /*
  * A process that closes any file of an inode loses its POSIX locks there: if
  * the server keeps those, it has to hear of it.
