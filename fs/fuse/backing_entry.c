@@ -259,7 +259,7 @@ static bool make_entry(struct inode *dir, struct dentry *entry,
 	/* it was not there for the client: let it look again */
 	if (*alias == ERR_PTR(-EEXIST))
 		d_drop(entry);
-	fuse_invalidate_attr(dir);
+	fuse_dir_changed(dir);
 	fuse_tree_put(at.tree);
 	return backing != ERR_PTR(ASK_SERVER);
 }
@@ -469,7 +469,7 @@ bool fuse_backing_remove(struct inode *dir, struct dentry *entry, int *err)
 	passed = is_ours(entry, at.tree) && may_go(entry, 0);
 	if (passed)
 		*err = remove_entry(&at, entry);
-	fuse_invalidate_attr(dir);
+	fuse_dir_changed(dir);
 	fuse_tree_put(at.tree);
 	return passed && *err != ASK_SERVER;
 }
@@ -575,7 +575,7 @@ static bool move_from(const struct fuse_tree_dir *at, struct dentry *from,
 		 is_ours(to, at->tree) && may_go(to, flags);
 	if (passed)
 		*err = move_entry(at, from, &to_at, to, flags);
-	fuse_invalidate_attr(dir);
+	fuse_dir_changed(dir);
 	fuse_tree_put(to_at.tree);
 	return passed && *err != ASK_SERVER;
 }
@@ -605,7 +605,9 @@ bool fuse_backing_rename(struct inode *olddir, struct dentry *from,
 	    !get_place(olddir, from, &at))
 		return false;
 	passed = move_from(&at, from, newdir, to, flags, err);
-	fuse_invalidate_attr(olddir);
+	fuse_dir_changed(olddir);
+	if (newdir != olddir)
+		fuse_dir_changed(newdir);
 	fuse_tree_put(at.tree);
 	return passed;
 }
@@ -711,7 +713,7 @@ bool fuse_backing_create(struct inode *dir, struct dentry *entry, struct file *f
 	if (!get_place(dir, entry, &at))
 		return false;
 	passed = opens_too(&at) && create_at(&at, entry, file, mode, err);
-	fuse_invalidate_attr(dir);
+	fuse_dir_changed(dir);
 	fuse_tree_put(at.tree);
 	return passed;
 }

@@ -502,6 +502,8 @@ void fuse_tree_drop_left(struct fuse_tree *tree)
 void fuse_tree_drop(struct fuse_tree *tree, struct inode *dir)
 {
 	drop_names(dir);
+	/* what the server listed before knows of no changes since */
+	fuse_dir_changed(dir);
 	if (!drop_nodes(tree))
 		fuse_tree_drop_left(tree);
 }

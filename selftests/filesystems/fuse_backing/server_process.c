@@ -733,7 +733,10 @@ static void do_batch_forget(struct server *s,
 
 static void do_opendir(struct server *s)
 {
-	struct fuse_open_out out = { .fh = ++s->sh->next_fh };
+	struct fuse_open_out out = {
+		.fh = ++s->sh->next_fh,
+		.open_flags = s->sh->dir_flags,
+	};
 
 	reply_data(s, &out, sizeof(out));
 }

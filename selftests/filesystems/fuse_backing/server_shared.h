@@ -84,6 +84,7 @@ struct fuse_server_shared {
 	__s32 revoke_error;	/* and what that said: an errno, -1 before */
 	__u32 entry_valid;	/* seconds */
 	__u32 attr_valid;
+	__u32 dir_flags;	/* FOPEN_* of OPENDIR replies */
 	__u32 long_name;	/* bytes of a name at the end of the directory */
 
 	bool deep;		/* whatever the backing directory has is looked up, with

@@ -662,6 +662,28 @@ static void list_root(void)
 	dir_list_free(&list);
 }
 
+/* What the kernel has of the server's listing isn't good any more when it has changed one */
+TEST_F(served_list, changed)
+{
+	int id = tree_register(self->srv->fd, SCRATCH_BACKING);
+	__u32 before;
+
+	ASSERT_LT(0, id);
+	self->srv->sh->dir_flags = FOPEN_CACHE_DIR | FOPEN_KEEP_CACHE;
+	ASSERT_EQ(0, tree_attach(self->srv->fd, FUSE_ROOT_ID, id, FUSE_BACKING_OPS_LOOKUP |
+				 FUSE_BACKING_OPS_ATTR | FUSE_BACKING_OPS_NAMES, 0));
+	list_root();
+	before = fuse_server_ops(self->srv, FUSE_READDIR);
+	EXPECT_LT(0, before);
+	/* control */
+	list_root();
+	EXPECT_EQ(before, fuse_server_ops(self->srv, FUSE_READDIR));
+	ASSERT_EQ(0, mkdir(SCRATCH_FUSE "/new", 0755));
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_MKDIR));
+	list_root();
+	EXPECT_LT(before, fuse_server_ops(self->srv, FUSE_READDIR));
+}
+
 TEST_F(served_list, names_no_nodes)
 {
 	int id = tree_register(self->srv->fd, SCRATCH_BACKING);
