@@ -62,14 +62,6 @@ enum fuse_backing_verdict fuse_below_verdict(const struct fuse_tree_dir *at,
 	return fuse_filter_lookup(dir, name);
 }
 
-/* Is what is there passed through, and not the server's?  So is that nothing is. */
-static bool passes(const struct fuse_tree_dir *at, struct dentry *backing,
-		   const struct qstr *name)
-{
-	return fuse_tree_is_passed(backing) && fuse_tree_is_named(at, backing, name) &&
-	       fuse_tree_is_numbered(at->tree, backing);
-}
-
 /* Of a name that is passed through; returns false if what is there is the server's */
 static bool lookup_passed(const struct fuse_tree_dir *at, struct inode *dir,
 			  struct dentry *entry, struct inode **inode, int *err)
@@ -84,7 +76,7 @@ static bool lookup_passed(const struct fuse_tree_dir *at, struct inode *dir,
 	fuse_backing_remember_hash(entry, &entry->d_name, at->dentry);
 	/* before: what others make of it meanwhile has to pass, too, to be taken */
 	absent = d_flags_negative(smp_load_acquire(&backing->d_flags));
-	passed = passes(at, backing, &entry->d_name);
+	passed = fuse_tree_passes(at, backing, &entry->d_name);
 	if (passed && !absent)
 		*err = take_inode(at, dir->i_sb, backing, inode);
 	dput(backing);

@@ -112,9 +112,11 @@ static bool may_go(const struct dentry *entry, unsigned int flags)
 }
 
 /* Does the client see nothing where the server has something to say? */
-static bool is_servers(const struct dentry *entry, const struct dentry *backing)
+static bool is_servers(const struct fuse_tree_dir *at, const struct dentry *entry,
+		       struct dentry *backing)
 {
-	return d_really_is_negative(entry) && !fuse_tree_is_passed(backing);
+	return d_really_is_negative(entry) &&
+	       !fuse_tree_passes(at, backing, &entry->d_name);
 }
 
 /* Is it that still, and nothing is mounted there? */
@@ -185,7 +187,7 @@ static struct dentry *make_locked(const struct fuse_tree_dir *at,
 		if (!err)
 			backing = make_at(at, backing, what, &err);
 		made = err ? ERR_PTR(err) : dget(backing);
-	} else if (is_servers(entry, backing)) {
+	} else if (is_servers(at, entry, backing)) {
 		made = ERR_PTR(ASK_SERVER);
 	}
 	fuse_backing_end_creating(backing, at->dentry);
@@ -516,9 +518,10 @@ static int start_moving(struct fuse_backing_move *move, const struct dentry *fro
 	return err == -ENOTEMPTY && d_really_is_negative(to) ? ASK_SERVER : err;
 }
 
-static int may_replace(const struct renamedata *data, const struct dentry *to)
+static int may_replace(const struct fuse_tree_dir *at, const struct renamedata *data,
+		       const struct dentry *to)
 {
-	if (is_servers(to, data->new_dentry))
+	if (is_servers(at, to, data->new_dentry))
 		return ASK_SERVER;
 	return (data->flags & RENAME_NOREPLACE) && d_is_positive(data->new_dentry) ?
 	       -EEXIST : 0;
@@ -534,7 +537,7 @@ static int move_locked(struct fuse_backing_move *move, const struct fuse_tree_di
 	err = start_moving(move, from, to);
 	if (err)
 		return err;
-	err = may_replace(data, to);
+	err = may_replace(to_at, data, to);
 	if (!err && !(is_still(from, data->old_dentry) && is_still(to, data->new_dentry)))
 		err = -ESTALE;
 	if (!err)

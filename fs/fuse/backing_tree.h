@@ -219,6 +219,24 @@ static inline struct fuse_node *fuse_inode_live_node(const struct inode *inode)
 }
 
 /**
+ * fuse_tree_passes - is what is there passed through, and not the server's
+ * @at: the directory
+ * @dentry: the backing dentry, from fuse_tree_lookup()
+ * @name: the name
+ *
+ * So is that nothing is.
+ *
+ * Context: process context; may sleep.
+ * Return: false if the server is to be asked.
+ */
+static inline bool fuse_tree_passes(const struct fuse_tree_dir *at, struct dentry *dentry,
+				    const struct qstr *name)
+{
+	return fuse_tree_is_passed(dentry) && fuse_tree_is_named(at, dentry, name) &&
+	       fuse_tree_is_numbered(at->tree, dentry);
+}
+
+/**
  * fuse_node_has - is a request for an inode below a tree answered
  * @inode: the FUSE inode, with a reference
  * @ops: of FUSE_BACKING_OPS_*

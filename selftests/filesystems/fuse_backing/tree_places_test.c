@@ -576,6 +576,28 @@ TEST_F(devices, others_are_the_servers)
 	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_LOOKUP));
 }
 
+#define HIDDEN	"a-name-with-more-than-31-bytes-in-it"	/* which the server doesn't know */
+
+/* One that the server says isn't there: not even that there is one is to be seen */
+TEST_F(devices, hidden_by_the_server)
+{
+	if (variant->fs != SCRATCH_BTRFS)
+		SKIP(return, "has no volumes");
+	ASSERT_EQ(0, make_volume(HIDDEN));
+	EXPECT_EQ(-1, mkdir(tree_at(HIDDEN), 0755));
+	EXPECT_EQ(ENOSYS, errno);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_MKDIR));
+	EXPECT_EQ(-1, symlink("x", tree_at(HIDDEN)));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_SYMLINK));
+	EXPECT_EQ(-1, rename(tree_at("plain"), tree_at(HIDDEN)));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_RENAME));
+	/* control: nobody hides a directory of the same volume */
+	ASSERT_EQ(0, mkdir(scratch_path(HIDDEN "2"), 0755));
+	EXPECT_EQ(-1, mkdir(tree_at(HIDDEN "2"), 0755));
+	EXPECT_EQ(EEXIST, errno);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_MKDIR));
+}
+
 /* Through an idmapped mount */
 
 FIXTURE(shifted) {
