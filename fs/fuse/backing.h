@@ -188,6 +188,8 @@ bool fuse_backing_drops(const struct dentry *entry, bool expired);
 int fuse_backing_i_permission(struct mnt_idmap *idmap, struct inode *inode,
 			      int mask);
 bool fuse_backing_permission(struct inode *inode, int mask, int *err);
+int fuse_backing_encode_fh(struct inode *inode, u32 *fh, int *max_len,
+			   struct inode *parent);
 bool fuse_backing_find_mode(struct dentry *dentry, int *err);
 int fuse_backing_refresh_below(struct dentry *dentry);
 bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
@@ -228,6 +230,7 @@ bool fuse_backing_get_link(struct dentry *dentry, struct inode *inode,
 
 /* backing_introduce.c */
 int fuse_backing_introduce_node(struct inode *inode);
+u64 fuse_backing_known_node(struct dentry *dentry);
 
 /**
  * fuse_backing_introduce - have the server know an inode
@@ -395,6 +398,10 @@ static inline bool fuse_backing_find_mode(struct dentry *dentry, int *err)
 }
 
 #define fuse_backing_introduce(of)	0
+
+#define fuse_backing_known_node(dentry)	get_node_id(d_inode(dentry))
+
+#define fuse_backing_encode_fh(inode, fh, max_len, parent)	FILEID_INVALID
 
 #define fuse_backing_refresh(of)	0
 

@@ -26,8 +26,10 @@
 #include "backing_tree.h"
 
 #include <linux/cred.h>
+#include <linux/exportfs.h>
 #include <linux/fs.h>
 #include <linux/fuse_backing.h>
+#include <linux/kdev_t.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/slab.h>
@@ -854,6 +856,43 @@ static bool is_fresh_by_open(const struct inode *inode)
 	fresh = backing && is_open_on(inode, backing);
 	rcu_read_unlock();
 	return fresh;
+}
+
+/* Of file handles that nothing is found by, see fuse_fh_to_dentry() */
+#define FUSE_BACKING_FILEID	0x83
+
+/**
+ * fuse_backing_encode_fh - a file handle of what the server doesn't know
+ * @inode: the FUSE inode
+ * @fh: what is filled in
+ * @max_len: its length, in words of 32 bits; set to what is needed
+ * @parent: the FUSE directory that is to be in it, or %NULL
+ *
+ * It says which inode it is, as fanotify and a filesystem on top want to know.  Nobody finds
+ * that by it: the server may be asked for a node once it knows it, and then has a number.
+ * That can't be had here, as callers may hold any lock, and the inode may be going.
+ *
+ * Context: any.
+ * Return: its type, or FILEID_INVALID if there is no room, or none with a directory.
+ */
+int fuse_backing_encode_fh(struct inode *inode, u32 *fh, int *max_len,
+			   struct inode *parent)
+{
+	const struct fuse_node *node = fuse_inode_node(inode);
+	const int len = 4;
+
+	if (parent || !node)
+		return FILEID_INVALID;
+	if (*max_len < len) {
+		*max_len = len;
+		return FILEID_INVALID;
+	}
+	fh[0] = upper_32_bits(node->key.ino);
+	fh[1] = lower_32_bits(node->key.ino);
+	fh[2] = node->key.generation;
+	fh[3] = new_encode_dev(node->tree->root->d_sb->s_dev);
+	*max_len = len;
+	return FUSE_BACKING_FILEID;
 }
 
 /**

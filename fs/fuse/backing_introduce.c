@@ -197,3 +197,26 @@ int fuse_backing_introduce_node(struct inode *inode)
 	dput(alias);
 	return err;
 }
+
+/**
+ * fuse_backing_known_node - which node a request may name that is about the filesystem
+ * @dentry: where it was asked
+ *
+ * Context: process context.
+ * Return: the id of the node, or if the server doesn't know it, of the directory above that
+ *	it does.
+ */
+u64 fuse_backing_known_node(struct dentry *dentry)
+{
+	struct dentry *known = dget(dentry), *parent;
+	u64 nodeid;
+
+	while (!get_node_id(d_inode(known)) && !IS_ROOT(known)) {
+		parent = dget_parent(known);
+		dput(known);
+		known = parent;
+	}
+	nodeid = get_node_id(d_inode(known));
+	dput(known);
+	return nodeid;
+}

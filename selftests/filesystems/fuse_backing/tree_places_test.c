@@ -1185,6 +1185,60 @@ TEST_F(moving, from_tree_to_tree)
 	close(fd);
 }
 
+#define ON_TOP	SCRATCH_OTHER "/merged"
+
+static int mount_on_top(void)
+{
+	static const char * const dirs[] = { "/upper", "/work", "/merged" };
+	char path[64];
+
+	if (mount("on_top", SCRATCH_OTHER, "tmpfs", 0, "") < 0)
+		return -errno;
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), SCRATCH_OTHER "%s", dirs[i]);
+		if (mkdir(path, 0755) < 0)
+			return -errno;
+	}
+	return mount("overlay", ON_TOP, "overlay", 0, "lowerdir=" SCRATCH_FUSE ",upperdir="
+		     SCRATCH_OTHER "/upper,workdir=" SCRATCH_OTHER "/work,index=on") < 0 ?
+	       -errno : 0;
+}
+
+/* An overlayfs on top copies files up that the server never named */
+FIXTURE(on_top) {
+	struct env env;
+	struct fuse_server *srv;
+};
+
+FIXTURE_SETUP(on_top)
+{
+	tree_start(_metadata, &self->env, SCRATCH_TMPFS, make_plain, TREE_OPS, BOTH);
+	self->srv = &self->env.srv;
+}
+
+FIXTURE_TEARDOWN(on_top)
+{
+	umount(ON_TOP);
+	umount(SCRATCH_OTHER);
+	tree_end(_metadata, &self->env);
+}
+
+TEST_F(on_top, overlay)
+{
+	if (access("/sys/module/overlay", F_OK))
+		SKIP(return, "the kernel has no overlayfs");
+	ASSERT_EQ(0, mount_on_top());
+	EXPECT_EQ(0, tree_reads(ON_TOP "/one/two/file"));
+	EXPECT_EQ(0, chmod(ON_TOP "/one/two/file", 0600));
+	EXPECT_EQ(0, tree_write_text(ON_TOP "/one/two/new"));
+	EXPECT_EQ(0, mkdir(ON_TOP "/one/empty/dir", 0755));
+	EXPECT_EQ(0, tree_reads(ON_TOP "/one/again"));
+	EXPECT_EQ(0, access(SCRATCH_OTHER "/upper/one/two/file", F_OK));
+	/* and what is below is as it was */
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
+	EXPECT_EQ(-1, access(tree_at("one/two/new"), F_OK));
+}
+
 static int drop_one(void *srv)
 {
 	return fuse_server_drop_name(srv, "one");

@@ -394,6 +394,47 @@ TEST_F(tree, hard_links)
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
+/* Of the filesystem, the nearest directory is asked that the server knows */
+TEST_F(tree, statfs)
+{
+	struct statfs st;
+	int fd = open(tree_at(FILE_BELOW), O_RDWR | O_CLOEXEC);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, statfs(tree_at(FILE_BELOW), &st));
+	ASSERT_EQ(0, unlink(scratch_path(FILE_BELOW)));
+	EXPECT_EQ(-1, access(tree_at(FILE_BELOW), F_OK));
+	EXPECT_EQ(0, fstatfs(fd, &st));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_STATFS));
+	EXPECT_EQ(2, fuse_server_new_requests(self->srv));
+	close(fd);
+}
+
+/* Which file it is can be told, but it isn't found by that */
+TEST_F(tree, handles)
+{
+	char space[2][sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	struct file_handle *one = (void *)space[0], *other = (void *)space[1];
+	int mount, fd = open(SCRATCH_FUSE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	ASSERT_LE(0, fd);
+	one->handle_bytes = MAX_HANDLE_SZ;
+	other->handle_bytes = MAX_HANDLE_SZ;
+	ASSERT_EQ(0, name_to_handle_at(AT_FDCWD, tree_at(FILE_BELOW), one, &mount, 0));
+	ASSERT_EQ(0, name_to_handle_at(AT_FDCWD, tree_at("a"), other, &mount, 0));
+	EXPECT_EQ(one->handle_type, other->handle_type);
+	ASSERT_EQ(one->handle_bytes, other->handle_bytes);
+	EXPECT_NE(0, memcmp(one->f_handle, other->f_handle, one->handle_bytes));
+	EXPECT_EQ(-1, open_by_handle_at(fd, one, O_RDONLY));
+	EXPECT_EQ(ESTALE, errno);
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+	/* control: what the server knows */
+	one->handle_bytes = MAX_HANDLE_SZ;
+	EXPECT_EQ(0, name_to_handle_at(AT_FDCWD, SCRATCH_FUSE, one, &mount, 0));
+	EXPECT_NE(one->handle_type, other->handle_type);
+	close(fd);
+}
+
 /* A file that was looked at is not kept: its space is free when it is removed */
 TEST_F(tree, removed_files_are_gone)
 {
