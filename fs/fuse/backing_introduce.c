@@ -116,8 +116,6 @@ static int ask_and_take(struct dentry *dentry, struct dentry *parent,
 	    take_id(inode, &out)) {
 		/* for when the tree is detached */
 		fuse_change_entry_timeout(dentry, &out);
-		/* what the server attached to it is refused, and doesn't wait for ever */
-		fuse_backing_inode_made(inode);
 		kfree(link);
 		return 0;
 	}

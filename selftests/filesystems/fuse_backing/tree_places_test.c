@@ -1078,27 +1078,6 @@ TEST_F(moving, file_below)
 	fuse_backing_close(self->dev, id);
 }
 
-/* Nor does one wait for a file that the server is told of then */
-TEST_F(moving, waits_for_file_below)
-{
-	pid_t thread = thread_find(self->srv->dev);
-	struct fuse_server_file *file;
-	int id;
-
-	ASSERT_EQ(0, tree_write_text(TOP "/file"));
-	file = fuse_server_add(self->srv, "file");
-	ASSERT_NE(NULL, file);
-	id = fuse_backing_open_once(self->dev, TOP "/file", O_RDWR);
-	ASSERT_LT(0, id);
-	ASSERT_EQ(0, fuse_attach_backing(self->dev, fuse_server_node(self->srv, file), 0, id,
-					 BOTH | FUSE_BACKING_ATTACH_PENDING));
-	/* control: it does until then */
-	EXPECT_EQ(0, tree_reads(tree_at("file")));
-	EXPECT_TRUE(wait_until(table_count(thread) == 3));
-	EXPECT_EQ(fuse_server_node(self->srv, file), introduced(self, "file"));
-	EXPECT_TRUE(wait_until(table_count(thread) == 2));
-}
-
 /* Where the name is the server's there may be one: it is another, and outlives the outer */
 TEST_F(moving, tree_in_tree)
 {
