@@ -7,6 +7,7 @@
 #define _FS_FUSE_BACKING_H
 
 #include <linux/atomic.h>
+#include <linux/exportfs.h>
 #include <linux/fs.h>
 #include <linux/fuse_backing.h>
 #include <linux/list.h>
@@ -401,7 +402,11 @@ static inline bool fuse_backing_find_mode(struct dentry *dentry, int *err)
 
 #define fuse_backing_known_node(dentry)	get_node_id(d_inode(dentry))
 
-#define fuse_backing_encode_fh(inode, fh, max_len, parent)	FILEID_INVALID
+static inline int fuse_backing_encode_fh(struct inode *inode, u32 *fh, int *max_len,
+					 struct inode *parent)
+{
+	return FILEID_INVALID;
+}
 
 #define fuse_backing_refresh(of)	0
 

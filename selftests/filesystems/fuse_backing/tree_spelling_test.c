@@ -119,7 +119,7 @@ TEST_F(spelling, program)
 	if (access("/sys/kernel/btf/vmlinux", F_OK))
 		SKIP(return, "the kernel has no BTF");
 	ASSERT_EQ(0, filter_start(&self->filter, "lookups", &opts));
-	strcpy(self->filter.state->only, "secret");
+	memcpy(self->filter.state->only, "secret", sizeof("secret"));
 	self->filter.state->verdict = FUSE_BACKING_HIDE;
 	/* found as "secret", which it hides, by a spelling that it doesn't */
 	EXPECT_EQ(variant->folds, asks_for(self->srv, "SECRET"));
