@@ -609,8 +609,6 @@ bool fuse_backing_rename(struct inode *olddir, struct dentry *from,
 		return false;
 	passed = move_from(&at, from, newdir, to, flags, err);
 	fuse_dir_changed(olddir);
-	if (newdir != olddir)
-		fuse_dir_changed(newdir);
 	fuse_tree_put(at.tree);
 	return passed;
 }
