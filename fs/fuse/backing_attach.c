@@ -7,18 +7,12 @@
  * that is evicted or detached.  Files that are open keep what they were opened
  * with; an attachment is only for those to come.
  *
- * Locking: fuse_attachments::lock protects tree and lists, and which users of a
- * mapping wait; fuse_inode::lock is taken inside of it and protects
- * fuse_inode_backing::attached.  A server may have as many wait as the thread may
- * have files: whatever is done with the lock held takes no longer for that, but for
- * the few steps down a tree.
+ * Locking: fuse_attachments::lock protects the list of those that inodes have, and what is
+ * in backing_pending.c; fuse_inode::lock is taken inside of it and protects
+ * fuse_inode_backing::attached.
  *
- * Ownership: the tree, or the inode, owns an attachment.  Whoever takes it out is
- * its owner then, and frees it with what it refers to.  Whoever put it there knows
- * it by its serial number from then on: its address may be another one's any time.
- *
- * An inode that is made and an attachment that is left to wait must not miss each
- * other: each makes itself known first and looks for the other then.
+ * Ownership: the inode, or the tree of those that wait, owns an attachment.  Whoever takes
+ * it out is its owner then, and frees it with what it refers to.
  */
 
 #include "fuse_i.h"
@@ -29,6 +23,7 @@
 #include "backing_inode.h"
 #include "backing_mapping.h"
 #include "backing_mmap.h"
+#include "backing_pending.h"
 #include "backing_reject.h"
 #include "backing_revoke.h"
 #include "backing_rules.h"
@@ -36,23 +31,13 @@
 #include "backing_table.h"
 #include "backing_trace.h"
 #include "backing_tree.h"
-#include "backing_usage.h"
 
 #include <linux/pagemap.h>
-#include <linux/rbtree.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 
-/* Who drops attachments that wait doesn't hold the lock for more than that many */
-#define TAKEN_AT_ONCE	32
-
 #define ATTACH_FLAGS	(ATTACH_MODES | FUSE_BACKING_ATTACH_PENDING | \
 			 FUSE_BACKING_ATTACH_UNCHECKED)
-
-struct node_key {
-	u64 nodeid;
-	u32 generation;
-};
 
 /**
  * fuse_attachments_init - attachments of a table
@@ -72,85 +57,6 @@ void fuse_attachments_init(struct fuse_attachments *all,
 	all->serial = 0;
 	INIT_LIST_HEAD(&all->attached);
 	all->closed = false;
-}
-
-static void report_attach(const struct fuse_attachments *all,
-			  const struct fuse_attachment *att,
-			  unsigned int pending)
-{
-	fuse_backing_trace(fuse_backing_attach, all->fc, att->nodeid,
-			   fuse_attachment_reported_id(att),
-			   att->modes | pending);
-}
-
-static void report_detach(const struct fuse_attachments *all,
-			  const struct fuse_attachment *att)
-{
-	fuse_backing_trace(fuse_backing_detach, all->fc, att->nodeid,
-			   fuse_attachment_reported_id(att), att->modes);
-}
-
-/* What was attached, or waited, is to go; @defer as fuse_attachment_free() */
-static void drop(const struct fuse_attachments *all,
-		 struct fuse_attachment *att, bool defer)
-{
-	report_detach(all, att);
-	fuse_attachment_free(att, defer);
-}
-
-static struct fuse_attachment *pending_of(const struct rb_node *node)
-{
-	return rb_entry(node, struct fuse_attachment, node);
-}
-
-static int compare_key(const void *data, const struct rb_node *node)
-{
-	const struct fuse_attachment *att = pending_of(node);
-	const struct node_key *key = data;
-
-	if (key->nodeid != att->nodeid)
-		return key->nodeid < att->nodeid ? -1 : 1;
-	if (key->generation != att->generation)
-		return key->generation < att->generation ? -1 : 1;
-	return 0;
-}
-
-static bool is_less(struct rb_node *node, const struct rb_node *other)
-{
-	const struct fuse_attachment *att = pending_of(node);
-	const struct node_key key = { att->nodeid, att->generation };
-
-	return compare_key(&key, other) < 0;
-}
-
-static struct fuse_attachment *
-find_pending_locked(struct fuse_attachments *all, u64 nodeid,
-		    u32 generation)
-{
-	const struct node_key key = { nodeid, generation };
-	struct rb_node *node = rb_find(&key, &all->pending, compare_key);
-
-	return node ? pending_of(node) : NULL;
-}
-
-static void insert_pending_locked(struct fuse_attachments *all,
-				  struct fuse_attachment *att)
-{
-	att->serial = ++all->serial;
-	rb_add(&att->node, &all->pending, is_less);
-	list_add_tail(&att->link, &all->pending_list);
-	atomic_inc(&all->nr_pending);
-	fuse_attachment_use(att, FUSE_BACKING_PENDING);
-}
-
-static void remove_pending_locked(struct fuse_attachments *all,
-				  struct fuse_attachment *att)
-{
-	rb_erase(&att->node, &all->pending);
-	list_del(&att->link);
-	atomic_dec(&all->nr_pending);
-	fuse_attachment_unuse(att);
-	fuse_attachment_uncharge(att);
 }
 
 /* May @att be the attachment of @fi?  Returns an errno, and why in @reason */
@@ -230,7 +136,7 @@ static int attach_locked(struct fuse_conn *fc, struct fuse_attachments *all,
 	att->serial = ++all->serial;
 	list_add_tail(&att->link, &all->attached);
 	fuse_attachment_use(att, FUSE_BACKING_ATTACH);
-	report_attach(all, att, 0);
+	fuse_attachment_report(all->fc, att, 0);
 	return 0;
 }
 
@@ -241,8 +147,8 @@ static void replace(const struct fuse_attachments *all,
 		    enum fuse_backing_use_kind kind)
 {
 	fuse_attachment_replace(there, att, kind);
-	report_attach(all, there, kind == FUSE_BACKING_PENDING ?
-				    FUSE_BACKING_ATTACH_PENDING : 0);
+	fuse_attachment_report(all->fc, there, kind == FUSE_BACKING_PENDING ?
+					       FUSE_BACKING_ATTACH_PENDING : 0);
 }
 
 /*
@@ -345,10 +251,9 @@ static void take_pending(struct fuse_conn *fc, struct fuse_attachments *all,
 	int err = 0;
 
 	spin_lock(&all->lock);
-	att = find_pending_locked(all, get_node_id(inode),
-				  inode->i_generation);
+	att = fuse_pending_find(all, get_node_id(inode), inode->i_generation);
 	if (att && is_to_be_taken(get_fuse_inode(inode), att)) {
-		remove_pending_locked(all, att);
+		fuse_pending_remove(all, att);
 		err = fuse_backing_may_attach_to(fc, inode,
 						 fuse_attachment_id(att),
 						 fuse_attachment_is_dir(att));
@@ -359,7 +264,7 @@ static void take_pending(struct fuse_conn *fc, struct fuse_attachments *all,
 	spin_unlock(&all->lock);
 
 	if (err)
-		drop(all, att, true);
+		fuse_attachment_drop(all->fc, att, true);
 }
 
 /**
@@ -426,20 +331,20 @@ static int add_pending(struct fuse_conn *fc, struct fuse_attachments *all,
 
 	*serial = 0;
 	spin_lock(&all->lock);
-	there = find_pending_locked(all, att->nodeid, att->generation);
+	there = fuse_pending_find(all, att->nodeid, att->generation);
 	err = check_pending(all, att, there, &reason);
 	if (!err && there) {
 		replace(all, there, att, FUSE_BACKING_PENDING);
 	} else if (!err) {
-		insert_pending_locked(all, att);
+		fuse_pending_add(all, att);
 		*serial = att->serial;
-		report_attach(all, att, FUSE_BACKING_ATTACH_PENDING);
+		fuse_attachment_report(all->fc, att, FUSE_BACKING_ATTACH_PENDING);
 	}
 	spin_unlock(&all->lock);
 
 	if (err)
 		return fuse_backing_reject(fc, id, err, reason);
-	/* pairs with smp_mb() in fuse_backing_inode_made() */
+	/* pairs with smp_mb() of who names an inode */
 	smp_mb();
 	return 0;
 }
@@ -456,23 +361,6 @@ static struct inode *find_inode(struct fuse_conn *fc, u64 nodeid,
 		return inode;
 	iput(inode);
 	return NULL;
-}
-
-/* Take what has @serial from those that wait, if it still does */
-static struct fuse_attachment *
-take_serial(struct fuse_attachments *all, u64 nodeid, u32 generation,
-	    u64 serial)
-{
-	struct fuse_attachment *att;
-
-	spin_lock(&all->lock);
-	att = find_pending_locked(all, nodeid, generation);
-	if (att && att->serial != serial)
-		att = NULL;
-	if (att)
-		remove_pending_locked(all, att);
-	spin_unlock(&all->lock);
-	return att;
 }
 
 /* attach_node() for an inode that isn't there yet */
@@ -494,7 +382,7 @@ static int attach_later(struct fuse_conn *fc, struct fuse_attachments *all,
 	inode = find_inode(fc, nodeid, generation);
 	if (!inode)
 		return 0;
-	*att = take_serial(all, nodeid, generation, serial);
+	*att = fuse_pending_take(all, nodeid, generation, serial);
 	if (*att)
 		err = attach_inode(fc, all, inode, att);
 	iput(inode);
@@ -803,19 +691,6 @@ take_attached(struct fuse_attachments *all, struct fuse_inode *fi)
 	return att;
 }
 
-static struct fuse_attachment *
-cancel_pending(struct fuse_attachments *all, u64 nodeid, u32 generation)
-{
-	struct fuse_attachment *att;
-
-	spin_lock(&all->lock);
-	att = find_pending_locked(all, nodeid, generation);
-	if (att)
-		remove_pending_locked(all, att);
-	spin_unlock(&all->lock);
-	return att;
-}
-
 /*
  * Take its attachment from an inode, and with it the backing file from open files, which
  * are yet to be told.  Returns as fuse_backing_revoke_start().
@@ -916,7 +791,7 @@ static int drop_attached(const struct fuse_attachments *all, struct fuse_attachm
 
 	if (att->tree)
 		err = fuse_tree_wait_for_changes(att->tree);
-	drop(all, att, false);
+	fuse_attachment_drop(all->fc, att, false);
 	return err;
 }
 
@@ -930,12 +805,12 @@ static int detach(struct fuse_conn *fc, struct fuse_attachments *all,
 	if (err)
 		return err;
 	/* one that waits goes first: it can't be attached behind our back then */
-	pending = cancel_pending(all, args->nodeid, args->generation);
+	pending = fuse_pending_take(all, args->nodeid, args->generation, 0);
 	files = detach_node(fc, all, args, &attached);
 	up_read(&fc->killsb);
 
 	if (pending)
-		drop(all, pending, false);
+		fuse_attachment_drop(all->fc, pending, false);
 	if (attached)
 		err = drop_attached(all, attached);
 	if (err || files < 0)
@@ -1015,7 +890,7 @@ static struct fuse_tree *find_rules_locked(struct fuse_attachments *all,
 		att = fuse_inode_of(inode)->backing.attached;
 	/* it may wait still for an inode that was just made */
 	*waits = !att;
-	att = att ?: find_pending_locked(all, args->nodeid, args->generation);
+	att = att ?: fuse_pending_find(all, args->nodeid, args->generation);
 	if (!att || !att->tree)
 		return NULL;
 	*rules = &att->tree->rules;
@@ -1128,21 +1003,6 @@ void fuse_attachments_close(struct fuse_attachments *all)
 	spin_unlock(&all->lock);
 }
 
-/* One of those that wait, for @fb if it isn't %NULL */
-static struct fuse_attachment *
-any_pending_locked(struct fuse_attachments *all, struct fuse_backing *fb)
-{
-	const struct fuse_backing_use *use;
-
-	if (!fb)
-		return list_first_entry_or_null(&all->pending_list,
-						struct fuse_attachment,
-						link);
-	use = fuse_backing_any_pending(fb);
-	return use ? find_pending_locked(all, use->nodeid, use->generation) :
-		     NULL;
-}
-
 /* What comes later has a larger serial number */
 static u64 latest_serial(struct fuse_attachments *all)
 {
@@ -1152,60 +1012,6 @@ static u64 latest_serial(struct fuse_attachments *all)
 	serial = all->serial;
 	spin_unlock(&all->lock);
 	return serial;
-}
-
-/* Take some of those that wait, up to @latest; returns whether there may be more */
-static bool take_some_pending(struct fuse_attachments *all,
-			      struct fuse_backing *fb, u64 latest,
-			      struct list_head *taken)
-{
-	struct fuse_attachment *att;
-	bool more = true;
-	unsigned int i;
-
-	spin_lock(&all->lock);
-	for (i = 0; more && i < TAKEN_AT_ONCE; i++) {
-		att = any_pending_locked(all, fb);
-		more = att && att->serial <= latest;
-		if (more) {
-			remove_pending_locked(all, att);
-			list_add_tail(&att->link, taken);
-		}
-	}
-	spin_unlock(&all->lock);
-	return more;
-}
-
-/**
- * fuse_attachments_drop_pending - drop attachments that wait
- * @all: of the table
- * @fb: the mapping whose id was closed; %NULL for all, but for those that are added
- *	meanwhile
- *
- * Context: process context without locks; may sleep.
- * Return: 0; -EINTR if @fb is %NULL and the caller was killed: some may be left.
- */
-int fuse_attachments_drop_pending(struct fuse_attachments *all,
-				  struct fuse_backing *fb)
-{
-	struct fuse_attachment *att, *next;
-	/* an id that is closed gets no more of them */
-	u64 latest = fb ? U64_MAX : latest_serial(all);
-	LIST_HEAD(taken);
-	bool more;
-
-	do {
-		more = take_some_pending(all, fb, latest, &taken);
-		list_for_each_entry_safe(att, next, &taken, link) {
-			list_del(&att->link);
-			drop(all, att, false);
-			cond_resched();
-		}
-		/* what waits for an id that is closed must go */
-		if (more && !fb && fatal_signal_pending(current))
-			return -EINTR;
-	} while (more);
-	return 0;
 }
 
 /*
@@ -1276,7 +1082,8 @@ int fuse_attachments_detach_all(struct fuse_attachments *all)
 	u64 latest;
 	int err;
 
-	err = fuse_attachments_drop_pending(all, NULL);
+	/* all but those that are added meanwhile */
+	err = fuse_pending_drop(all, NULL, latest_serial(all));
 	if (err)
 		return err;
 	/* from here on: those that waited may be attached by now */
@@ -1305,7 +1112,7 @@ static void evict_attached(struct fuse_inode *fi)
 		return;
 	if (att->tree)
 		fuse_tree_drop_left(att->tree);
-	drop(all, att, true);
+	fuse_attachment_drop(all->fc, att, true);
 }
 
 /**

@@ -28,8 +28,6 @@ int fuse_backing_ioctl_detach(struct fuse_conn *fc,
 int fuse_backing_ioctl_extents(struct fuse_conn *fc,
 			       const struct fuse_backing_extents *args);
 void fuse_attachments_close(struct fuse_attachments *all);
-int fuse_attachments_drop_pending(struct fuse_attachments *all,
-				  struct fuse_backing *fb);
 int fuse_attachments_detach_all(struct fuse_attachments *all);
 
 #endif /* _FS_FUSE_BACKING_ATTACH_H */

@@ -13,6 +13,7 @@
 #include "backing_extents.h"
 #include "backing_mapping.h"
 #include "backing_rules.h"
+#include "backing_trace.h"
 #include "backing_usage.h"
 
 #include <linux/slab.h>
@@ -112,6 +113,37 @@ void fuse_attachment_free(struct fuse_attachment *att, bool defer)
 	else
 		fuse_backing_put(att->fb);
 	kfree(att);
+}
+
+/**
+ * fuse_attachment_report - tell tracepoints what is attached, or left to wait
+ * @fc: the connection
+ * @att: the attachment
+ * @pending: %FUSE_BACKING_ATTACH_PENDING if it waits, or 0
+ *
+ * Context: process context with fuse_attachments::lock held.
+ */
+void fuse_attachment_report(const struct fuse_conn *fc,
+			    const struct fuse_attachment *att, u32 pending)
+{
+	fuse_backing_trace(fuse_backing_attach, fc, att->nodeid,
+			   fuse_attachment_reported_id(att), att->modes | pending);
+}
+
+/**
+ * fuse_attachment_drop - free what was attached, or waited, and say so
+ * @fc: the connection
+ * @att: the attachment, which nobody else knows any more
+ * @defer: as fuse_attachment_free()
+ *
+ * Context: as fuse_attachment_free().
+ */
+void fuse_attachment_drop(const struct fuse_conn *fc, struct fuse_attachment *att,
+			  bool defer)
+{
+	fuse_backing_trace(fuse_backing_detach, fc, att->nodeid,
+			   fuse_attachment_reported_id(att), att->modes);
+	fuse_attachment_free(att, defer);
 }
 
 /**

@@ -59,6 +59,10 @@ fuse_attachment_of_extents(struct fuse_conn *fc,
 			   const struct fuse_backing_extents *args,
 			   struct fuse_extents_map *map);
 void fuse_attachment_free(struct fuse_attachment *att, bool defer);
+void fuse_attachment_report(const struct fuse_conn *fc,
+			    const struct fuse_attachment *att, u32 pending);
+void fuse_attachment_drop(const struct fuse_conn *fc, struct fuse_attachment *att,
+			  bool defer);
 int fuse_attachment_charge(struct fuse_conn *fc, struct fuse_attachment *att);
 void fuse_attachment_uncharge(struct fuse_attachment *att);
 

@@ -14,6 +14,7 @@
 #include "backing_bpf.h"
 #include "backing_conn.h"
 #include "backing_mapping.h"
+#include "backing_pending.h"
 #include "backing_reject.h"
 #include "backing_server.h"
 #include "backing_table.h"
@@ -235,7 +236,7 @@ int fuse_backing_close(struct fuse_conn *fc, int backing_id)
 		fb = fuse_backing_close_id(table, backing_id,
 					   FUSE_BACKING_CLOSED_BY_ID);
 		if (fb) {
-			fuse_attachments_drop_pending(&table->attachments, fb);
+			fuse_pending_drop(&table->attachments, fb, U64_MAX);
 			fuse_backing_put(fb);
 		}
 		fuse_backing_table_put(table);

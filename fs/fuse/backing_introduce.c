@@ -13,6 +13,7 @@
  */
 
 #include "fuse_i.h"
+#include "backing_pending.h"
 #include "backing_server.h"
 #include "backing_trace.h"
 #include "backing_tree.h"
@@ -116,6 +117,9 @@ static int ask_and_take(struct dentry *dentry, struct dentry *parent,
 	    take_id(inode, &out)) {
 		/* for when the tree is detached */
 		fuse_change_entry_timeout(dentry, &out);
+		if (!S_ISDIR(inode->i_mode) || fuse_inode_live_node(inode))
+			fuse_pending_refuse(get_fuse_conn(inode), out.nodeid,
+					    out.generation);
 		kfree(link);
 		return 0;
 	}

@@ -52,6 +52,7 @@
 #include "wait_until.h"
 
 #define BOTH	(FUSE_BACKING_READ | FUSE_BACKING_WRITE)
+#define PENDING	FUSE_BACKING_ATTACH_PENDING
 #define MANY	30	/* there is no room for more inodes */
 
 /* one/{two/{file,other},link,again,empty/}, where again is another name of two/other */
@@ -1076,6 +1077,38 @@ TEST_F(moving, file_below)
 	node = fuse_server_node(self->srv, server_shared_find(self->srv->sh, "served"));
 	EXPECT_EQ(0, fuse_attach_backing(self->dev, node, 0, id, BOTH));
 	fuse_backing_close(self->dev, id);
+}
+
+/* Nor does it wait for one, if it was attached before the kernel asked for the name */
+TEST_F(moving, waiting_below)
+{
+	static const char *const below[] = { "file", "one" };
+	const __u64 last = FUSE_ROOT_ID + FUSE_SERVER_FILES;
+	__u64 node;
+	int ids[2];
+
+	ASSERT_EQ(0, tree_write_text(TOP "/file"));
+	ids[0] = fuse_backing_open_path(self->dev, TOP "/file", O_RDWR);
+	ids[1] = self->inner;
+	for (int i = 0; i < 2; i++) {
+		/* whichever the server gives it */
+		for (node = FUSE_ROOT_ID + 1; node <= last; node++) {
+			if (i)
+				tree_attach(self->dev, node, ids[i], TREE_OPS, BOTH | PENDING);
+			else
+				fuse_attach_backing(self->dev, node, 0, ids[i], BOTH | PENDING);
+		}
+		node = introduced(self, below[i]);
+		ASSERT_LT(FUSE_ROOT_ID, node);
+		EXPECT_EQ(-ENOENT, fuse_detach_backing(self->dev, node, 0, 0));
+		/* control: for what nobody has named */
+		EXPECT_EQ(0, fuse_detach_backing(self->dev, last, 0, 0));
+		for (node = FUSE_ROOT_ID + 1; node < last; node++)
+			fuse_detach_backing(self->dev, node, 0, 0);
+	}
+	EXPECT_EQ(0, tree_reads(tree_at("file")));
+	EXPECT_TRUE(is_listed_same(tree_at("one"), TOP "/one"));
+	fuse_backing_close(self->dev, ids[0]);
 }
 
 /* Where the name is the server's there may be one: it is another, and outlives the outer */
