@@ -523,6 +523,8 @@ change_tests()
 
 has_clones()
 {
+	# one that has answered has its device
+	stat "$WORK/fuse" >/dev/null
 	devices=$(find "/proc/$server/fd" -lname /dev/fuse | wc -l)
 	echo "$devices devices"
 	[ "$devices" -gt 1 ]
