@@ -566,6 +566,18 @@ static int relock(const struct kiocb *iocb, enum write_lock lock)
 	return err ?: fuse_backing_write_start(iocb, lock != WRITE_SHARED);
 }
 
+/* The backing files were taken away when @done bytes were written */
+static ssize_t write_rest(struct kiocb *iocb, struct iov_iter *iter, ssize_t done)
+{
+	ssize_t ret;
+
+	/* what is queued tells of itself, and can't be a part of what is told now */
+	if (done && !is_sync_kiocb(iocb))
+		return done;
+	ret = fuse_passthrough_file_operations.write_iter(iocb, iter);
+	return ret > 0 ? done + ret : done ?: ret;
+}
+
 /* The FUSE inode is locked shared, and isn't any more when this returns */
 static ssize_t write_started(struct kiocb *iocb, struct iov_iter *iter)
 {
@@ -585,8 +597,8 @@ static ssize_t write_started(struct kiocb *iocb, struct iov_iter *iter)
 	} while (!err);
 
 	if (err == -ESTALE)
-		err = fuse_passthrough_file_operations.write_iter(iocb, iter);
-	return err > 0 ? done + err : done ?: err;
+		return write_rest(iocb, iter, done);
+	return done ?: err;
 }
 
 /**
