@@ -406,7 +406,9 @@ static int fallocate(struct file *backing, int mode, loff_t offset, loff_t len)
 		return -EFBIG;
 	if (!backing->f_op->fallocate)
 		return -EOPNOTSUPP;
-	err = rw_verify_area(WRITE, backing, &offset, len) ?:
+	/* of the length it takes what fits in ssize_t */
+	err = rw_verify_area(WRITE, backing, &offset,
+			     min_t(loff_t, len, SSIZE_MAX)) ?:
 	      fuse_backing_start_fs(backing, false);
 	if (err)
 		return err;
