@@ -52,8 +52,8 @@ struct vm_area_struct;
  * @was_attached: there is, or was, something attached; set once
  * @stored_to: somebody may be storing to a backing file, which nobody hears of
  * @remote_locks: the server may keep POSIX locks on it; set once
- * @remote_data: the server may have data of a file with extents that isn't on its
- *	disk yet; set once
+ * @remote_data: the server may have data of a file with extents, or its size, that isn't
+ *	on its disk yet; set once
  * @revoked_at: files that are older lost their backing file
  * @open: files that are open in passthrough mode, &fuse_passthrough.link, those that came
  *	last first
@@ -314,7 +314,7 @@ int fuse_extents_fadvise(struct file *file, loff_t offset, loff_t len,
 			 int advice);
 bool fuse_extents_read_folio(struct file *file, struct folio *folio, int *err);
 bool fuse_extents_readahead(struct readahead_control *rac);
-bool fuse_extents_exclude(struct fuse_inode *fi, struct fuse_file *ff);
+bool fuse_extents_exclude(struct fuse_inode *fi, struct file *file);
 
 /* file.c */
 extern const struct file_operations fuse_passthrough_file_operations;
@@ -529,7 +529,7 @@ static inline bool fuse_extents_readahead(struct readahead_control *rac)
 }
 
 static inline bool fuse_extents_exclude(struct fuse_inode *fi,
-					struct fuse_file *ff)
+					struct file *file)
 {
 	return false;
 }

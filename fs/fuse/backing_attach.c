@@ -173,37 +173,70 @@ static bool replace_attached(struct fuse_attachments *all,
 }
 
 /*
+ * Whoever fills a page has it locked, and may wait for the server.  Most of them, all but
+ * who begins just then, don't keep from being killed who is to invalidate the page.
+ */
+static int wait_for_pages(struct address_space *pages)
+{
+	struct folio_batch batch;
+	pgoff_t next = 0;
+	unsigned int i;
+	int err = 0;
+
+	folio_batch_init(&batch);
+	while (!err && filemap_get_folios(pages, &next, ULONG_MAX, &batch)) {
+		for (i = 0; !err && i < folio_batch_count(&batch); i++)
+			err = folio_wait_locked_killable(batch.folios[i]);
+		folio_batch_release(&batch);
+		cond_resched();
+	}
+	return err;
+}
+
+/*
  * What is cached must not be seen again once it has changed behind the cache.
  * Pages are dirty only as long as a file is open, without a writeback cache.
  */
 static int forget_cache(struct fuse_conn *fc, struct inode *inode, int id)
 {
-	if (READ_ONCE(get_fuse_inode(inode)->iocachectr) <= 0 &&
-	    !invalidate_inode_pages2(inode->i_mapping))
-		return 0;
+	int err;
+
+	if (READ_ONCE(get_fuse_inode(inode)->iocachectr) <= 0) {
+		err = wait_for_pages(inode->i_mapping);
+		if (err)
+			return err;
+		if (!invalidate_inode_pages2(inode->i_mapping))
+			return 0;
+	}
 	return fuse_backing_reject(fc, id, -ETXTBSY, FUSE_BACKING_CACHED_OPEN);
 }
 
-/*
- * Replace extents by others.  Returns -EINTR if who used them may not have ended;
- * @replaced says whether there were any.
- */
-static int replace_extents(struct fuse_attachments *all,
-			   struct inode *inode,
-			   struct fuse_attachment *att, bool *replaced)
+/* Returns whether there were extents that others took the place of */
+static bool replace_extents(struct fuse_attachments *all, struct inode *inode,
+			    struct fuse_attachment *att)
 {
-	*replaced = false;
-	if (!att->extents)
-		return 0;
-	spin_lock(&all->lock);
-	*replaced = replace_attached(all, get_fuse_inode(inode), att);
-	spin_unlock(&all->lock);
-	if (!*replaced)
-		return 0;
+	bool replaced;
 
+	if (!att->extents)
+		return false;
+	spin_lock(&all->lock);
+	replaced = replace_attached(all, get_fuse_inode(inode), att);
+	spin_unlock(&all->lock);
+	return replaced;
+}
+
+/*
+ * Done with @att, which has what was replaced.  Returns -EINTR if who used that may not
+ * have ended.
+ */
+static int retire_replaced(struct inode *inode, struct fuse_attachment *att)
+{
 	/* pages that were filled from the old ones */
-	invalidate_inode_pages2(inode->i_mapping);
-	return fuse_attachment_retire(att);
+	int err = wait_for_pages(inode->i_mapping);
+
+	if (!err)
+		invalidate_inode_pages2(inode->i_mapping);
+	return fuse_attachment_retire(att) ?: err;
 }
 
 /* attach_node() for an inode that is there */
@@ -212,11 +245,13 @@ static int attach_inode(struct fuse_conn *fc, struct fuse_attachments *all,
 			struct fuse_attachment **att)
 {
 	int err, id = fuse_attachment_id(*att);
-	bool replaced, is_dir = fuse_attachment_is_dir(*att);
+	bool is_dir = fuse_attachment_is_dir(*att);
 
-	err = replace_extents(all, inode, *att, &replaced);
-	if (err || replaced)
+	if (replace_extents(all, inode, *att)) {
+		err = retire_replaced(inode, *att);
+		*att = NULL;
 		return err;
+	}
 	err = fuse_backing_may_attach_to(fc, inode, id, is_dir);
 	if (err)
 		return err;

@@ -115,6 +115,12 @@ void fuse_attachment_free(struct fuse_attachment *att, bool defer)
 	kfree(att);
 }
 
+/* Extents may be in many files, and aren't known by any */
+static int reported_id(const struct fuse_attachment *att)
+{
+	return att->extents ? 0 : att->fb->id;
+}
+
 /**
  * fuse_attachment_report - tell tracepoints what is attached, or left to wait
  * @fc: the connection
@@ -127,7 +133,7 @@ void fuse_attachment_report(const struct fuse_conn *fc,
 			    const struct fuse_attachment *att, u32 pending)
 {
 	fuse_backing_trace(fuse_backing_attach, fc, att->nodeid,
-			   fuse_attachment_reported_id(att), att->modes | pending);
+			   reported_id(att), att->modes | pending);
 }
 
 /**
@@ -142,7 +148,7 @@ void fuse_attachment_drop(const struct fuse_conn *fc, struct fuse_attachment *at
 			  bool defer)
 {
 	fuse_backing_trace(fuse_backing_detach, fc, att->nodeid,
-			   fuse_attachment_reported_id(att), att->modes);
+			   reported_id(att), att->modes);
 	fuse_attachment_free(att, defer);
 }
 
@@ -190,18 +196,6 @@ void fuse_attachment_uncharge(struct fuse_attachment *att)
 int fuse_attachment_id(const struct fuse_attachment *att)
 {
 	return att->extents ? fuse_extents_id(att->extents) : att->fb->id;
-}
-
-/**
- * fuse_attachment_reported_id - the id that an attachment is reported with
- * @att: the attachment
- *
- * Context: any.
- * Return: the id; 0 for extents, which may be in many and aren't known by any.
- */
-int fuse_attachment_reported_id(const struct fuse_attachment *att)
-{
-	return att->extents ? 0 : att->fb->id;
 }
 
 /**
@@ -265,14 +259,17 @@ void fuse_attachment_replace(struct fuse_attachment *there,
 
 /**
  * fuse_attachment_retire - wait until nothing uses what was replaced
- * @att: from fuse_attachment_replace()
+ * @att: from fuse_attachment_replace(); it is done with
  *
  * Context: as fuse_extents_retire().
  * Return: 0 or -EINTR.
  */
 int fuse_attachment_retire(struct fuse_attachment *att)
 {
-	return fuse_extents_retire(att->extents);
+	struct fuse_extents *extents = att->extents;
+
+	kfree(att);
+	return fuse_extents_retire(extents);
 }
 
 /**

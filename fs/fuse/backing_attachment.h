@@ -67,7 +67,6 @@ int fuse_attachment_charge(struct fuse_conn *fc, struct fuse_attachment *att);
 void fuse_attachment_uncharge(struct fuse_attachment *att);
 
 int fuse_attachment_id(const struct fuse_attachment *att);
-int fuse_attachment_reported_id(const struct fuse_attachment *att);
 const struct inode *
 fuse_attachment_backing(const struct fuse_attachment *att);
 bool fuse_attachment_is_closed(const struct fuse_attachment *att);

@@ -9,7 +9,8 @@
  *
  * References: a map has one of its struct fuse_extents and one for each I/O, and
  * keeps the mappings that it names and the table.  A struct fuse_extents has one
- * of the attachment and one of each open file.
+ * of the attachment, one of each open file, and one of each map that was replaced in
+ * it and is still in use.
  *
  * Memory: a map is as large as whoever makes it likes, and with it the array of its
  * mappings.  If both are more than a page, they are charged to RLIMIT_MEMLOCK of their
@@ -35,9 +36,9 @@
 #include "backing_usage.h"
 
 #include <linux/fuse_backing.h>
-#include <linux/bits.h>
 #include <linux/cred.h>
 #include <linux/mm.h>
+#include <linux/refcount.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -47,9 +48,6 @@
 
 /* In place of the number of a backing file */
 #define NO_FILE		U16_MAX
-
-/* In the count of a map that was replaced: somebody waits for the last I/O */
-#define RETIRED		BIT(30)
 
 /* @end and @pos are bytes in the FUSE file, @backing_pos in the backing file */
 struct extent {
@@ -69,9 +67,11 @@ struct extent_file {
 };
 
 struct fuse_extents_map {
-	atomic_t count;
+	refcount_t count;
 	/* the mappings know of their user */
 	bool used;
+	/* where another one took its place, with a reference; or %NULL */
+	struct fuse_extents *replaced_in;
 	struct fuse_backing_table *table;
 	struct kthread_files_work dead;
 	u64 nodeid;
@@ -96,6 +96,8 @@ static_assert(offsetof(struct fuse_extents_map, in) +
 
 struct fuse_extents {
 	refcount_t count;
+	/* how many maps were replaced and are still in use */
+	atomic_t replaced;
 	/* protects all below */
 	spinlock_t lock;
 	struct fuse_extents_map *map;
@@ -142,6 +144,8 @@ static void map_free(struct fuse_extents_map *map, bool defer)
 	struct extent_file *file;
 	unsigned int i;
 
+	if (map->replaced_in)
+		fuse_extents_put(map->replaced_in, defer);
 	unuse_files(map);
 	for (i = 0; i < map->nr_files; i++) {
 		file = &map->files[i];
@@ -159,12 +163,15 @@ static void map_free(struct fuse_extents_map *map, bool defer)
 /* Returns whether it was the last reference */
 static bool map_put(struct fuse_extents_map *map)
 {
-	int left = atomic_dec_return(&map->count);
+	struct fuse_extents *extents;
 
-	/* who waits has a reference, and may drop it before it is woken up */
-	if (unlikely(left == RETIRED + 1))
-		wake_up_var(map);
-	return !(left & ~RETIRED);
+	if (!refcount_dec_and_test(&map->count))
+		return false;
+	/* until map_free() */
+	extents = map->replaced_in;
+	if (extents && atomic_dec_and_test(&extents->replaced))
+		wake_up_var(&extents->replaced);
+	return true;
 }
 
 static void reap(struct kthread_files_work *dead)
@@ -356,7 +363,7 @@ map_alloc(struct fuse_conn *fc, const struct fuse_backing_extents *args)
 		return ERR_PTR(-ENOMEM);
 	}
 	*map = (struct fuse_extents_map) {
-		.count = ATOMIC_INIT(1),
+		.count = REFCOUNT_INIT(1),
 		.nodeid = args->nodeid,
 		.generation = args->generation,
 		.nr = args->count,
@@ -449,6 +456,7 @@ struct fuse_extents *fuse_extents_create(struct fuse_conn *fc,
 		return ERR_PTR(err);
 	}
 	refcount_set(&extents->count, 1);
+	atomic_set(&extents->replaced, 0);
 	spin_lock_init(&extents->lock);
 	extents->map = map;
 	extents->end = LLONG_MAX;
@@ -527,29 +535,34 @@ void fuse_extents_swap(struct fuse_extents *extents, struct fuse_extents *other,
 	swap(extents->map, other->map);
 	extents->end = LLONG_MAX;
 	spin_unlock(&extents->lock);
+	/* @other has a reference, without which nobody looks at it */
+	other->map->replaced_in = fuse_extents_get(extents);
+	atomic_inc(&extents->replaced);
 	use_files(extents->map, kind);
 	unuse_files(other->map);
 }
 
 /**
  * fuse_extents_retire - wait until nothing uses extents that were replaced
- * @extents: from fuse_extents_swap(); nobody else knows of them
+ * @other: what fuse_extents_swap() put them in, of which nobody else knows; it is done
+ *	with
  *
- * Clients may make it wait for as long as they like: so any signal ends that.
+ * That is all that were replaced for this inode: who waited for the others may have been
+ * interrupted.  Clients may make it wait for as long as they like: so any signal ends that.
  *
  * Context: process context without locks; may sleep, interruptible.
  * Return: 0 or -EINTR.
  */
-int fuse_extents_retire(struct fuse_extents *extents)
+int fuse_extents_retire(struct fuse_extents *other)
 {
-	struct fuse_extents_map *map = extents->map;
+	struct fuse_extents *extents = fuse_extents_get(other->map->replaced_in);
+	int err;
 
-	/* ordered before the first look at it: pairs with that in map_put() */
-	atomic_add_return(RETIRED, &map->count);
-	if (wait_var_event_interruptible(map, atomic_read(&map->count) ==
-					      RETIRED + 1))
-		return -EINTR;
-	return 0;
+	fuse_extents_put(other, false);
+	err = wait_var_event_interruptible(&extents->replaced,
+					   !atomic_read(&extents->replaced));
+	fuse_extents_put(extents, false);
+	return err ? -EINTR : 0;
 }
 
 /**
@@ -620,7 +633,7 @@ static struct fuse_extents_map *get_map(struct fuse_extents *extents,
 	spin_lock(&extents->lock);
 	map = extents->map;
 	*end = extents->end;
-	atomic_inc(&map->count);
+	refcount_inc(&map->count);
 	spin_unlock(&extents->lock);
 	return map;
 }
@@ -706,7 +719,7 @@ void fuse_extents_find(struct fuse_extents *extents, loff_t pos,
  */
 void fuse_extents_range_get(const struct fuse_range *range)
 {
-	atomic_inc(&range->map->count);
+	refcount_inc(&range->map->count);
 }
 
 /**
@@ -843,7 +856,9 @@ int fuse_extents_fsync(struct fuse_extents *extents, loff_t start, loff_t end,
 	unsigned int i;
 
 	for (i = 0; i < map->nr_files; i++) {
-		if (!written_range(map, i, start, end, &from, &to))
+		/* what is on a filesystem that is only read needs no fsync */
+		if (!map->files[i].fb->file->f_op->fsync ||
+		    !written_range(map, i, start, end, &from, &to))
 			continue;
 		scoped_with_creds(map->files[i].fb->cred)
 			ret = vfs_fsync_range(map->files[i].fb->file, from,

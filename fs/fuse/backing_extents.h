@@ -60,7 +60,7 @@ struct fuse_extents *fuse_extents_get(struct fuse_extents *extents);
 void fuse_extents_put(struct fuse_extents *extents, bool defer);
 void fuse_extents_swap(struct fuse_extents *extents, struct fuse_extents *other,
 		       enum fuse_backing_use_kind kind);
-int fuse_extents_retire(struct fuse_extents *extents);
+int fuse_extents_retire(struct fuse_extents *other);
 void fuse_extents_cut(struct fuse_extents *extents, loff_t end);
 
 void fuse_extents_use(struct fuse_extents *extents,

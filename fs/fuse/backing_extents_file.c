@@ -59,7 +59,7 @@ int fuse_extents_open(struct file *file)
 /**
  * fuse_extents_exclude - may the server not open a file like this
  * @fi: the FUSE inode
- * @ff: file data of a FUSE file that the server has opened
+ * @file: a FUSE file that the server has opened
  *
  * Files of an inode that others have open in passthrough mode must be so, too: unless
  * there is a program that decides who gets what.  Then, and beside files with extents,
@@ -68,18 +68,33 @@ int fuse_extents_open(struct file *file)
  * Context: process context; doesn't sleep.
  * Return: whether the open fails.
  */
-bool fuse_extents_exclude(struct fuse_inode *fi, struct fuse_file *ff)
+bool fuse_extents_exclude(struct fuse_inode *fi, struct file *file)
 {
 	const struct inode *backing = fuse_inode_backing(fi);
+	struct fuse_file *ff = file->private_data;
 
+	/* also if there are no extents yet */
+	if (file->f_mode & FMODE_WRITE)
+		fuse_extents_note_server(&fi->inode);
 	if (!backing || (ff->open_flags & FOPEN_PASSTHROUGH))
 		return false;
 	if (backing != &fi->inode && !fuse_is_filtered(ff->fm->fc))
 		return true;
 	ff->open_flags |= FOPEN_DIRECT_IO;
-	if (backing == &fi->inode)
-		fuse_extents_note_server(&fi->inode);
 	return false;
+}
+
+/*
+ * May the server have something of [start, end] that isn't on its disk, or the size?  Of
+ * what is in no extent it may have had it since before the inode was known.
+ */
+static bool is_servers_too(struct file *file, loff_t start, loff_t end)
+{
+	struct inode *inode = file_inode(file);
+
+	return READ_ONCE(get_fuse_inode(inode)->backing.remote_data) ||
+	       !fuse_extents_cover(fuse_passthrough_of(file)->extents, start,
+				   min(end, i_size_read(inode) - 1) + 1);
 }
 
 static int fsync_server(struct file *file, loff_t start, loff_t end,
@@ -89,8 +104,7 @@ static int fsync_server(struct file *file, loff_t start, loff_t end,
 	struct fuse_conn *fc = get_fuse_conn(inode);
 	int err;
 
-	if (!READ_ONCE(get_fuse_inode(inode)->backing.remote_data) ||
-	    fc->no_fsync)
+	if (fc->no_fsync)
 		return 0;
 	err = fuse_backing_need_handle(file);
 	if (err)
@@ -119,6 +133,7 @@ int fuse_extents_fsync_file(struct file *file, loff_t start, loff_t end,
 			    int datasync)
 {
 	struct fuse_passthrough *pt = fuse_passthrough_of(file);
+	bool ask;
 	int err;
 
 	if (fuse_is_bad(file_inode(file)))
@@ -127,8 +142,11 @@ int fuse_extents_fsync_file(struct file *file, loff_t start, loff_t end,
 		return fuse_passthrough_file_operations.fsync(file, start, end,
 							      datasync);
 	err = fuse_extents_fsync(pt->extents, start, end, datasync);
+	ask = is_servers_too(file, start, end);
 	fuse_backing_io_end(file);
-	return err ?: fsync_server(file, start, end, datasync);
+	if (err || !ask)
+		return err;
+	return fsync_server(file, start, end, datasync);
 }
 
 static loff_t seek(struct file *file, loff_t offset, bool hole)

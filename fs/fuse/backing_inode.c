@@ -88,8 +88,9 @@ static struct fuse_extents *find_extents(struct fuse_inode *fi)
  * @inode: the FUSE inode
  * @size: the new one
  *
- * If the file becomes longer, what is between the old end and what somebody wrote
- * reads as zeros, whatever the extents have there: the server knows.
+ * With extents, the server has it, and fsync(2) asks for it.  If the file becomes longer,
+ * what is between the old end and what somebody wrote reads as zeros, whatever the
+ * extents have there: the server knows.
  *
  * Context: fuse_inode::lock is held.
  */
@@ -99,11 +100,14 @@ void fuse_inode_backing_size(struct inode *inode, loff_t size)
 	struct fuse_extents *extents;
 
 	lockdep_assert_held(&fi->lock);
-	if (size <= inode->i_size)
+	if (size == inode->i_size)
 		return;
 	extents = find_extents(fi);
+	if (!extents)
+		return;
+	WRITE_ONCE(fi->backing.remote_data, true);
 	/* i_size_read() and what it lets find are ordered */
-	if (extents)
+	if (size > inode->i_size)
 		fuse_extents_cut(extents, inode->i_size);
 }
 

@@ -601,7 +601,8 @@ struct fuse_backing_refusal {
  *   ENOTCONN    the connection was aborted
  *   EFAULT      the structure or the array is not readable
  *   EINTR       a signal came: if there were extents before, they may have been
- *               replaced, and the old ones may still be in use
+ *               replaced, and the old ones may still be in use. Another call waits
+ *               for these, too
  *   ENOMEM      out of memory, or over the limit of the caller's memory cgroup
  *
  * I/O on a file with extents fails with

@@ -19,14 +19,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <linux/aio_abi.h>
 #include <linux/fs.h>
 
 #include "harness.h"
@@ -774,8 +778,12 @@ static void interrupt(struct __test_metadata *_metadata, self_t *self,
 	/* the old ones are counted as long as they are used */
 	EXPECT_TRUE(is_counted(self, self->id, how == REPLACE ? 2 : 1,
 			       how == REPLACE ? 2 * LEN : LEN));
-	held_page_release(&page);
+	/* who calls again waits for the same */
 	EXPECT_EQ(1, write(ready[1], "", 1));
+	EXPECT_TRUE(wait_until(sleeps_in(ender, SYS_ioctl)));
+	usleep(100000);
+	EXPECT_EQ(0, waitpid(ender, &status, WNOHANG));
+	held_page_release(&page);
 	EXPECT_EQ(ender, waitpid(ender, &status, 0));
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(writer, waitpid(writer, &status, 0));
@@ -798,6 +806,198 @@ TEST_F(life, revoking_can_be_interrupted)
 	ASSERT_EQ(0, look_up("a"));
 	interrupt(_metadata, self, TAKE_AWAY);
 	EXPECT_TRUE(wait_until(is_counted(self, self->id, 0, 0)));
+}
+
+struct async_write {
+	pthread_t thread;
+	int fd;
+	aio_context_t ctx;
+	struct iocb iocb;
+	char buf[2 * PAGE];
+	long submitted;
+};
+
+static void *submit_thread(void *arg)
+{
+	struct async_write *w = arg;
+	struct iocb *list[] = { &w->iocb };
+
+	w->submitted = syscall(SYS_io_submit, w->ctx, 1, list);
+	return NULL;
+}
+
+static void start_submitting(struct __test_metadata *_metadata, struct async_write *w)
+{
+	w->iocb.aio_lio_opcode = IOCB_CMD_PWRITE;
+	w->iocb.aio_fildes = w->fd;
+	w->iocb.aio_buf = (uintptr_t)w->buf;
+	w->iocb.aio_nbytes = sizeof(w->buf);
+	ASSERT_EQ(0, syscall(SYS_io_setup, 4, &w->ctx));
+	ASSERT_EQ(0, pthread_create(&w->thread, NULL, submit_thread, w));
+}
+
+/*
+ * The first page is in an extent, the second the server's, which has yet to open the file
+ * when the extents go.  What is left of the write may be left out, but can't be queued: it
+ * would end once more.
+ */
+TEST_F(life, async_write_ends_once)
+{
+	const struct fuse_server_opts opts = { .init_flags = FUSE_ASYNC_DIO };
+	struct async_write w = { .ctx = 0 };
+	struct timespec a_moment = { .tv_nsec = 200000000 };
+	struct io_event events[4];
+	void *result;
+
+	fuse_server_stop(self->srv);
+	ASSERT_EQ(0, env_serve(&self->env, self->srv, &opts));
+	self->dev = self->srv->fd;
+	self->file = &self->srv->sh->file[0];
+	self->id = env_register(&self->env, "image", O_RDWR);
+	ASSERT_LT(0, self->id);
+	ASSERT_EQ(0, look_up("a"));
+	ASSERT_EQ(0, set(self, self->node, PAGE, OLD, WRITE, BOTH));
+	w.fd = fuse_server_open(self->srv, "a", O_RDWR);
+	ASSERT_LE(0, w.fd);
+	self->file->hold_open = true;
+	start_submitting(_metadata, &w);
+	ASSERT_TRUE(wait_until(self->srv->sh->held_count));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
+	self->srv->sh->release_held = true;
+	pthread_join(w.thread, &result);
+	self->file->hold_open = false;
+	EXPECT_EQ(1, w.submitted);
+	EXPECT_EQ(1, syscall(SYS_io_getevents, w.ctx, 1, 4, events, NULL));
+	EXPECT_EQ(PAGE, events[0].res);
+	EXPECT_EQ(0, syscall(SYS_io_getevents, w.ctx, 1, 4, events, &a_moment));
+	EXPECT_EQ(0, scratch_compare("image", w.buf, PAGE, OLD));
+	/* control: who waits for it itself gets all of it */
+	EXPECT_EQ(2 * PAGE, pwrite(w.fd, w.buf, 2 * PAGE, 0));
+	EXPECT_EQ(0, syscall(SYS_io_destroy, w.ctx));
+	close(w.fd);
+}
+
+/* Opens "a" as the kernel or the server does, for fsync(2) alone */
+static int sync_a(self_t *self)
+{
+	int fd = fuse_server_open(self->srv, "a", O_RDONLY);
+	int err = fd < 0 ? fd : fsync(fd) < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+/* What was written to the server, before there were extents or beside them */
+TEST_F(life, fsync_of_what_others_wrote)
+{
+	int fd;
+
+	ASSERT_EQ(0, look_up("a"));
+	/* control: nobody wrote anything, and the extents are all there is */
+	ASSERT_EQ(0, set(self, self->node, FILE_SIZE, OLD, 0, FUSE_BACKING_READ));
+	EXPECT_EQ(0, sync_a(self));
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_FSYNC));
+	/* a part of it is the server's */
+	ASSERT_EQ(0, set(self, self->node, LEN, OLD, 0, FUSE_BACKING_READ));
+	EXPECT_EQ(0, sync_a(self));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_FSYNC));
+	ASSERT_EQ(0, set(self, self->node, FILE_SIZE, OLD, 0, FUSE_BACKING_READ));
+	EXPECT_EQ(0, sync_a(self));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_FSYNC));
+
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
+	self->file->open_flags = FOPEN_DIRECT_IO;
+	fd = fuse_server_open(self->srv, "a", O_WRONLY);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(1, pwrite(fd, "x", 1, 0));
+	close(fd);
+	ASSERT_EQ(0, set(self, self->node, FILE_SIZE, OLD, 0, FUSE_BACKING_READ));
+	EXPECT_EQ(0, sync_a(self));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_FSYNC));
+}
+
+/* The guest's root image, on a disk of its own */
+static int mount_without_fsync(const char *dir)
+{
+	char disk[] = "/dev/vda";
+
+	for (; disk[7] <= 'f'; disk[7]++)
+		if (!mount(disk, dir, "squashfs", MS_RDONLY, NULL))
+			return 0;
+	return -errno;
+}
+
+/* A filesystem that nobody writes to needs no fsync, and may have none */
+TEST_F(life, fsync_that_a_filesystem_lacks)
+{
+	struct fuse_backing_extent extent[] = {
+		{ 0, PAGE, OLD, self->id, WRITE }, { PAGE, 1, 0, 0, 0 },
+	};
+	int fd, passwd;
+
+	if (mount_without_fsync(SCRATCH_OTHER))
+		SKIP(return, "no disk with a squashfs");
+	passwd = open(SCRATCH_OTHER "/etc/passwd", O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, passwd);
+	/* control: it has none */
+	EXPECT_EQ(-1, fsync(passwd));
+	EXPECT_EQ(EINVAL, errno);
+	extent[1].backing_id = fuse_backing_open(self->dev, passwd);
+	ASSERT_LT(0, extent[1].backing_id);
+	close(passwd);
+	ASSERT_EQ(0, look_up("a"));
+	ASSERT_EQ(0, fuse_backing_set_extents(self->dev, self->node, extent, 2, BOTH));
+	fd = fuse_server_open(self->srv, "a", O_RDWR);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(1, pwrite(fd, "x", 1, 0));
+	EXPECT_EQ(0, fsync(fd));
+	close(fd);
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, 0));
+	ASSERT_EQ(0, fuse_backing_close(self->dev, extent[1].backing_id));
+	EXPECT_TRUE(wait_until(!umount(SCRATCH_OTHER)));
+}
+
+static pid_t touch_in_child(char *page)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		_exit(madvise(page, PAGE, MADV_POPULATE_READ) < 0 ? errno : 0);
+	return pid;
+}
+
+/* A page is being filled, partly by the server: who waits for that can be killed */
+TEST_F(life, replacing_can_be_killed)
+{
+	pid_t reader, ender;
+	int status, fd;
+	char *map;
+
+	ASSERT_EQ(0, set_a(self));
+	fd = fuse_server_open(self->srv, "a", O_RDONLY);
+	ASSERT_LE(0, fd);
+	map = mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_TRUE(wait_until(!fuse_server_waiting(self->srv)));
+	ASSERT_EQ(0, fuse_server_pause(self->srv));
+	reader = touch_in_child(map + PAGE);
+	EXPECT_TRUE(wait_until(fuse_server_waiting(self->srv)));
+	ender = end_in_child(self, REPLACE, -1);
+	EXPECT_TRUE(wait_until(sleeps_in(ender, SYS_ioctl)));
+	usleep(100000);
+	EXPECT_EQ(0, waitpid(ender, &status, WNOHANG));
+	EXPECT_EQ(0, kill(ender, SIGKILL));
+	EXPECT_TRUE(wait_until(waitpid(ender, &status, WNOHANG) == ender));
+	fuse_server_resume(self->srv);
+	EXPECT_EQ(reader, waitpid(reader, &status, 0));
+	EXPECT_EQ(0, status);
+	ASSERT_EQ(0, set(self, self->node, LEN, NEW, WRITE, BOTH));
+	EXPECT_TRUE(reads(self, fd, NEW));
+	munmap(map, 2 * PAGE);
+	close(fd);
 }
 
 /* Whatever still goes to a part of the image is seen there after this. */
@@ -1076,6 +1276,8 @@ TEST_F(handle, not_needed)
 	EXPECT_EQ(FILE_SIZE, st.st_size);
 	EXPECT_EQ(0, statx(self->fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
 			   STATX_BASIC_STATS | STATX_BTIME, &stx));
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(0, fdatasync(self->fd));
 	EXPECT_EQ(0, truncate(SCRATCH_FUSE "/a", 100));
 	EXPECT_EQ(0, fchmod(self->fd, 0640));
 	EXPECT_EQ(0, futimens(self->fd, times));
@@ -1086,8 +1288,6 @@ TEST_F(handle, not_needed)
 	EXPECT_EQ(1, poll(&pfd, 1, 0));
 	EXPECT_EQ(POLLIN | POLLOUT, pfd.revents);
 	EXPECT_EQ(1, pwrite(self->fd, "x", 1, 0));
-	EXPECT_EQ(0, fsync(self->fd));
-	EXPECT_EQ(0, fdatasync(self->fd));
 	EXPECT_EQ(0, sync_file_range(self->fd, 0, PAGE,
 				     SYNC_FILE_RANGE_WRITE));
 	EXPECT_EQ(100, lseek(self->fd, 0, SEEK_HOLE));
@@ -1140,6 +1340,17 @@ TEST_F(handle, asked_for)
 TEST_F(handle, fsync_of_what_the_server_has)
 {
 	EXPECT_EQ(1, pwrite(self->fd, "x", 1, FILE_SIZE));
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_FSYNC));
+}
+
+/* The size is the server's, whoever has the data */
+TEST_F(handle, fsync_of_the_size)
+{
+	EXPECT_EQ(1, pwrite(self->fd, "x", 1, 0));
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(0, fuse_server_ops(self->srv, FUSE_FSYNC));
+	EXPECT_EQ(0, ftruncate(self->fd, 100));
 	EXPECT_EQ(0, fsync(self->fd));
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_FSYNC));
 }
