@@ -65,7 +65,11 @@ unsigned int fusebacking_features_of_init(uint64_t flags);
  */
 #define FUSEBACKING_MORE_MODES		(1U << 2)
 
-/* @fd is of a directory, for fusebacking_attach_dir(); it goes with none of the first two. */
+/*
+ * @fd is of a directory, for fusebacking_attach_dir(); it goes with none of the first two.
+ * What is below it nobody has opened: with FUSE_BACKING_OPS_LOOKUP that is for all that this
+ * process could, whatever @fd is open for.
+ */
 #define FUSEBACKING_DIR			(1U << 4)
 
 /* The id of an open file, to be named in replies. @fd may be closed afterwards. */

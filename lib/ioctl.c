@@ -25,6 +25,15 @@ static int has_path_only(int fd)
 	return flags >= 0 && flags & O_PATH;
 }
 
+/*
+ * Is it to be good for what the descriptor is open for, and no more? Not a directory: who has
+ * it open may list it, and what is in there nobody has opened.
+ */
+static int is_good_as_opened(int fd, unsigned int flags)
+{
+	return !(flags & (FUSEBACKING_MORE_MODES | FUSEBACKING_DIR)) && !has_path_only(fd);
+}
+
 static uint32_t map_flags_of(unsigned int flags)
 {
 	uint32_t map_flags = 0;
@@ -45,7 +54,7 @@ int fusebacking_register(int dev, int fd, unsigned int flags)
 
 	if (flags & ~KNOWN)
 		return -EINVAL;
-	if (!(flags & FUSEBACKING_MORE_MODES) && !has_path_only(fd))
+	if (is_good_as_opened(fd, flags))
 		id = open_with(dev, fd, map_flags | FUSE_BACKING_MAP_AS_OPENED);
 	/* of an older kernel, or whatever the flags are */
 	if (id == -EINVAL)

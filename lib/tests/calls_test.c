@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../device.h"
 #include "../fuse_backing.h"
 #include "device.h"
 #include "harness.h"
@@ -118,8 +119,7 @@ static void attach_a_directory(void)
 	device_reset(KERNEL_TREES);
 	dir = fusebacking_register(DEVICE, 0, FUSEBACKING_DIR);
 	file = fusebacking_register(DEVICE, 0, 0);
-	CHECK_EQUAL(device_map_flags(dir),
-		    FUSE_BACKING_MAP_DIR | FUSE_BACKING_MAP_AS_OPENED);
+	CHECK_EQUAL(device_map_flags(dir), FUSE_BACKING_MAP_DIR);
 	CHECK_EQUAL(fusebacking_attach_dir(DEVICE, NODE, 1, file, 0,
 					   FUSE_BACKING_OPS_LIST), -ENOTDIR);
 	CHECK_EQUAL(fusebacking_attach(DEVICE, NODE, 1, dir, READ_WRITE), -EISDIR);
@@ -132,6 +132,35 @@ static void attach_a_directory(void)
 	CHECK_EQUAL(device_attached(NODE), FUSE_BACKING_ATTACH_PENDING);
 	CHECK_EQUAL(device_ops(NODE), FUSE_BACKING_OPS_LIST);
 	CHECK_EQUAL(fusebacking_detach(DEVICE, NODE, 1), 0);
+	CHECK_EQUAL(device_mistakes(), 0);
+}
+
+/*
+ * Names are passed through however the descriptor was opened. The control is a registration
+ * that is good for the descriptor's modes only, which no call here makes.
+ */
+static void attach_a_tree(void)
+{
+	static const int modes[] = { O_RDONLY | O_DIRECTORY, O_PATH };
+	const uint64_t ops = FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR;
+	struct fuse_backing_map map = {
+		.flags = FUSE_BACKING_MAP_DIR | FUSE_BACKING_MAP_AS_OPENED,
+	};
+	int id;
+
+	device_reset(KERNEL_TREES);
+	for (unsigned int i = 0; i < ARRAY_SIZE(modes); i++) {
+		const int fd = open("/", modes[i] | O_CLOEXEC);
+
+		context("mode %#x", modes[i]);
+		id = fusebacking_register(DEVICE, fd, FUSEBACKING_DIR);
+		CHECK_EQUAL(fusebacking_attach_dir(DEVICE, NODE, 1, id, 0, ops), 0);
+		CHECK_EQUAL(fusebacking_detach(DEVICE, NODE, 1), 0);
+		close(fd);
+	}
+	id = device_ioctl(DEVICE, FUSE_DEV_IOC_BACKING_OPEN, &map);
+	CHECK_EQUAL(fusebacking_attach_dir(DEVICE, NODE, 1, id, 0, ops), -EACCES);
+	CHECK_EQUAL(fusebacking_attach_dir(DEVICE, NODE, 1, id, 0, FUSE_BACKING_OPS_LIST), 0);
 	CHECK_EQUAL(device_mistakes(), 0);
 }
 
@@ -396,6 +425,7 @@ int main(void)
 		TEST(attach_by_id),
 		TEST(attach_with_ops),
 		TEST(attach_a_directory),
+		TEST(attach_a_tree),
 		TEST(kernels_without_directories),
 		TEST(attach_leaves_no_id),
 		TEST(attach_closes_nothing_twice),

@@ -308,6 +308,9 @@ static int check_claimed(const struct fuse_backing_attach *arg, bool is_dir)
 {
 	if (is_dir != is_dir_id(arg->backing_id))
 		return reject(is_dir ? -ENOTDIR : -EISDIR, "file-type");
+	if (arg->ops & FUSE_BACKING_OPS_LOOKUP &&
+	    device.id[arg->backing_id].flags & FUSE_BACKING_MAP_AS_OPENED)
+		return reject(-EACCES, "permission");
 	if (device.brokered && arg->ops & ~OPS_BROKERED)
 		return reject(-EPERM, "brokered");
 	if (arg->nodeid == device.irregular)
