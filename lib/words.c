@@ -77,7 +77,7 @@ static const struct {
 	{ "user-namespace", "this process isn't in the mount's user namespace, or in one below" },
 	{ "bad-argument", "an argument is unknown, or not 0 where it must be" },
 	{ "bad-descriptor", "the descriptor isn't open, or not for what is needed" },
-	{ "file-type", "only regular files can be passed through" },
+	{ "file-type", "not a regular file, or not a directory, where one is needed" },
 	{ "stack-depth", "on too many stacked filesystems: raise max_backing_stack_depth" },
 	{ "internal-mount", "files of memfd_create(2) and shared memory can't be passed through" },
 	{ "filesystem", "files of pseudo filesystems look at who reads them: serve them" },

@@ -39,6 +39,9 @@ static void each_reason(void)
 	CHECK(reason > 30);
 	CHECK(!fusebacking_reason_word(0));
 	CHECK_EQUAL(fusebacking_reason("no such"), 0);
+	/* ENOTDIR of a regular file is one, too */
+	CHECK(strstr(fusebacking_strerror(-ENOTDIR, fusebacking_reason("file-type")),
+		     "directory"));
 	/* of a kernel that has more of them */
 	CHECK(fusebacking_strerror(-EPERM, reason) == fusebacking_strerror(-EPERM, 0));
 }
