@@ -545,7 +545,8 @@ static void exec_shell(void)
 	dup2(tty, 2);
 	if (tty > 2)
 		close(tty);
-	execl("/bin/bash", "-bash", NULL);
+	/* no login shell: /etc/profile would set PATH anew */
+	execl("/bin/bash", "bash", NULL);
 	_exit(127);
 }
 
