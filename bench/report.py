@@ -58,6 +58,7 @@ class Table:
         self.failed = 0
         self.known = 0
         self.missed = {}
+        self.unjudged = []
         self.reasons = bars.read_known(os.path.join(HERE, 'reasons'))
 
     def text(self, *lines):
@@ -86,10 +87,23 @@ class Table:
 
     def verdicts(self):
         """How many rows passed, and which did not: lines of Markdown."""
+        lines = [f'- {name}{rows_of(said)}: {max(said, key=len)}'
+                 for name, said in self.missed.items()] + self.beyond()
         return [f'{self.passed} rows pass, {self.failed} fail, {self.known} '
-                f'miss a bar for a known reason{":" if self.missed else "."}',
-                '', *(f'- {name}{rows_of(said)}: {max(said, key=len)}'
-                      for name, said in self.missed.items())]
+                f'miss a bar for a known reason{":" if lines else "."}', '', *lines]
+
+    def beside(self, operation, inode, upstream):
+        """Per inode there is no bar against upstream; if it isn't kept, say so."""
+        if None not in (inode, upstream):
+            percent = 100 * (inode / upstream - 1)
+            if percent > bars.UPSTREAM_PERCENT:
+                self.unjudged.append(f'{operation} {percent:.0f} %')
+
+    def beyond(self):
+        """A line of those, if there are any."""
+        return [f'- without a bar: per inode, {", ".join(self.unjudged)} more than '
+                'upstream: each file that is found or made is attached'
+                ] if self.unjudged else []
 
 
 def rows_of(said):
@@ -305,6 +319,7 @@ def write_commands(table, res):
         row = Row(fs, 'direct', operation, size)
         values = command_values(res, row, 'per command')
         direct, upstream, by_id, _, inode, _ = values
+        table.beside(operation, inode, upstream)
         table.judged(bars.commands(operation, direct, upstream, by_id, inode),
                      operation, number(size),
                      *(number(value) for value in values),
