@@ -9,7 +9,9 @@
 # is written and emptied (O_TRUNC) like the one that it serves; requests are those of its
 # mode, and where the kernel lacks that, as Debian's does (VARIANT pristine) and one
 # without FUSE_PASSTHROUGH (nopt), those of the mode that it falls back to. mode=none,
-# whose reads and writes are requests, is the control.
+# whose reads and writes are requests, is the control. As long as the mount's thread is one
+# process too many, the file is served, or open(2) says so, as the page has it; root, whom
+# that limit doesn't bind, is the control.
 #
 # Privilege: root, also to become an ordinary user.
 #
@@ -23,7 +25,7 @@ PAGE=$REPO/Documentation/filesystems/fuse/fuse-backing-servers.rst
 LINES=120
 
 # Tests of one user
-EACH=20
+EACH=32
 
 # block CAPTION [PAGE]: what the page has in blocks with this caption
 block()
@@ -148,10 +150,51 @@ mode_tests()
 	check "$who-$1: umount, the server ends well" ends
 }
 
+# What becomes of a file while there can't be a thread
+for_now()
+{
+	case $who-$(mode_here "$1") in
+	user-open) echo refused ;;
+	user-*) echo none ;;
+	*) mode_here "$1" ;;
+	esac
+}
+
+serve_without_thread()
+{
+	serve "$1" && before=$(prlimit --pid "$server" --nproc --raw --noheadings -o SOFT) &&
+		prlimit --pid "$server" --nproc=0:
+}
+
+is_served_for_now()
+{
+	case $(for_now "$1") in
+	refused) head -n 1 "$WORK/fuse/file" 2>&1 | grep "Resource temporarily unavailable" ;;
+	*) use_file && requests_are_of "$(for_now "$1")" ;;
+	esac
+}
+
+is_passed_through_later()
+{
+	prlimit --pid "$server" --nproc="$before:" && use_file &&
+		is_mapped_by "$(mode_here "$1")"
+}
+
+thread_tests()
+{
+	check "$who-$1: starts, there can't be a thread" serve_without_thread "$1"
+	check "$who-$1: $(for_now "$1") for now" is_served_for_now "$1"
+	check "$who-$1: is mapped when there can be" is_passed_through_later "$1"
+	check "$who-$1: umount, the server ends well, too" ends
+}
+
 tests()
 {
 	for mode in none id open inode; do
 		mode_tests "$mode"
+	done
+	for mode in id open inode; do
+		thread_tests "$mode"
 	done
 }
 
@@ -170,4 +213,4 @@ as_root()
 	leave backing
 }
 
-main "$*" truncate
+main "$*" truncate prlimit
