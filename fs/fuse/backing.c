@@ -51,7 +51,6 @@ struct flushing_file {
 	struct kthread_files_work work;
 	struct fuse_backing *fb;
 	struct file *file;
-	fl_owner_t id;
 	int err;
 	refcount_t count;
 };
@@ -197,12 +196,18 @@ void fuse_backing_close_file(struct fuse_backing *fb, struct file *file)
 	fuse_backing_put(fb);
 }
 
-static int flush_file(struct fuse_backing *fb, struct file *file, fl_owner_t id)
+/*
+ * A FUSE below drops all locks of the owner that it is told of.  The client may have
+ * some there, of files that it opened itself, and may be gone before the thread comes to
+ * this, with somebody else at its address.  Nobody locks as a mapping does.
+ */
+static int flush_file(struct fuse_backing *fb, struct file *file)
 {
+	fl_owner_t owner = fb;
 	int err;
 
 	scoped_with_creds(fb->cred)
-		err = file->f_op->flush(file, id);
+		err = file->f_op->flush(file, owner);
 	return err;
 }
 
@@ -217,13 +222,12 @@ static void flush_queued(struct kthread_files_work *work)
 	struct flushing_file *flushing =
 		container_of(work, struct flushing_file, work);
 
-	flushing->err = flush_file(flushing->fb, flushing->file, flushing->id);
+	flushing->err = flush_file(flushing->fb, flushing->file);
 	put_counted(flushing->fb, flushing->file);
 	put_flushing(flushing);
 }
 
-static struct flushing_file *queue_flush(struct fuse_backing *fb, struct file *file,
-					 fl_owner_t id)
+static struct flushing_file *queue_flush(struct fuse_backing *fb, struct file *file)
 {
 	struct flushing_file *flushing;
 
@@ -231,14 +235,13 @@ static struct flushing_file *queue_flush(struct fuse_backing *fb, struct file *f
 	refcount_inc(&fb->count);
 	flushing->fb = fb;
 	flushing->file = get_file(file);
-	flushing->id = id;
 	refcount_set(&flushing->count, 2);
 	atomic_inc(&fb->table->closing);
 	kthread_files_queue(fb->table->files, &flushing->work, flush_queued);
 	return flushing;
 }
 
-static int flush_by_thread(struct fuse_backing *fb, struct file *file, fl_owner_t id)
+static int flush_by_thread(struct fuse_backing *fb, struct file *file)
 {
 	struct kthread_files *files = fb->table->files;
 	struct flushing_file *flushing;
@@ -248,7 +251,7 @@ static int flush_by_thread(struct fuse_backing *fb, struct file *file, fl_owner_
 	if (atomic_read(&fb->table->closing) >= kthread_files_limit(files) &&
 	    kthread_files_flush(files))
 		return -EINTR;
-	flushing = queue_flush(fb, file, id);
+	flushing = queue_flush(fb, file);
 	err = kthread_files_flush(files) ?: flushing->err;
 	put_flushing(flushing);
 	return err;
@@ -258,9 +261,8 @@ static int flush_by_thread(struct fuse_backing *fb, struct file *file, fl_owner_
  * fuse_backing_flush_file - a backing file is about to be closed by a client
  * @fb: its mapping
  * @file: the backing file
- * @id: owner of the locks that go
  *
- * As the registration.
+ * As the registration, and nobody's locks go.
  *
  * Context: process context without locks; may sleep, killable where it can take for
  *	ever.
@@ -268,12 +270,12 @@ static int flush_by_thread(struct fuse_backing *fb, struct file *file, fl_owner_
  *	file will be flushed, unless as many are that are waited for by nobody as may be
  *	open.
  */
-int fuse_backing_flush_file(struct fuse_backing *fb, struct file *file, fl_owner_t id)
+int fuse_backing_flush_file(struct fuse_backing *fb, struct file *file)
 {
 	if (!file->f_op->flush)
 		return 0;
-	return is_for_thread(fb) ? flush_by_thread(fb, file, id) :
-				   flush_file(fb, file, id);
+	return is_for_thread(fb) ? flush_by_thread(fb, file) :
+				   flush_file(fb, file);
 }
 
 /**

@@ -873,12 +873,11 @@ int fuse_extents_fsync(struct fuse_extents *extents, loff_t start, loff_t end,
 /**
  * fuse_extents_flush - a file that can be written to is closed
  * @extents: extents of an open file
- * @id: owner of the locks that go
  *
  * Context: process context without locks; may sleep.
  * Return: 0, or the first error, as fuse_backing_flush_file().
  */
-int fuse_extents_flush(struct fuse_extents *extents, fl_owner_t id)
+int fuse_extents_flush(struct fuse_extents *extents)
 {
 	loff_t end;
 	struct fuse_extents_map *map = get_map(extents, &end);
@@ -890,7 +889,7 @@ int fuse_extents_flush(struct fuse_extents *extents, fl_owner_t id)
 		fb = map->files[i].fb;
 		if (!(fb->file->f_mode & FMODE_WRITE))
 			continue;
-		ret = fuse_backing_flush_file(fb, fb->file, id);
+		ret = fuse_backing_flush_file(fb, fb->file);
 		err = err ?: ret;
 		cond_resched();
 	}

@@ -79,6 +79,6 @@ bool fuse_extents_any_file(struct fuse_extents *extents,
 
 int fuse_extents_fsync(struct fuse_extents *extents, loff_t start, loff_t end,
 		       int datasync);
-int fuse_extents_flush(struct fuse_extents *extents, fl_owner_t id);
+int fuse_extents_flush(struct fuse_extents *extents);
 
 #endif /* _FS_FUSE_BACKING_EXTENTS_H */

@@ -206,7 +206,7 @@ out_ask:
  * that it couldn't be.  Where nothing could be written, nothing is flushed, and
  * who closes the file doesn't wait for others.
  */
-static int flush_backing(struct file *file, fl_owner_t id)
+static int flush_backing(struct file *file)
 {
 	const struct fuse_passthrough *pt = fuse_passthrough_of(file);
 	int err;
@@ -216,8 +216,8 @@ static int flush_backing(struct file *file, fl_owner_t id)
 	/* taken away: the server has heard of what was written since */
 	if (!fuse_backing_io_start(file))
 		return 0;
-	err = pt->extents ? fuse_extents_flush(pt->extents, id) :
-			    fuse_backing_flush_file(pt->fb, pt->file, id);
+	err = pt->extents ? fuse_extents_flush(pt->extents) :
+			    fuse_backing_flush_file(pt->fb, pt->file);
 	fuse_backing_io_end(file);
 	return err;
 }
@@ -240,7 +240,7 @@ static int flush_server(struct file *file, fl_owner_t id)
 /**
  * fuse_backing_flush - flush a file, which the server may not know of
  * @file: a FUSE file open in passthrough mode
- * @id: owner of the locks that go
+ * @id: owner of the locks that go, at the server
  *
  * If the kernel opened it by itself, the backing file is flushed as well.
  *
@@ -255,7 +255,7 @@ int fuse_backing_flush(struct file *file, fl_owner_t id)
 
 	if (fuse_is_bad(file_inode(file)))
 		return -EIO;
-	err = flush_backing(file, id);
+	err = flush_backing(file);
 	ret = flush_server(file, id);
 	return err ?: ret;
 }

@@ -4,10 +4,11 @@
  *
  * Proves: close(2) of a file that was open for writing calls the backing file's
  * flush and reports its errors, whether it is a backing file of its own or has
- * extents; where nothing could be written it doesn't. ftruncate(2) needs nothing
- * but the open file, as POSIX has it: neither the right to the file nor its name;
- * where the backing file can only be appended to it is refused; suid and sgid
- * bits, and files with extents, are left to the server, which gets a handle.
+ * extents; where nothing could be written it doesn't; and locks that the client has
+ * on the backing file itself stay. ftruncate(2) needs nothing but the open file, as
+ * POSIX has it: neither the right to the file nor its name; where the backing file
+ * can only be appended to it is refused; suid and sgid bits, and files with extents,
+ * are left to the server, which gets a handle.
  *
  * Other such operations are in no_handle_test.c.
  *
@@ -52,6 +53,7 @@ FIXTURE_SETUP(flush)
 	const struct fuse_server_opts lower = {
 		.mountpoint = SCRATCH_FUSE2,
 		.no_passthrough = true,
+		.init_flags = FUSE_POSIX_LOCKS,
 	};
 
 	if (!env_start(_metadata, &self->env, SCRATCH_TMPFS))
@@ -141,6 +143,27 @@ TEST_F(flush, and_the_server)
 	EXPECT_EQ(EDQUOT, errno);
 	srv->sh->flush_error = 0;
 	EXPECT_TRUE(wait_until(file->releases == 1));
+}
+
+/* FLUSH says whose locks on the file are to be dropped. */
+TEST_F(flush, not_the_clients_locks)
+{
+	const struct fuse_server_shared *lower = self->lower.sh;
+	struct flock lock = { .l_type = F_WRLCK };
+	int own = open(SCRATCH_FUSE2 "/a", O_RDWR | O_CLOEXEC);
+	int fd = fuse_server_open(&self->env.srv, "a", O_RDWR);
+
+	ASSERT_LE(0, own);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, fcntl(own, F_SETLK, &lock));
+	ASSERT_EQ(1, fuse_server_ops(&self->lower, FUSE_SETLK));
+	EXPECT_EQ(0, close(fd));
+	EXPECT_EQ(1, fuse_server_ops(&self->lower, FUSE_FLUSH));
+	EXPECT_NE(lower->lock_owner, lower->flush_owner);
+	/* the control */
+	EXPECT_EQ(0, close(own));
+	EXPECT_EQ(2, fuse_server_ops(&self->lower, FUSE_FLUSH));
+	EXPECT_EQ(lower->lock_owner, lower->flush_owner);
 }
 
 /* Truncated by the server below, which opened the file. */

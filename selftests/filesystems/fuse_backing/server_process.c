@@ -701,6 +701,18 @@ static void do_with_fh(struct server *s, __u64 fh, int error)
 	reply_error(s, error);
 }
 
+static void do_flush(struct server *s, const struct fuse_flush_in *in)
+{
+	s->sh->flush_owner = in->lock_owner;
+	do_with_fh(s, in->fh, -s->sh->flush_error);
+}
+
+static void do_setlk(struct server *s, const struct fuse_lk_in *in)
+{
+	s->sh->lock_owner = in->owner;
+	do_with_fh(s, in->fh, 0);
+}
+
 static void do_release(struct server *s, const struct fuse_release_in *in)
 {
 	struct fuse_server_file *file = file_of_node(s, s->in->nodeid);
@@ -857,14 +869,13 @@ static void handle(struct server *s)
 	case FUSE_GETXATTR:
 		return reply_error(s, -s->sh->getxattr_error);
 	case FUSE_FLUSH:
-		return do_with_fh(s, ((struct fuse_flush_in *)arg)->fh,
-				  -s->sh->flush_error);
+		return do_flush(s, arg);
 	case FUSE_FSYNC:
 		return do_with_fh(s, ((struct fuse_fsync_in *)arg)->fh,
 				  -s->sh->fsync_error);
 	case FUSE_SETLK:
 	case FUSE_SETLKW:
-		return do_with_fh(s, ((struct fuse_lk_in *)arg)->fh, 0);
+		return do_setlk(s, arg);
 	case FUSE_GETLK:
 		return do_getlk(s, arg);
 	case FUSE_FALLOCATE:

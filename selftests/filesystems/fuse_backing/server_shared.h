@@ -95,6 +95,8 @@ struct fuse_server_shared {
 	__u32 bad_fh;	/* requests with a handle we never gave */
 	__u32 bad_op;	/* the last of them */
 	__u32 no_node;	/* requests that name no node */
+	__u64 lock_owner;	/* of the last SETLK */
+	__u64 flush_owner;	/* of the last FLUSH */
 	__u32 ops[FUSE_SERVER_OPS];
 	__u32 ring_ops[FUSE_SERVER_OPS];	/* those that came by a ring */
 	struct fuse_server_file file[FUSE_SERVER_FILES];
