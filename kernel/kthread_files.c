@@ -45,6 +45,7 @@
 #include <linux/sched/user.h>
 #include <linux/slab.h>
 #include <linux/user_namespace.h>
+#include <linux/wait.h>
 
 #include "../fs/internal.h"
 #include "kthread_exec_state.h"
@@ -604,7 +605,8 @@ EXPORT_SYMBOL_GPL(kthread_files_may_wait);
 /* Whoever waits, and the thread, have a reference each: either may be the last */
 struct barrier {
 	struct kthread_files_work work;
-	struct completion reached;
+	wait_queue_head_t queue;
+	bool reached;
 	refcount_t count;
 };
 
@@ -618,8 +620,18 @@ static void reach_barrier(struct kthread_files_work *work)
 {
 	struct barrier *barrier = container_of(work, struct barrier, work);
 
-	complete(&barrier->reached);
+	/* pairs with smp_load_acquire() in is_reached() */
+	smp_store_release(&barrier->reached, true);
+	wake_up(&barrier->queue);
 	put_barrier(barrier);
+}
+
+static bool is_reached(void *arg)
+{
+	struct barrier *barrier = arg;
+
+	/* pairs with smp_store_release() in reach_barrier(): what was done before is seen */
+	return smp_load_acquire(&barrier->reached);
 }
 
 static bool is_stuck(const struct kthread_files *kf)
@@ -634,7 +646,7 @@ static bool was_killed(void)
 	return current->signal->group_exit_code & 0x7f;
 }
 
-/* Returns whether it is worth a barrier at all */
+/* Returns whether the caller is one who waits at all */
 static bool would_wait(const struct kthread_files *kf)
 {
 	if (kthread_files_is_current(kf))
@@ -647,18 +659,40 @@ static bool would_wait(const struct kthread_files *kf)
 	return true;
 }
 
-static int wait_for_barrier(struct barrier *barrier)
+static int wait_until(wait_queue_head_t *queue, bool (*done)(void *arg), void *arg)
 {
 	if (current->flags & PF_KTHREAD) {
 		/* somebody's server may take its time: that is no hang */
-		wait_for_completion_state(&barrier->reached, TASK_IDLE);
+		wait_event_idle_exclusive(*queue, done(arg));
 		return 0;
 	}
+	/* not exclusive: one whose time is up may have been woken up in place of another */
 	if (current->flags & PF_EXITING)
-		return wait_for_completion_timeout(&barrier->reached,
-						   EXIT_PATIENCE) ? 0 : -EINTR;
-	return wait_for_completion_killable(&barrier->reached) ? -EINTR : 0;
+		return wait_event_timeout(*queue, done(arg), EXIT_PATIENCE) ?
+		       0 : -EINTR;
+	return wait_event_killable_exclusive(*queue, done(arg)) ? -EINTR : 0;
 }
+
+/**
+ * kthread_files_wait - wait for what the thread brings about
+ * @kf: the table
+ * @queue: of who waits; wake_up() is to be called each time that one more may go on
+ * @done: called for @arg; whether the caller may go on, and if so isn't called again
+ * @arg: for @done
+ *
+ * For who can give up, as kthread_files_flush().  Nothing is left behind of who does.
+ *
+ * Context: process context without locks; may sleep, killable.
+ * Return: 0, and @done has returned true; or -EINTR.
+ */
+int kthread_files_wait(struct kthread_files *kf, struct wait_queue_head *queue,
+		       bool (*done)(void *arg), void *arg)
+{
+	if (done(arg))
+		return 0;
+	return would_wait(kf) ? wait_until(queue, done, arg) : -EINTR;
+}
+EXPORT_SYMBOL_GPL(kthread_files_wait);
 
 /**
  * kthread_files_flush - wait for what was queued
@@ -666,7 +700,8 @@ static int wait_for_barrier(struct barrier *barrier)
  *
  * For who can give up: any process may be killed, one that exits waits for a moment
  * only, and kernel threads not at all, but those of other tables.  The thread
- * of @kf doesn't wait for itself.
+ * of @kf doesn't wait for itself.  Who gives up leaves a mark that the thread frees when
+ * it gets there: so this is for who has queued something, of which there is a limit.
  *
  * Context: process context without locks; may sleep, killable.
  * Return: 0 if all that the caller had queued before is done; -EINTR if it isn't
@@ -681,10 +716,11 @@ int kthread_files_flush(struct kthread_files *kf)
 		return -EINTR;
 
 	barrier = kmalloc_obj(*barrier, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
-	init_completion(&barrier->reached);
+	init_waitqueue_head(&barrier->queue);
+	barrier->reached = false;
 	refcount_set(&barrier->count, 2);
 	kthread_files_queue(kf, &barrier->work, reach_barrier);
-	err = wait_for_barrier(barrier);
+	err = wait_until(&barrier->queue, is_reached, barrier);
 	put_barrier(barrier);
 	return err;
 }

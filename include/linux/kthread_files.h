@@ -17,6 +17,7 @@ struct file;
 struct kthread_files;
 struct module;
 struct pid_namespace;
+struct wait_queue_head;
 
 /*
  * A number is not handed out again before this many others were, unless the
@@ -44,6 +45,8 @@ void kthread_files_queue(struct kthread_files *kf,
 			 struct kthread_files_work *work,
 			 void (*func)(struct kthread_files_work *work));
 int kthread_files_flush(struct kthread_files *kf);
+int kthread_files_wait(struct kthread_files *kf, struct wait_queue_head *queue,
+		       bool (*done)(void *arg), void *arg);
 bool kthread_files_is_current(const struct kthread_files *kf);
 bool kthread_files_may_wait(void);
 

@@ -709,6 +709,75 @@ static void test_flush(struct kunit *test)
 	kthread_files_destroy(other);
 }
 
+/* Room for so many, and who waits for it */
+struct room {
+	wait_queue_head_t queue;
+	atomic_t left;
+};
+
+static bool take_room(void *arg)
+{
+	struct room *room = arg;
+
+	return atomic_dec_if_positive(&room->left) >= 0;
+}
+
+static int wait_for_room(struct kthread_files *kf, struct room *room)
+{
+	return kthread_files_wait(kf, &room->queue, take_room, room);
+}
+
+/* A wait by the thread of another table */
+struct waiting {
+	struct kthread_files_work work;
+	struct kthread_files *kf;
+	struct room *room;
+	struct completion done;
+	int err;
+};
+
+static void do_wait(struct kthread_files_work *work)
+{
+	struct waiting *waiting = container_of(work, struct waiting, work);
+
+	waiting->err = wait_for_room(waiting->kf, waiting->room);
+	complete(&waiting->done);
+}
+
+static void test_wait(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct room room = { .left = ATOMIC_INIT(1) };
+	struct waiting waiting = { .kf = f->kf, .room = &room };
+	struct kthread_files *other;
+	int patience = 1000;
+
+	init_waitqueue_head(&room.queue);
+	init_completion(&waiting.done);
+	other = kthread_files_create("kunit/%d", 2);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+
+	/* a kernel thread doesn't wait, but takes what there is */
+	KUNIT_EXPECT_EQ(test, wait_for_room(f->kf, &room), 0);
+	KUNIT_EXPECT_EQ(test, wait_for_room(f->kf, &room), -EINTR);
+
+	/* another such thread waits, and takes one */
+	kthread_files_queue(other, &waiting.work, do_wait);
+	/* needs no barrier: whoever isn't seen yet is seen later */
+	while (!waitqueue_active(&room.queue) && --patience)
+		msleep(20);
+	KUNIT_EXPECT_NE(test, patience, 0);
+	wake_up(&room.queue);
+	msleep(20);
+	KUNIT_EXPECT_FALSE(test, completion_done(&waiting.done));
+	atomic_set(&room.left, 2);
+	wake_up(&room.queue);
+	wait_for_completion(&waiting.done);
+	KUNIT_EXPECT_EQ(test, waiting.err, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&room.left), 1);
+	kthread_files_destroy(other);
+}
+
 static void do_exit_work(struct kthread_files_work *work)
 {
 	struct flush *exit = container_of(work, struct flush, work);
@@ -756,6 +825,7 @@ static struct kunit_case kthread_files_cases[] = {
 	KUNIT_CASE(test_queue),
 	KUNIT_CASE(test_destroy_queued),
 	KUNIT_CASE(test_flush),
+	KUNIT_CASE(test_wait),
 	KUNIT_CASE(test_exit),
 	{}
 };
