@@ -147,8 +147,11 @@ void fuse_backing_put_deferred(struct fuse_backing *fb)
 /* The thread is done with a file that was counted */
 static void put_counted(struct fuse_backing *fb, struct file *file)
 {
+	struct fuse_backing_table *table = fb->table;
+
 	__fput_sync(file);
-	atomic_dec(&fb->table->closing);
+	atomic_dec(&table->closing);
+	wake_up(&table->room);
 	fuse_backing_put(fb);
 }
 
@@ -227,6 +230,21 @@ static void flush_queued(struct kthread_files_work *work)
 	put_flushing(flushing);
 }
 
+/* Where nothing may be open, one at a time is flushed: else nobody could close a file */
+static bool take_room(void *arg)
+{
+	struct fuse_backing_table *table = arg;
+	int limit = max(kthread_files_limit(table->files), 1);
+	int closing = atomic_read(&table->closing);
+
+	do {
+		if (closing >= limit)
+			return false;
+	} while (!atomic_try_cmpxchg(&table->closing, &closing, closing + 1));
+	return true;
+}
+
+/* It is counted already */
 static struct flushing_file *queue_flush(struct fuse_backing *fb, struct file *file)
 {
 	struct flushing_file *flushing;
@@ -236,21 +254,21 @@ static struct flushing_file *queue_flush(struct fuse_backing *fb, struct file *f
 	flushing->fb = fb;
 	flushing->file = get_file(file);
 	refcount_set(&flushing->count, 2);
-	atomic_inc(&fb->table->closing);
 	kthread_files_queue(fb->table->files, &flushing->work, flush_queued);
 	return flushing;
 }
 
 static int flush_by_thread(struct fuse_backing *fb, struct file *file)
 {
-	struct kthread_files *files = fb->table->files;
+	struct fuse_backing_table *table = fb->table;
+	struct kthread_files *files = table->files;
 	struct flushing_file *flushing;
 	int err;
 
 	/* those who gave up leave behind no more than files may be open */
-	if (atomic_read(&fb->table->closing) >= kthread_files_limit(files) &&
-	    kthread_files_flush(files))
-		return -EINTR;
+	err = kthread_files_wait(files, &table->room, take_room, table);
+	if (err)
+		return err;
 	flushing = queue_flush(fb, file);
 	err = kthread_files_flush(files) ?: flushing->err;
 	put_flushing(flushing);

@@ -55,6 +55,7 @@ static struct fuse_backing_table *table_create(struct fuse_conn *fc)
 	fuse_attachments_init(&table->attachments, fc);
 	refcount_set(&table->users, 1);
 	init_completion(&table->unused);
+	init_waitqueue_head(&table->room);
 	fuse_backing_trace(fuse_backing_thread_start, fc,
 			   kthread_files_pid(table->files, &init_pid_ns));
 	return table;

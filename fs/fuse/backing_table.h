@@ -9,6 +9,7 @@
 #define _FS_FUSE_BACKING_TABLE_H
 
 #include <linux/completion.h>
+#include <linux/wait.h>
 
 #include "backing_types.h"
 
@@ -36,6 +37,8 @@ struct fuse_backing_table {
 	struct kthread_files_work empty_work;
 	/* backing files of FUSE files that the thread is yet to close */
 	atomic_t closing;
+	/* of who waits until there are fewer */
+	wait_queue_head_t room;
 	/* where writes that interrupts complete end; made for the first of them */
 	struct workqueue_struct *ends;
 };

@@ -17,9 +17,11 @@
  */
 
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -35,6 +37,7 @@
 
 #include "backing_ioctl.h"
 #include "backing_table.h"
+#include "cgroup.h"
 #include "env.h"
 #include "light_mount.h"
 #include "wait_until.h"
@@ -42,6 +45,9 @@
 /* More than a workqueue that everybody uses has workers for */
 #define MANY_MOUNTS	540
 #define SMALL_LIMIT	8
+#define MANY_CLOSERS	512
+/* bytes of slab for each that the thread is to flush, and for what waits for it */
+#define LEFT_BEHIND	128
 
 struct mounts {
 	struct env env;		/* the lower filesystem */
@@ -316,6 +322,7 @@ FIXTURE_SETUP(flushing)
 FIXTURE_TEARDOWN(flushing)
 {
 	mounts_end(&self->m);
+	wait_until(cgroup_remove() != -EBUSY);
 }
 
 static int do_close(struct mounts *m, int fd)
@@ -334,14 +341,71 @@ TEST_F(flushing, can_be_killed)
 	EXPECT_TRUE(wait_until(!thread_exists(self->thread)));
 }
 
+static void *close_one(void *fd)
+{
+	close((long)fd);
+	return NULL;
+}
+
+/* Each by a thread of its own, in the cgroup. */
+static int do_close_many(struct mounts *m, int fd)
+{
+	int err = cgroup_join();
+	pthread_t thread;
+
+	(void)m;
+	for (int i = 0; !err && i < MANY_CLOSERS; i++)
+		err = -pthread_create(&thread, NULL, close_one,
+				      (void *)(long)dup(fd));
+	return err ?: pause();
+}
+
+/* How many threads of the process wait in the kernel for what only a kill ends? */
+static int waiting(pid_t pid)
+{
+	char path[64], state[32];
+	struct dirent *entry;
+	int nr = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)))
+		if (!thread_status(atoi(entry->d_name), "State", state,
+				   sizeof(state)) && *state == 'D')
+			nr++;
+	if (dir)
+		closedir(dir);
+	return nr;
+}
+
+/* All of them wait, and are gone then. */
+static bool many_can_be_killed(struct mounts *m, int fd)
+{
+	pid_t pid = start(do_close_many, m, fd);
+	bool all = wait_until(waiting(pid) == MANY_CLOSERS);
+	int status;
+
+	kill(pid, SIGKILL);
+	return has_ended(pid, &status) && all;
+}
+
+static long slab(void)
+{
+	return cgroup_value("memory.stat", "slab");
+}
+
 /* Whoever gave up has left something to do, which counts. */
-TEST_F(flushing, leftovers_are_limited)
+TEST_F_TIMEOUT(flushing, leftovers_are_limited, 120)
 {
 	const struct rlimit small = { SMALL_LIMIT, SMALL_LIMIT };
+	const struct rlimit large = { 2 * MANY_CLOSERS, 2 * MANY_CLOSERS };
 	struct mounts *m = &self->m;
 	int id = fuse_backing_open_path(m->upper.fd, SCRATCH_FUSE2 "/b", O_RDWR);
 	int fd;
 
+	if (!cgroup_start(_metadata))
+		return;
 	ASSERT_LT(0, id);
 	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &small, NULL));
 	fd = fuse_server_open_id(&m->upper, "b", O_RDWR, id);
@@ -349,6 +413,32 @@ TEST_F(flushing, leftovers_are_limited)
 	for (int i = 0; i < 2 * SMALL_LIMIT; i++)
 		EXPECT_TRUE(can_be_killed(m, start(do_close, m, self->fd)));
 	EXPECT_EQ(-EMFILE, fuse_server_open_id(&m->upper, "b", O_RDWR, id));
+
+	/* those who wait for others to be flushed first leave nothing */
+	EXPECT_TRUE(many_can_be_killed(m, self->fd));
+	EXPECT_TRUE(wait_until(slab() < MANY_CLOSERS * LEFT_BEHIND / 4))
+		TH_LOG("%ld bytes", slab());
+	/* the control: those who don't have to, with what is freed late gone */
+	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &large, NULL));
+	EXPECT_TRUE(many_can_be_killed(m, self->fd));
+	EXPECT_TRUE(wait_until(slab() < MANY_CLOSERS * LEFT_BEHIND * 4));
+	EXPECT_LE(MANY_CLOSERS * LEFT_BEHIND, slab());
+}
+
+/* Who waits for others to be flushed is flushed when they are. */
+TEST_F(flushing, limit_is_waited_for)
+{
+	const struct rlimit none = { 0, 0 };
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &none, NULL));
+	EXPECT_TRUE(can_be_killed(&self->m, start(do_close, &self->m, self->fd)));
+	pid = start(do_close, &self->m, self->fd);
+	EXPECT_TRUE(wait_until(waiting(pid)));
+	ASSERT_EQ(0, lower_gives_up(self->m.lower));
+	ASSERT_TRUE(has_ended(pid, &status));
+	EXPECT_EQ(ENOTCONN, WEXITSTATUS(status));
 }
 
 /* A server that answers is waited for, and what it says is what close(2) says. */
@@ -362,6 +452,19 @@ TEST_F(flushing, answers_are_waited_for)
 	EXPECT_EQ(ENOSPC, errno);
 	EXPECT_EQ(before + 1, fuse_server_ops(self->m.lower, FUSE_FLUSH));
 	self->m.lower->sh->flush_error = 0;
+}
+
+/* Also where the thread may have nothing open: one at a time. */
+TEST_F(flushing, without_any_room)
+{
+	const struct rlimit none = { 0, 0 };
+	__u32 before = fuse_server_ops(self->m.lower, FUSE_FLUSH);
+
+	self->m.lower->sh->mute_setattr = false;
+	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &none, NULL));
+	EXPECT_EQ(0, close(dup(self->fd)));
+	EXPECT_EQ(0, close(self->fd));
+	EXPECT_EQ(before + 2, fuse_server_ops(self->m.lower, FUSE_FLUSH));
 }
 
 /* It has the file open when it is killed: nothing can end it twice. */
