@@ -56,6 +56,8 @@ static struct fuse_backing_table *table_create(struct fuse_conn *fc)
 	refcount_set(&table->users, 1);
 	init_completion(&table->unused);
 	init_waitqueue_head(&table->room);
+	atomic_set(&table->leaving, 0);
+	init_waitqueue_head(&table->fewer);
 	fuse_backing_trace(fuse_backing_thread_start, fc,
 			   kthread_files_pid(table->files, &init_pid_ns));
 	return table;

@@ -39,6 +39,10 @@ struct fuse_backing_table {
 	atomic_t closing;
 	/* of who waits until there are fewer */
 	wait_queue_head_t room;
+	/* inodes below trees that went, and are yet to be freed by the thread */
+	atomic_t leaving;
+	/* of who would make another one meanwhile */
+	wait_queue_head_t fewer;
 	/* where writes that interrupts complete end; made for the first of them */
 	struct workqueue_struct *ends;
 };

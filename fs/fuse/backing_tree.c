@@ -37,6 +37,7 @@
 #include "backing_names.h"
 #include "backing_rules.h"
 #include "backing_server.h"
+#include "backing_table.h"
 #include "backing_tree.h"
 
 #include <linux/cred.h>
@@ -50,6 +51,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/wait.h>
 
 /* The table isn't charged to anybody: a tree that waits, or is empty, has a small one */
 static const struct rhashtable_params node_params = {
@@ -743,13 +745,26 @@ void fuse_tree_stack_dir(struct inode *inode)
 		lockdep_set_class(&inode->i_rwsem, &keys[depth - 1]);
 }
 
+static bool may_make_another(void *arg)
+{
+	const struct fuse_backing_table *table = arg;
+
+	return atomic_read(&table->leaving) < max(kthread_files_limit(table->files), 1);
+}
+
 static struct inode *make_inode(const struct fuse_tree_dir *at,
 				struct dentry *backing, struct super_block *sb)
 {
+	struct fuse_backing_table *table = at->tree->fb->table;
 	struct fuse_node *node;
 	struct inode *inode, *other;
 	struct fuse_attr attr;
+	int err;
 
+	/* where the thread waits for somebody's server, those that went would pile up */
+	err = kthread_files_wait(table->files, &table->fewer, may_make_another, table);
+	if (err)
+		return ERR_PTR(err);
 	attributes_of(at->tree, d_inode(backing), &attr);
 	inode = fuse_new_inode(sb, &attr);
 	if (!inode)
@@ -782,8 +797,9 @@ static struct inode *make_inode(const struct fuse_tree_dir *at,
  * @sb: the FUSE superblock
  * @backing: what was found, a file, a directory or a symbolic link
  *
- * Context: process context; may sleep.
- * Return: the inode with a reference, or an ERR_PTR().
+ * Context: process context; may sleep, killable.  Waits for the thread, if as many that
+ *	went are yet to be freed as it may have files.
+ * Return: the inode with a reference, or an ERR_PTR(): -ENOMEM, -EINTR.
  */
 struct inode *fuse_tree_get_inode(const struct fuse_tree_dir *at,
 				  struct super_block *sb, struct dentry *backing)
@@ -1034,10 +1050,13 @@ struct dentry *fuse_node_alias(struct inode *inode)
 static void free_node(struct kthread_files_work *work)
 {
 	struct fuse_node *node = container_of(work, struct fuse_node, dead);
+	struct fuse_backing_table *table = node->tree->fb->table;
 
 	WARN_ON_ONCE(node->place.fb);
 	dput(node->dir);
 	fuse_rules_free(rcu_access_pointer(node->rules));
+	atomic_dec(&table->leaving);
+	wake_up(&table->fewer);
 	fuse_tree_put(node->tree);
 	kfree_rcu(node, rcu);
 }
@@ -1051,11 +1070,14 @@ static void free_node(struct kthread_files_work *work)
 void fuse_node_evict(struct fuse_inode *fi)
 {
 	struct fuse_node *node = rcu_access_pointer(fi->backing.node);
+	struct fuse_backing_table *table;
 
 	if (!node)
 		return;
 	RCU_INIT_POINTER(fi->backing.node, NULL);
 	/* not there if another took its place */
 	rhashtable_remove_fast(&node->tree->nodes, &node->link, node_params);
-	kthread_files_queue(node->tree->fb->table->files, &node->dead, free_node);
+	table = node->tree->fb->table;
+	atomic_inc(&table->leaving);
+	kthread_files_queue(table->files, &node->dead, free_node);
 }

@@ -40,6 +40,7 @@
 #include "cgroup.h"
 #include "env.h"
 #include "light_mount.h"
+#include "tree_env.h"
 #include "wait_until.h"
 
 /* More than a workqueue that everybody uses has workers for */
@@ -71,6 +72,7 @@ static bool mounts_start(struct __test_metadata *_metadata, struct mounts *m)
 	const struct fuse_server_opts upper = {
 		.mountpoint = SCRATCH_FUSE,
 		.backing = SCRATCH_FUSE2,
+		.mount_opts = "default_permissions",
 	};
 
 	m->lower = &m->env.srv;
@@ -439,6 +441,51 @@ TEST_F(flushing, limit_is_waited_for)
 	ASSERT_EQ(0, lower_gives_up(self->m.lower));
 	ASSERT_TRUE(has_ended(pid, &status));
 	EXPECT_EQ(ENOTCONN, WEXITSTATUS(status));
+}
+
+/* The inode of a name below a tree comes and goes. */
+static int do_look(struct mounts *m, int times)
+{
+	int err = 0;
+
+	for (int i = 0; !err && i < times; i++) {
+		err = access(SCRATCH_FUSE "/d", F_OK) < 0 ? -errno :
+		      fuse_server_drop_name(&m->upper, "d");
+	}
+	return err;
+}
+
+/* What went is the thread's to free: nobody makes more than that of it meanwhile. */
+TEST_F(flushing, nodes_that_went_are_limited)
+{
+	const struct rlimit small = { SMALL_LIMIT, SMALL_LIMIT };
+	struct mounts *m = &self->m;
+	int id, status;
+	pid_t pid;
+
+	id = tree_register(m->upper.fd, SCRATCH_BACKING);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, tree_attach(m->upper.fd, FUSE_ROOT_ID, id,
+				 FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR, 0));
+	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &small, NULL));
+	/* the control: a thread that has nothing else to do */
+	pid = start(do_look, m, 4 * SMALL_LIMIT);
+	ASSERT_TRUE(has_ended(pid, &status));
+	EXPECT_EQ(0, status);
+
+	EXPECT_TRUE(can_be_killed(m, start(do_close, m, self->fd)));
+	pid = start(do_look, m, 4 * SMALL_LIMIT);
+	EXPECT_TRUE(wait_until(waiting(pid)));
+	usleep(100000);
+	EXPECT_EQ(1, waiting(pid));
+	kill(pid, SIGKILL);
+	EXPECT_TRUE(has_ended(pid, &status));
+	/* and as soon as that goes on, so does who looks */
+	pid = start(do_look, m, 4 * SMALL_LIMIT);
+	EXPECT_TRUE(wait_until(waiting(pid)));
+	ASSERT_EQ(0, lower_gives_up(m->lower));
+	ASSERT_TRUE(has_ended(pid, &status));
+	EXPECT_EQ(0, status);
 }
 
 /* A server that answers is waited for, and what it says is what close(2) says. */
