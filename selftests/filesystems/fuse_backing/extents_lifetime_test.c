@@ -871,10 +871,40 @@ TEST_F(life, async_write_ends_once)
 	EXPECT_EQ(PAGE, events[0].res);
 	EXPECT_EQ(0, syscall(SYS_io_getevents, w.ctx, 1, 4, events, &a_moment));
 	EXPECT_EQ(0, scratch_compare("image", w.buf, PAGE, OLD));
-	/* control: who waits for it itself gets all of it */
-	EXPECT_EQ(2 * PAGE, pwrite(w.fd, w.buf, 2 * PAGE, 0));
 	EXPECT_EQ(0, syscall(SYS_io_destroy, w.ctx));
 	close(w.fd);
+}
+
+static void *write_two_pages(void *arg)
+{
+	static const char zeros[2 * PAGE];
+
+	return (void *)pwrite((long)arg, zeros, sizeof(zeros), 0);
+}
+
+/* The control: who waits for it itself gets all of it written */
+TEST_F(life, write_goes_on_at_the_server)
+{
+	static const char zeros[PAGE];
+	pthread_t thread;
+	void *result;
+	int fd;
+
+	ASSERT_EQ(0, look_up("a"));
+	ASSERT_EQ(0, set(self, self->node, PAGE, OLD, WRITE, BOTH));
+	fd = fuse_server_open(self->srv, "a", O_RDWR);
+	ASSERT_LE(0, fd);
+	self->file->hold_open = true;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, write_two_pages, (void *)(long)fd));
+	ASSERT_TRUE(wait_until(self->srv->sh->held_count));
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
+	self->srv->sh->release_held = true;
+	pthread_join(thread, &result);
+	self->file->hold_open = false;
+	EXPECT_EQ(2 * PAGE, (long)result);
+	EXPECT_EQ(0, scratch_compare("image", zeros, PAGE, OLD));
+	EXPECT_EQ(0, scratch_compare("a", zeros, PAGE, PAGE));
+	close(fd);
 }
 
 /* Opens "a" as the kernel or the server does, for fsync(2) alone */

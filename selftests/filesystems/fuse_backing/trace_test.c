@@ -31,6 +31,7 @@
 #include "backing_files.h"
 #include "backing_ioctl.h"
 #include "event_trace.h"
+#include "rules.h"
 #include "tree_env.h"
 #include "wait_until.h"
 
@@ -573,6 +574,34 @@ TEST_F(trace, introduce)
 	EXPECT_EQ(ESTALE, errno);
 	EXPECT_TRUE(shows(self, "fuse_backing_introduce", 1, "nodeid=0 ino=* error=%d",
 			  -ESTALE));
+	fuse_server_stop(&srv);
+}
+
+/* What becomes of names, and how many rules say so */
+TEST_F(trace, rules)
+{
+	static const struct rule rules[] = { RULE_SERVER("a"), RULE_HIDE("b") };
+	const struct fuse_server_opts opts = {
+		.mountpoint = SCRATCH_FUSE2,
+		.mount_opts = "default_permissions",
+	};
+	struct fuse_server srv;
+	int id;
+
+	ASSERT_EQ(0, tree_serve(&self->env, &srv, &opts));
+	self->connection = minor(srv.dev);
+	id = tree_register(srv.fd, SCRATCH_BACKING);
+	ASSERT_LT(0, id);
+	EXPECT_EQ(-ENOENT, rules_set(srv.fd, FUSE_ROOT_ID, rules, 2, FUSE_BACKING_PASS));
+	EXPECT_EQ(0, count(self, "fuse_backing_rules"));
+	ASSERT_EQ(0, tree_attach(srv.fd, FUSE_ROOT_ID, id,
+				 FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR, 0));
+	ASSERT_EQ(0, rules_set(srv.fd, FUSE_ROOT_ID, rules, 2, FUSE_BACKING_HIDE));
+	EXPECT_TRUE(shows(self, "fuse_backing_rules", 0,
+			  "nodeid=%d count=2 otherwise=hide", FUSE_ROOT_ID));
+	ASSERT_EQ(0, rules_set(srv.fd, FUSE_ROOT_ID, NULL, 0, FUSE_BACKING_PASS));
+	EXPECT_TRUE(shows(self, "fuse_backing_rules", 1,
+			  "nodeid=%d count=0 otherwise=pass", FUSE_ROOT_ID));
 	fuse_server_stop(&srv);
 }
 

@@ -596,6 +596,20 @@ TEST_F(tree, links_are_used)
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
 }
 
+/* Without READLINK the server is told of the link, and asked for its text: ours has none */
+TEST_F(tree, links_that_the_server_is_asked_for)
+{
+	char text[32];
+
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
+	ASSERT_EQ(0, tree_attach(self->dev, FUSE_ROOT_ID, self->id,
+				 BELOW & ~FUSE_BACKING_OPS_READLINK, BOTH));
+	EXPECT_EQ(-1, readlink(tree_at("one/link"), text, sizeof(text)));
+	EXPECT_EQ(ENOSYS, errno);
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_READLINK));
+	EXPECT_EQ(0, tree_reads(tree_at("one/two/three/file")));
+}
+
 /* That somebody has a file open gives nobody else a right */
 
 static int try_write_as_user(void *path)
