@@ -1056,7 +1056,8 @@ static void free_node(struct kthread_files_work *work)
 	dput(node->dir);
 	fuse_rules_free(rcu_access_pointer(node->rules));
 	atomic_dec(&table->leaving);
-	wake_up(&table->fewer);
+	/* one who goes on takes nothing that others wait for */
+	wake_up_all(&table->fewer);
 	fuse_tree_put(node->tree);
 	kfree_rcu(node, rcu);
 }

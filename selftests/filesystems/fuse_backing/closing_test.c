@@ -488,6 +488,41 @@ TEST_F(flushing, nodes_that_went_are_limited)
 	EXPECT_EQ(0, status);
 }
 
+static int do_look_once(struct mounts *m, int name)
+{
+	char path[] = SCRATCH_FUSE "/?";
+
+	(void)m;
+	path[sizeof(path) - 2] = name;
+	return access(path, F_OK) < 0 ? -errno : 0;
+}
+
+/* All who wait go on, be they more than what they wait for */
+TEST_F(flushing, all_who_look_go_on)
+{
+	const struct rlimit none = { 0, 0 };
+	struct mounts *m = &self->m;
+	pid_t pid[3];
+	int id, status;
+
+	id = tree_register(m->upper.fd, SCRATCH_BACKING);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, tree_attach(m->upper.fd, FUSE_ROOT_ID, id,
+				 FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR, 0));
+	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &none, NULL));
+	EXPECT_TRUE(can_be_killed(m, start(do_close, m, self->fd)));
+	ASSERT_EQ(0, do_look(m, 1));
+	for (int i = 0; i < 3; i++) {
+		pid[i] = start(do_look_once, m, 'b' + i);
+		EXPECT_TRUE(wait_until(waiting(pid[i])));
+	}
+	ASSERT_EQ(0, lower_gives_up(m->lower));
+	for (int i = 0; i < 3; i++) {
+		ASSERT_TRUE(has_ended(pid[i], &status));
+		EXPECT_EQ(0, status);
+	}
+}
+
 /* A server that answers is waited for, and what it says is what close(2) says. */
 TEST_F(flushing, answers_are_waited_for)
 {
