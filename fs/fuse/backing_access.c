@@ -58,7 +58,8 @@ int fuse_backing_may_call(struct fuse_conn *fc, int backing_id)
 
 /*
  * Files of most pseudo filesystems look at who reads or writes them, and that
- * is the client.  Those that don't have a device or are in this list.
+ * is the client.  Of those on a block device, and in this list, it is known that they
+ * don't.
  */
 static bool is_fit_filesystem(const struct super_block *sb)
 {
