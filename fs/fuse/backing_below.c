@@ -34,13 +34,16 @@
 #include <linux/namei.h>
 #include <linux/slab.h>
 
+/* Sets @inode only if there is one */
 static int take_inode(const struct fuse_tree_dir *at, struct super_block *sb,
 		      struct dentry *backing, struct inode **inode)
 {
-	*inode = fuse_tree_get_inode(at, sb, backing);
-	if (!IS_ERR(*inode))
-		return 0;
-	return PTR_ERR(*inode);
+	struct inode *found = fuse_tree_get_inode(at, sb, backing);
+
+	if (IS_ERR(found))
+		return PTR_ERR(found);
+	*inode = found;
+	return 0;
 }
 
 /**
