@@ -164,7 +164,7 @@ static void close_queued(struct kthread_files_work *work)
 	kfree(closing);
 }
 
-static void close_by_thread(struct fuse_backing *fb, struct file *file)
+static void queue_close(struct fuse_backing *fb, struct file *file)
 {
 	struct fuse_backing_table *table = fb->table;
 	struct closing_file *closing;
@@ -173,11 +173,24 @@ static void close_by_thread(struct fuse_backing *fb, struct file *file)
 	closing->fb = fb;
 	closing->file = file;
 	atomic_inc(&table->closing);
-
-	refcount_inc(&table->users);
 	kthread_files_queue(table->files, &closing->work, close_queued);
+}
+
+static void close_by_thread(struct fuse_backing *fb, struct file *file)
+{
+	struct fuse_backing_table *table = fb->table;
+
+	/* the mapping's own reference goes with it */
+	refcount_inc(&table->users);
+	queue_close(fb, file);
 	kthread_files_flush(table->files);
 	fuse_backing_table_put(table);
+}
+
+static void close_here(struct fuse_backing *fb, struct file *file)
+{
+	__fput_sync(file);
+	fuse_backing_put(fb);
 }
 
 /**
@@ -191,12 +204,31 @@ static void close_by_thread(struct fuse_backing *fb, struct file *file)
  */
 void fuse_backing_close_file(struct fuse_backing *fb, struct file *file)
 {
-	if (is_for_thread(fb)) {
+	if (is_for_thread(fb))
 		close_by_thread(fb, file);
-		return;
+	else
+		close_here(fb, file);
+}
+
+/**
+ * fuse_backing_queue_file - close the backing file of a FUSE file, or have it closed
+ * @fb: the mapping that it was opened with, and a reference to drop
+ * @file: the backing file
+ *
+ * As fuse_backing_close_file(), for who holds what others wait for: what may take for
+ * ever isn't waited for.
+ *
+ * Context: process context; may sleep.
+ * Return: whether it is left to the thread, for which kthread_files_flush() waits.
+ */
+bool fuse_backing_queue_file(struct fuse_backing *fb, struct file *file)
+{
+	if (is_for_thread(fb)) {
+		queue_close(fb, file);
+		return true;
 	}
-	__fput_sync(file);
-	fuse_backing_put(fb);
+	close_here(fb, file);
+	return false;
 }
 
 /*

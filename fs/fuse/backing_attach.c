@@ -225,18 +225,14 @@ static bool replace_extents(struct fuse_attachments *all, struct inode *inode,
 	return replaced;
 }
 
-/*
- * Done with @att, which has what was replaced.  Returns -EINTR if who used that may not
- * have ended.
- */
-static int retire_replaced(struct inode *inode, struct fuse_attachment *att)
+/* What was filled from extents that others have taken the place of */
+static int forget_replaced(struct inode *inode)
 {
-	/* pages that were filled from the old ones */
 	int err = wait_for_pages(inode->i_mapping);
 
 	if (!err)
 		invalidate_inode_pages2(inode->i_mapping);
-	return fuse_attachment_retire(att) ?: err;
+	return err;
 }
 
 /* attach_node() for an inode that is there */
@@ -247,11 +243,8 @@ static int attach_inode(struct fuse_conn *fc, struct fuse_attachments *all,
 	int err, id = fuse_attachment_id(*att);
 	bool is_dir = fuse_attachment_is_dir(*att);
 
-	if (replace_extents(all, inode, *att)) {
-		err = retire_replaced(inode, *att);
-		*att = NULL;
-		return err;
-	}
+	if (replace_extents(all, inode, *att))
+		return forget_replaced(inode);
 	err = fuse_backing_may_attach_to(fc, inode, id, is_dir);
 	if (err)
 		return err;
@@ -269,13 +262,15 @@ static int attach_inode(struct fuse_conn *fc, struct fuse_attachments *all,
 
 /*
  * May what waits for an inode be attached by whoever made it?  What is to replace
- * extents is left to who has it wait, and then for what uses them.
+ * extents that were there before is left to who has it wait, and then for what uses them;
+ * what came later was to replace it.
  */
 static bool is_to_be_taken(const struct fuse_inode *fi,
 			   const struct fuse_attachment *att)
 {
-	return !fuse_attachment_may_replace(att,
-					    READ_ONCE(fi->backing.attached));
+	const struct fuse_attachment *there = READ_ONCE(fi->backing.attached);
+
+	return !fuse_attachment_may_replace(att, there) || there->serial > att->serial;
 }
 
 /* Attach what waits for @inode */
@@ -426,8 +421,8 @@ static int attach_later(struct fuse_conn *fc, struct fuse_attachments *all,
 
 /*
  * Attach to a node; killsb is held.  Takes *@att over, and sets it to %NULL, or leaves
- * there what the caller is to free: what it took the place of, or what could not be
- * attached.
+ * there what the caller is to be done with when it no longer is: what it took the place
+ * of, or what could not be attached.
  */
 static int attach_node(struct fuse_conn *fc, struct fuse_attachments *all,
 		       struct fuse_attachment **att, bool pending)
@@ -458,8 +453,11 @@ static int attach(struct fuse_conn *fc, struct fuse_attachments *all,
 		err = attach_node(fc, all, &att, pending);
 		up_read(&fc->killsb);
 	}
-	if (att)
-		fuse_attachment_free(att, false);
+	if (!att)
+		return err;
+	if (fuse_attachment_is_replaced(att))
+		return fuse_attachment_retire(att) ?: err;
+	fuse_attachment_free(att, false);
 	return err;
 }
 
@@ -784,7 +782,7 @@ static int revoke_attached(struct fuse_attachments *all,
  */
 static int detach_inode(struct fuse_conn *fc, struct fuse_attachments *all,
 			struct fuse_inode *fi, bool revoke,
-			struct fuse_attachment **att)
+			struct fuse_attachment **att, bool *queued)
 {
 	int ret, err;
 
@@ -797,14 +795,17 @@ static int detach_inode(struct fuse_conn *fc, struct fuse_attachments *all,
 		fuse_backing_reject(fc, 0, ret, FUSE_BACKING_MMAPPED);
 	if (ret < 0)
 		return ret;
-	err = fuse_backing_revoke_finish(fi);
+	err = fuse_backing_revoke_finish(fi, queued);
 	return err ?: ret;
 }
 
-/* Take what is attached to a node; killsb is held */
+/*
+ * Take what is attached to a node; killsb is held.  @queued is set if the thread has files
+ * to close.
+ */
 static int detach_node(struct fuse_conn *fc, struct fuse_attachments *all,
 		       const struct fuse_backing_detach *args,
-		       struct fuse_attachment **att)
+		       struct fuse_attachment **att, bool *queued)
 {
 	struct inode *inode = find_inode(fc, args->nodeid, args->generation);
 	int files;
@@ -812,7 +813,7 @@ static int detach_node(struct fuse_conn *fc, struct fuse_attachments *all,
 	if (!inode)
 		return 0;
 	files = detach_inode(fc, all, get_fuse_inode(inode),
-			     args->flags & FUSE_BACKING_DETACH_REVOKE, att);
+			     args->flags & FUSE_BACKING_DETACH_REVOKE, att, queued);
 	if (*att && (*att)->tree)
 		fuse_tree_drop((*att)->tree, inode);
 	iput(inode);
@@ -834,6 +835,9 @@ static int detach(struct fuse_conn *fc, struct fuse_attachments *all,
 		  const struct fuse_backing_detach *args)
 {
 	struct fuse_attachment *pending, *attached = NULL;
+	struct fuse_backing_table *table =
+		container_of(all, struct fuse_backing_table, attachments);
+	bool queued = false;
 	int err, files;
 
 	err = down_read_killable(&fc->killsb);
@@ -841,9 +845,11 @@ static int detach(struct fuse_conn *fc, struct fuse_attachments *all,
 		return err;
 	/* one that waits goes first: it can't be attached behind our back then */
 	pending = fuse_pending_take(all, args->nodeid, args->generation, 0);
-	files = detach_node(fc, all, args, &attached);
+	files = detach_node(fc, all, args, &attached, &queued);
 	up_read(&fc->killsb);
 
+	if (queued)
+		kthread_files_flush(table->files);
 	if (pending)
 		fuse_attachment_drop(all->fc, pending, false);
 	if (attached)

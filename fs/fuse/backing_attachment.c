@@ -258,6 +258,18 @@ void fuse_attachment_replace(struct fuse_attachment *there,
 }
 
 /**
+ * fuse_attachment_is_replaced - did others take the place of its extents
+ * @att: an attachment that nobody else knows
+ *
+ * Context: any.
+ * Return: whether it is from fuse_attachment_replace().
+ */
+bool fuse_attachment_is_replaced(const struct fuse_attachment *att)
+{
+	return att->extents && fuse_extents_are_replaced(att->extents);
+}
+
+/**
  * fuse_attachment_retire - wait until nothing uses what was replaced
  * @att: from fuse_attachment_replace(); it is done with
  *

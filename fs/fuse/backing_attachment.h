@@ -75,6 +75,7 @@ bool fuse_attachment_may_replace(const struct fuse_attachment *att,
 void fuse_attachment_replace(struct fuse_attachment *there,
 			     struct fuse_attachment *att,
 			     enum fuse_backing_use_kind kind);
+bool fuse_attachment_is_replaced(const struct fuse_attachment *att);
 int fuse_attachment_retire(struct fuse_attachment *att);
 void fuse_attachment_use(struct fuse_attachment *att,
 			 enum fuse_backing_use_kind kind);

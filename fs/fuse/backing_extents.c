@@ -543,6 +543,18 @@ void fuse_extents_swap(struct fuse_extents *extents, struct fuse_extents *other,
 }
 
 /**
+ * fuse_extents_are_replaced - did others take their place
+ * @extents: extents of which nobody else knows
+ *
+ * Context: any.
+ * Return: whether they have what fuse_extents_swap() put there.
+ */
+bool fuse_extents_are_replaced(const struct fuse_extents *extents)
+{
+	return extents->map->replaced_in;
+}
+
+/**
  * fuse_extents_retire - wait until nothing uses extents that were replaced
  * @other: what fuse_extents_swap() put them in, of which nobody else knows; it is done
  *	with

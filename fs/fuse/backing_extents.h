@@ -60,6 +60,7 @@ struct fuse_extents *fuse_extents_get(struct fuse_extents *extents);
 void fuse_extents_put(struct fuse_extents *extents, bool defer);
 void fuse_extents_swap(struct fuse_extents *extents, struct fuse_extents *other,
 		       enum fuse_backing_use_kind kind);
+bool fuse_extents_are_replaced(const struct fuse_extents *extents);
 int fuse_extents_retire(struct fuse_extents *other);
 void fuse_extents_cut(struct fuse_extents *extents, loff_t end);
 

@@ -62,8 +62,9 @@ int fuse_extents_open(struct file *file)
  * @file: a FUSE file that the server has opened
  *
  * Files of an inode that others have open in passthrough mode must be so, too: unless
- * there is a program that decides who gets what.  Then, and beside files with extents,
- * what the server reads and writes must not be cached: that is seen to.
+ * there is a program that decides who gets what, or all of them are about to lose the
+ * backing file.  Then, and beside files with extents, what the server reads and writes
+ * must not be cached: that is seen to.
  *
  * Context: process context; doesn't sleep.
  * Return: whether the open fails.
@@ -74,11 +75,12 @@ bool fuse_extents_exclude(struct fuse_inode *fi, struct file *file)
 	struct fuse_file *ff = file->private_data;
 
 	/* also if there are no extents yet */
-	if (file->f_mode & FMODE_WRITE)
-		fuse_extents_note_server(&fi->inode);
+	if ((file->f_mode & FMODE_WRITE) || (file->f_flags & O_TRUNC))
+		fuse_inode_backing_note_server(&fi->inode);
 	if (!backing || (ff->open_flags & FOPEN_PASSTHROUGH))
 		return false;
-	if (backing != &fi->inode && !fuse_is_filtered(ff->fm->fc))
+	if (backing != &fi->inode && !fuse_is_filtered(ff->fm->fc) &&
+	    !fuse_inode_backing_is_taken(fi))
 		return true;
 	ff->open_flags |= FOPEN_DIRECT_IO;
 	return false;

@@ -28,6 +28,7 @@
 #include "backing_access.h"
 #include "backing_extents.h"
 #include "backing_extents_io.h"
+#include "backing_inode.h"
 #include "backing_io.h"
 #include "backing_privs.h"
 #include "backing_reject.h"
@@ -94,17 +95,6 @@ bool fuse_extents_has_pages(const struct file *backing)
 
 	return (inode->i_sb->s_type->fs_flags & FS_REQUIRES_DEV) &&
 	       backing->f_mapping->a_ops->read_folio && !IS_DAX(inode);
-}
-
-/**
- * fuse_extents_note_server - something is written to the server, by whatever file
- * @inode: an inode with extents
- *
- * Context: any.
- */
-void fuse_extents_note_server(struct inode *inode)
-{
-	WRITE_ONCE(get_fuse_inode(inode)->backing.remote_data, true);
 }
 
 /* Can the backing file do what the flags ask for? */
@@ -453,7 +443,7 @@ static ssize_t write_server(struct kiocb *iocb, struct iov_iter *iter,
 	ret = fuse_direct_io(&io, iter, &iocb->ki_pos, FUSE_DIO_WRITE);
 	fuse_write_update_attr(inode, iocb->ki_pos, ret);
 	forget_pages(inode, from, iocb->ki_pos);
-	fuse_extents_note_server(inode);
+	fuse_inode_backing_note_server(inode);
 	return ret;
 }
 

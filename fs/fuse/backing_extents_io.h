@@ -14,7 +14,6 @@ struct iov_iter;
 struct kiocb;
 
 bool fuse_extents_has_pages(const struct file *backing);
-void fuse_extents_note_server(struct inode *inode);
 ssize_t fuse_extents_read(struct kiocb *iocb, struct iov_iter *iter);
 
 #endif /* _FS_FUSE_BACKING_EXTENTS_IO_H */

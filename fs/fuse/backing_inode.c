@@ -84,6 +84,17 @@ static struct fuse_extents *find_extents(struct fuse_inode *fi)
 }
 
 /**
+ * fuse_inode_backing_note_server - something is written to the server, or cut there
+ * @inode: a FUSE inode, which may have extents or be given some
+ *
+ * Context: any.
+ */
+void fuse_inode_backing_note_server(struct inode *inode)
+{
+	WRITE_ONCE(get_fuse_inode(inode)->backing.remote_data, true);
+}
+
+/**
  * fuse_inode_backing_size - the size of a FUSE inode is about to change
  * @inode: the FUSE inode
  * @size: the new one
@@ -102,10 +113,11 @@ void fuse_inode_backing_size(struct inode *inode, loff_t size)
 	lockdep_assert_held(&fi->lock);
 	if (size == inode->i_size)
 		return;
+	/* also if there are no extents yet */
+	fuse_inode_backing_note_server(inode);
 	extents = find_extents(fi);
 	if (!extents)
 		return;
-	WRITE_ONCE(fi->backing.remote_data, true);
 	/* i_size_read() and what it lets find are ordered */
 	if (size > inode->i_size)
 		fuse_extents_cut(extents, inode->i_size);
@@ -292,11 +304,15 @@ static void end_uncached_locked(struct fuse_inode *fi, struct fuse_file *ff)
 }
 
 /* @asked: the server is to hear of it */
-static void put_taken(struct fuse_inode *fi, const struct taken *taken,
-		      bool asked)
+static void report_taken(struct fuse_inode *fi, const struct taken *taken, bool asked)
 {
 	fuse_backing_trace(fuse_passthrough_release, &fi->inode,
 			   taken->fb ? taken->fb->id : 0, asked);
+}
+
+static void put_taken(struct fuse_inode *fi, const struct taken *taken, bool asked)
+{
+	report_taken(fi, taken, asked);
 	if (taken->extents) {
 		fuse_extents_put(taken->extents, false);
 		return;
@@ -304,6 +320,19 @@ static void put_taken(struct fuse_inode *fi, const struct taken *taken,
 	if (taken->tree)
 		fuse_tree_put(taken->tree);
 	fuse_backing_close_file(taken->fb, taken->file);
+}
+
+/* The same, without waiting for the thread.  Returns whether that is left something. */
+static bool queue_taken(struct fuse_inode *fi, const struct taken *taken)
+{
+	report_taken(fi, taken, false);
+	if (taken->extents) {
+		fuse_extents_put(taken->extents, true);
+		return true;
+	}
+	if (taken->tree)
+		fuse_tree_put(taken->tree);
+	return fuse_backing_queue_file(taken->fb, taken->file);
 }
 
 static void retire_locked(struct fuse_inode *fi, struct fuse_passthrough *pt,
@@ -316,14 +345,16 @@ static void retire_locked(struct fuse_inode *fi, struct fuse_passthrough *pt,
 /**
  * fuse_inode_backing_retire - one file that lost its backing file lets go of it
  * @fi: the FUSE inode
+ * @queued: set if the thread is left something to close
  *
  * The one that lost it first: who waits for it waits for the others, too.
  *
- * Context: process context without locks; may sleep.
+ * Context: process context without locks but killsb; may sleep, but doesn't wait for a
+ *	server.
  * Return: 1 if there may be another; 0 if there is none; -EBUSY if something of it is in
  *	flight.
  */
-int fuse_inode_backing_retire(struct fuse_inode *fi)
+int fuse_inode_backing_retire(struct fuse_inode *fi, bool *queued)
 {
 	struct fuse_passthrough *pt;
 	struct taken taken;
@@ -337,8 +368,8 @@ int fuse_inode_backing_retire(struct fuse_inode *fi)
 		retire_locked(fi, pt, &taken);
 	spin_unlock(&fi->lock);
 
-	if (ret > 0)
-		put_taken(fi, &taken, false);
+	if (ret > 0 && queue_taken(fi, &taken))
+		*queued = true;
 	return ret;
 }
 
@@ -359,6 +390,25 @@ bool fuse_inode_backing_is_busy(struct fuse_inode *fi)
 	busy = pt && !fuse_backing_is_idle(pt);
 	spin_unlock(&fi->lock);
 	return busy;
+}
+
+/**
+ * fuse_inode_backing_is_taken - have all open files lost their backing file
+ * @fi: the FUSE inode
+ *
+ * Some may still be using it, for as long as their clients like.
+ *
+ * Context: process context; doesn't sleep.
+ * Return: whether no file is open that has one to keep.
+ */
+bool fuse_inode_backing_is_taken(struct fuse_inode *fi)
+{
+	bool taken;
+
+	spin_lock(&fi->lock);
+	taken = list_empty(&fi->backing.open);
+	spin_unlock(&fi->lock);
+	return taken;
 }
 
 static void revoke_locked(struct fuse_inode *fi, struct fuse_passthrough *pt)

@@ -29,6 +29,7 @@ bool fuse_backing_get_to_close(void *data);
 void fuse_backing_unreferenced(struct fuse_backing *fb);
 void fuse_backing_put_deferred(struct fuse_backing *fb);
 void fuse_backing_close_file(struct fuse_backing *fb, struct file *file);
+bool fuse_backing_queue_file(struct fuse_backing *fb, struct file *file);
 int fuse_backing_flush_file(struct fuse_backing *fb, struct file *file);
 int fuse_backing_may_reopen(const struct fuse_backing *fb);
 unsigned int fuse_backing_next(struct fuse_backing_table *table,

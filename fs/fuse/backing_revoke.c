@@ -38,6 +38,9 @@ int fuse_backing_failover(struct file *file)
 	if (READ_ONCE(ff->open_flags) & FOPEN_DIRECT_IO)
 		return 0;
 
+	/* also of what is given extents later */
+	if (file->f_mode & FMODE_WRITE)
+		fuse_inode_backing_note_server(file_inode(file));
 	spin_lock(&file->f_lock);
 	/* the server takes its time */
 	file->f_mode &= ~FMODE_NOWAIT;
@@ -183,19 +186,21 @@ int fuse_backing_revoke_start(struct fuse_inode *fi)
 /**
  * fuse_backing_revoke_finish - wait for what is in flight, and let go
  * @fi: the FUSE inode, that the caller holds a reference on
+ * @queued: set if the thread is left files to close, for which the caller waits when it
+ *	has given up that reference, and what keeps superblocks from ending meanwhile
  *
  * Clients may make it wait for as long as they like: so any signal ends that.
  *
- * Context: process context without locks; may sleep, interruptible.
+ * Context: process context without locks but killsb; may sleep, interruptible.
  * Return: 0, and nothing reaches the backing file through @fi any more; -EINTR,
  *	and this may be called again.
  */
-int fuse_backing_revoke_finish(struct fuse_inode *fi)
+int fuse_backing_revoke_finish(struct fuse_inode *fi, bool *queued)
 {
 	int ret;
 
 	/* who comes too late for I/O counts for a moment, too: it may be busy again */
-	while ((ret = fuse_inode_backing_retire(fi))) {
+	while ((ret = fuse_inode_backing_retire(fi, queued))) {
 		if (ret == -EBUSY &&
 		    wait_var_event_interruptible(&fi->backing,
 						 !fuse_inode_backing_is_busy(fi)))

@@ -23,6 +23,6 @@ ssize_t fuse_backing_revoked_splice_read(struct file *in, loff_t *ppos,
 					 size_t len, unsigned int flags);
 int fuse_backing_revoked_mmap(struct file *file, struct vm_area_struct *vma);
 int fuse_backing_revoke_start(struct fuse_inode *fi);
-int fuse_backing_revoke_finish(struct fuse_inode *fi);
+int fuse_backing_revoke_finish(struct fuse_inode *fi, bool *queued);
 
 #endif /* _FS_FUSE_BACKING_REVOKE_H */
