@@ -659,18 +659,39 @@ static bool would_wait(const struct kthread_files *kf)
 	return true;
 }
 
-static int wait_until(wait_queue_head_t *queue, bool (*done)(void *arg), void *arg)
+/* One who is woken up when he is killed asks @done, as all do: no wake-up is lost */
+static int wait_exclusively(wait_queue_head_t *queue, bool (*done)(void *arg), void *arg,
+			    unsigned int state, long again)
 {
-	if (current->flags & PF_KTHREAD) {
-		/* somebody's server may take its time: that is no hang */
-		wait_event_idle_exclusive(*queue, done(arg));
-		return 0;
+	DEFINE_WAIT(wait);
+	int err = 0;
+
+	for (;;) {
+		prepare_to_wait_exclusive(queue, &wait, state);
+		if (done(arg))
+			break;
+		if (signal_pending_state(state, current)) {
+			err = -EINTR;
+			break;
+		}
+		schedule_timeout(again);
 	}
+	finish_wait(queue, &wait);
+	return err;
+}
+
+/* Asks @done after each wake-up, and also after @again jiffies */
+static int wait_until(wait_queue_head_t *queue, bool (*done)(void *arg), void *arg,
+		      long again)
+{
+	/* somebody's server may take its time: that is no hang */
+	if (current->flags & PF_KTHREAD)
+		return wait_exclusively(queue, done, arg, TASK_IDLE, again);
 	/* not exclusive: one whose time is up may have been woken up in place of another */
 	if (current->flags & PF_EXITING)
 		return wait_event_timeout(*queue, done(arg), EXIT_PATIENCE) ?
 		       0 : -EINTR;
-	return wait_event_killable_exclusive(*queue, done(arg)) ? -EINTR : 0;
+	return wait_exclusively(queue, done, arg, TASK_KILLABLE, again);
 }
 
 /**
@@ -681,6 +702,7 @@ static int wait_until(wait_queue_head_t *queue, bool (*done)(void *arg), void *a
  * @arg: for @done
  *
  * For who can give up, as kthread_files_flush().  Nothing is left behind of who does.
+ * What depends on the limit is noticed within a second: who changes that wakes nobody.
  *
  * Context: process context without locks; may sleep, killable.
  * Return: 0, and @done has returned true; or -EINTR.
@@ -690,7 +712,7 @@ int kthread_files_wait(struct kthread_files *kf, struct wait_queue_head *queue,
 {
 	if (done(arg))
 		return 0;
-	return would_wait(kf) ? wait_until(queue, done, arg) : -EINTR;
+	return would_wait(kf) ? wait_until(queue, done, arg, HZ) : -EINTR;
 }
 EXPORT_SYMBOL_GPL(kthread_files_wait);
 
@@ -720,7 +742,8 @@ int kthread_files_flush(struct kthread_files *kf)
 	barrier->reached = false;
 	refcount_set(&barrier->count, 2);
 	kthread_files_queue(kf, &barrier->work, reach_barrier);
-	err = wait_until(&barrier->queue, is_reached, barrier);
+	err = wait_until(&barrier->queue, is_reached, barrier,
+			 MAX_SCHEDULE_TIMEOUT);
 	put_barrier(barrier);
 	return err;
 }

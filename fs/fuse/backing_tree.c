@@ -763,8 +763,9 @@ static struct inode *make_inode(const struct fuse_tree_dir *at,
 
 	/* where the thread waits for somebody's server, those that went would pile up */
 	err = kthread_files_wait(table->files, &table->fewer, may_make_another, table);
+	/* who isn't to wait may try again, as a server of NFS has its client do */
 	if (err)
-		return ERR_PTR(err);
+		return ERR_PTR(kthread_files_may_wait() ? err : -EAGAIN);
 	attributes_of(at->tree, d_inode(backing), &attr);
 	inode = fuse_new_inode(sb, &attr);
 	if (!inode)
