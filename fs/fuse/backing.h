@@ -338,7 +338,10 @@ static inline void fuse_backing_reply(struct fuse_file *ff, bool isdir)
 {
 }
 
-#define fuse_backing_filter_reply(of)	0
+static inline int fuse_backing_filter_reply(struct file *file)
+{
+	return 0;
+}
 
 static inline void fuse_backing_inode_made(struct inode *inode)
 {
@@ -398,7 +401,10 @@ static inline bool fuse_backing_find_mode(struct dentry *dentry, int *err)
 	return false;
 }
 
-#define fuse_backing_introduce(of)	0
+static inline int fuse_backing_introduce(struct inode *inode)
+{
+	return 0;
+}
 
 #define fuse_backing_known_node(dentry)	get_node_id(d_inode(dentry))
 
@@ -408,7 +414,10 @@ static inline int fuse_backing_encode_fh(struct inode *inode, u32 *fh, int *max_
 	return FILEID_INVALID;
 }
 
-#define fuse_backing_refresh(of)	0
+static inline int fuse_backing_refresh(struct dentry *dentry)
+{
+	return 0;
+}
 
 static inline bool fuse_backing_open_dir(struct inode *inode, struct file *file,
 					 int *err)
