@@ -126,6 +126,20 @@ unlock()
 	exec {lock_fd}>&-
 }
 
+# guest_says FILE: what vm/run prints goes there; again if the emulator's fault ended the
+# guest, and what that one said is lost. Its status.
+guest_says()
+{
+	local tries=3 status
+
+	while :; do
+		status=0
+		"$top/vm/run" >"$1" || status=$?
+		[ $status -eq 126 ] && [ $((tries -= 1)) -gt 0 ] || return $status
+		note "the emulator's fault: another guest does it all"
+	done
+}
+
 # What a guest of QEMU's microvm has to be told, as words of a kernel's command line: that
 # a timer which is late, on a busy machine, isn't broken, and how many thousand cycles a
 # second has there: those of this machine, or KHZ. guest_clock "" or KHZ
