@@ -196,6 +196,25 @@ static bool can_be_killed(struct mounts *m, pid_t pid)
 	return has_ended(pid, &status) && WIFSIGNALED(status);
 }
 
+/* How many threads of the process wait in the kernel for what only a kill ends? */
+static int waiting(pid_t pid)
+{
+	char path[64], state[32];
+	struct dirent *entry;
+	int nr = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)))
+		if (!thread_status(atoi(entry->d_name), "State", state,
+				   sizeof(state)) && *state == 'D')
+			nr++;
+	if (dir)
+		closedir(dir);
+	return nr;
+}
+
 static int do_umount(struct mounts *m, int unused)
 {
 	(void)unused;
@@ -230,15 +249,31 @@ static int do_open_stop(struct mounts *m, int id)
 	return fd < 0 ? fd : raise(SIGSTOP);
 }
 
-/* It has the file open: 0 or what is wrong. */
-static int start_with_file(struct mounts *m, int id, pid_t *pid)
+static int do_open_stop_close(struct mounts *m, int id)
+{
+	int fd = fuse_server_open_id(&m->upper, "a", O_RDWR, id);
+
+	if (fd < 0 || raise(SIGSTOP))
+		return fd < 0 ? fd : -errno;
+	return close(fd) < 0 ? -errno : 0;
+}
+
+/* It does what @fn does up to where it stops: 0 or what is wrong. */
+static int start_to_stop(int (*fn)(struct mounts *m, int arg), struct mounts *m, int arg,
+			 pid_t *pid)
 {
 	int status;
 
-	*pid = start(do_open_stop, m, id);
+	*pid = start(fn, m, arg);
 	if (waitpid(*pid, &status, WUNTRACED) != *pid)
 		return -errno;
 	return WIFSTOPPED(status) ? 0 : -status;
+}
+
+/* It has the file open: 0 or what is wrong. */
+static int start_with_file(struct mounts *m, int id, pid_t *pid)
+{
+	return start_to_stop(do_open_stop, m, id, pid);
 }
 
 TEST_F(closing, umount_can_be_killed)
@@ -282,6 +317,79 @@ TEST_F(closing, backing_close_can_be_killed)
 	EXPECT_TRUE(can_be_killed(&self->m, start(do_backing_close, &self->m, id)));
 	ASSERT_EQ(0, lower_gives_up(self->m.lower));
 	EXPECT_EQ(0, fuse_server_umount(&self->m.upper));
+	EXPECT_TRUE(wait_until(!thread_exists(thread)));
+}
+
+static int do_replace(struct mounts *m, int unused)
+{
+	const struct fuse_backing_extent hole = {
+		.length = FILE_SIZE,
+		.flags = FUSE_BACKING_EXTENT_HOLE,
+	};
+	__u64 node = fuse_server_node(&m->upper, &m->upper.sh->file[0]);
+
+	(void)unused;
+	return fuse_backing_set_extents(m->upper.fd, node, &hole, 1,
+					FUSE_BACKING_READ | FUSE_BACKING_WRITE);
+}
+
+/* The server lets go of a file, and somebody unmounts meanwhile. */
+TEST_F(closing, umount_beside_extents_can_be_killed)
+{
+	pid_t replacing, unmounting, thread;
+	struct mounts *m = &self->m;
+	int id, status;
+
+	id = lower_register(m);
+	ASSERT_LT(0, id);
+	thread = thread_find(m->upper.dev);
+	ASSERT_EQ(0, env_attach_to(&m->upper, id, true));
+	ASSERT_EQ(0, fuse_backing_close(m->upper.fd, id));
+	ASSERT_EQ(0, lower_withholds(m));
+	replacing = start(do_replace, m, 0);
+	ASSERT_TRUE(wait_until(lower_was_asked(m)));
+	unmounting = start(do_umount, m, 0);
+	EXPECT_TRUE(wait_until(waiting(unmounting)));
+	EXPECT_TRUE(can_be_killed(m, unmounting));
+	EXPECT_EQ(0, waitpid(replacing, &status, WNOHANG));
+	ASSERT_EQ(0, lower_gives_up(m->lower));
+	ASSERT_TRUE(has_ended(replacing, &status));
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(wait_until(!thread_exists(thread)));
+}
+
+static int do_detach(struct mounts *m, int flags)
+{
+	__u64 node = fuse_server_node(&m->upper, &m->upper.sh->file[0]);
+
+	return fuse_detach_backing(m->upper.fd, node, 0, flags);
+}
+
+/* The last to have the mount gives it up, while the server takes extents away. */
+TEST_F(closing, client_beside_revocation_can_be_killed)
+{
+	struct mounts *m = &self->m;
+	pid_t client, revoking, thread;
+	int id, status;
+
+	id = lower_register(m);
+	ASSERT_LT(0, id);
+	thread = thread_find(m->upper.dev);
+	ASSERT_EQ(0, env_attach_to(&m->upper, id, true));
+	ASSERT_EQ(0, start_to_stop(do_open_stop_close, m, 0, &client));
+	ASSERT_EQ(0, do_detach(m, 0));
+	ASSERT_EQ(0, fuse_backing_close(m->upper.fd, id));
+	ASSERT_EQ(0, lower_withholds(m));
+	ASSERT_EQ(0, umount2(SCRATCH_FUSE, MNT_DETACH));
+	revoking = start(do_detach, m, FUSE_BACKING_DETACH_REVOKE);
+	ASSERT_TRUE(wait_until(lower_was_asked(m)));
+	kill(client, SIGCONT);
+	EXPECT_TRUE(wait_until(waiting(client)));
+	EXPECT_TRUE(can_be_killed(m, client));
+	EXPECT_EQ(0, waitpid(revoking, &status, WNOHANG));
+	ASSERT_EQ(0, lower_gives_up(m->lower));
+	ASSERT_TRUE(has_ended(revoking, &status));
+	EXPECT_EQ(0, status);
 	EXPECT_TRUE(wait_until(!thread_exists(thread)));
 }
 
@@ -360,25 +468,6 @@ static int do_close_many(struct mounts *m, int fd)
 		err = -pthread_create(&thread, NULL, close_one,
 				      (void *)(long)dup(fd));
 	return err ?: pause();
-}
-
-/* How many threads of the process wait in the kernel for what only a kill ends? */
-static int waiting(pid_t pid)
-{
-	char path[64], state[32];
-	struct dirent *entry;
-	int nr = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir)))
-		if (!thread_status(atoi(entry->d_name), "State", state,
-				   sizeof(state)) && *state == 'D')
-			nr++;
-	if (dir)
-		closedir(dir);
-	return nr;
 }
 
 /* All of them wait, and are gone then. */
@@ -524,6 +613,57 @@ TEST_F(flushing, all_who_look_go_on)
 }
 
 /* A server that answers is waited for, and what it says is what close(2) says. */
+/* The name is the server's by the time that who waited with it is killed. */
+TEST_F(flushing, who_looks_is_killed_without_the_tree)
+{
+	const struct rlimit none = { 0, 0 };
+	struct mounts *m = &self->m;
+	int id, status;
+	pid_t pid;
+
+	id = tree_register(m->upper.fd, SCRATCH_BACKING);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, tree_attach(m->upper.fd, FUSE_ROOT_ID, id,
+				 FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR, 0));
+	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &none, NULL));
+	EXPECT_TRUE(can_be_killed(m, start(do_close, m, self->fd)));
+	ASSERT_EQ(0, do_look(m, 1));
+	pid = start(do_look_once, m, 'b');
+	EXPECT_TRUE(wait_until(waiting(pid)));
+	ASSERT_EQ(0, fuse_detach_backing(m->upper.fd, FUSE_ROOT_ID, 0, 0));
+	kill(pid, SIGKILL);
+	ASSERT_TRUE(has_ended(pid, &status));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	/* the directory isn't locked any more */
+	EXPECT_EQ(0, do_look_once(m, 'c'));
+	ASSERT_EQ(0, lower_gives_up(m->lower));
+	close(self->fd);
+	EXPECT_EQ(0, do_umount(m, 0));
+	EXPECT_TRUE(wait_until(!thread_exists(self->thread)));
+}
+
+/* Who waits for fewer of them goes on when there may be more, too. */
+TEST_F(flushing, limit_is_raised)
+{
+	const struct rlimit none = { 0, 0 }, more = { SMALL_LIMIT, SMALL_LIMIT };
+	struct mounts *m = &self->m;
+	int id, status;
+	pid_t pid;
+
+	id = tree_register(m->upper.fd, SCRATCH_BACKING);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, tree_attach(m->upper.fd, FUSE_ROOT_ID, id,
+				 FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR, 0));
+	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &none, NULL));
+	EXPECT_TRUE(can_be_killed(m, start(do_close, m, self->fd)));
+	ASSERT_EQ(0, do_look(m, 1));
+	pid = start(do_look_once, m, 'b');
+	EXPECT_TRUE(wait_until(waiting(pid)));
+	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &more, NULL));
+	ASSERT_TRUE(has_ended(pid, &status));
+	EXPECT_EQ(0, status);
+}
+
 TEST_F(flushing, answers_are_waited_for)
 {
 	__u32 before = fuse_server_ops(self->m.lower, FUSE_FLUSH);

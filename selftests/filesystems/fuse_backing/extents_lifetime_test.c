@@ -947,6 +947,32 @@ TEST_F(life, fsync_of_what_others_wrote)
 	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_FSYNC));
 }
 
+/* By who lost the backing file, by an open that cuts, and by truncate(2) */
+TEST_F(life, fsync_of_what_came_before_extents)
+{
+	int fd;
+
+	ASSERT_EQ(0, look_up("a"));
+	ASSERT_EQ(0, fuse_attach_backing(self->dev, self->node, 0, self->id, BOTH));
+	fd = fuse_server_open(self->srv, "a", O_RDWR);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, self->node, 0, REVOKE));
+	EXPECT_EQ(1, pwrite(fd, "x", 1, 0));
+	close(fd);
+	ASSERT_EQ(0, set(self, self->node, FILE_SIZE, OLD, 0, FUSE_BACKING_READ));
+	EXPECT_EQ(0, sync_a(self));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_FSYNC));
+}
+
+TEST_F(life, fsync_of_what_was_cut_before_extents)
+{
+	ASSERT_EQ(0, look_up("a"));
+	ASSERT_EQ(0, truncate(SCRATCH_FUSE "/a", FILE_SIZE / 2));
+	ASSERT_EQ(0, set(self, self->node, FILE_SIZE, OLD, 0, FUSE_BACKING_READ));
+	EXPECT_EQ(0, sync_a(self));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_FSYNC));
+}
+
 /* The guest's root image, on a disk of its own */
 static int mount_without_fsync(const char *dir)
 {

@@ -12,6 +12,9 @@
  * before it looks for what waits. A goes on, then D. The node is a directory, so
  * that whoever takes an attachment has to free it.
  *
+ * Nor does one that waits stay for good, when newer extents were attached before who made
+ * the inode has looked.
+ *
  * Privilege: root, and a kernel that takes the module in hold_task_mod.
  */
 
@@ -115,16 +118,19 @@ static pid_t attach_as_a(self_t *self)
 	return hold_task_is_held(A) ? pid : -ECHILD;
 }
 
-static pid_t look_up_as_d(void)
+static pid_t look_up_as_d(const char *name)
 {
+	char path[64];
 	struct stat st;
 	pid_t pid;
+
+	snprintf(path, sizeof(path), SCRATCH_FUSE "/%s", name);
 
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
 		prctl(PR_SET_NAME, "task-D");
-		_exit(stat(SCRATCH_FUSE "/a", &st) < 0 ? errno : 0);
+		_exit(stat(path, &st) < 0 ? errno : 0);
 	}
 	return hold_task_is_held(D) ? pid : -ECHILD;
 }
@@ -165,7 +171,7 @@ TEST_F(pending_race, another_in_its_place)
 	ASSERT_EQ(0, fuse_backing_close(self->dev, self->first));
 	ASSERT_EQ(1, count(self));
 	ASSERT_EQ(0, pend(self, self->node, self->second));
-	d = look_up_as_d();
+	d = look_up_as_d("a");
 	ASSERT_LT(0, d);
 
 	EXPECT_EQ(0, finish(A, a));
@@ -185,7 +191,7 @@ TEST_F(pending_race, its_own)
 	a = attach_as_a(self);
 	ASSERT_LT(0, a);
 	EXPECT_EQ(1, waiting(self->dev, self->first));
-	d = look_up_as_d();
+	d = look_up_as_d("a");
 	ASSERT_LT(0, d);
 	EXPECT_EQ(EISDIR, finish(A, a));
 	EXPECT_EQ(0, waiting(self->dev, self->first));
@@ -193,6 +199,40 @@ TEST_F(pending_race, its_own)
 	EXPECT_EQ(0, fuse_backing_close(self->dev, self->first));
 	EXPECT_EQ(0, fuse_backing_close(self->dev, self->second));
 	EXPECT_TRUE(wait_until(!count(self)));
+}
+
+static int pend_extents(self_t *self, int id, __u32 flags)
+{
+	const struct fuse_backing_extent all = {
+		.length = FILE_SIZE,
+		.backing_id = id,
+	};
+
+	return fuse_backing_set_extents(self->dev,
+					fuse_server_node(&self->env.srv,
+							 &self->env.srv.sh->file[1]),
+					&all, 1, FUSE_BACKING_READ | flags);
+}
+
+/*
+ * What waits has gone before, and the inode is there when others are attached: who made
+ * it finds them, and nobody is left who would have what waits replace them.
+ */
+TEST_F(pending_race, newer_extents_are_attached)
+{
+	pid_t d;
+
+	ASSERT_EQ(0, pend_extents(self, self->first, PENDING));
+	EXPECT_EQ(1, waiting(self->dev, self->first));
+	d = look_up_as_d("b");
+	ASSERT_LT(0, d);
+	ASSERT_EQ(0, pend_extents(self, self->second, PENDING));
+	EXPECT_EQ(1, waiting(self->dev, self->first));
+	EXPECT_EQ(0, finish(D, d));
+	EXPECT_TRUE(wait_until(!waiting(self->dev, self->first)));
+	EXPECT_EQ(0, fuse_backing_close(self->dev, self->first));
+	EXPECT_TRUE(wait_until(count(self) == 1));
+	EXPECT_EQ(0, fuse_backing_close(self->dev, self->second));
 }
 
 TEST_HARNESS_MAIN

@@ -784,6 +784,13 @@ static pid_t write_in_child(int fd, const char *buf)
 	return pid;
 }
 
+static bool can_be_opened(struct fuse_server *srv)
+{
+	int fd = fuse_server_open(srv, "a", O_RDWR);
+
+	return fd >= 0 && !close(fd);
+}
+
 /* A client takes its time for its own memory; who waits for it need not. */
 TEST_F(revoke, waiting_can_be_interrupted)
 {
@@ -803,6 +810,10 @@ TEST_F(revoke, waiting_can_be_interrupted)
 	}
 	EXPECT_TRUE(sleeps_in(writer, SYS_pwrite64));
 	EXPECT_EQ(1, env_count(self->srv));
+	/* others go to the server meanwhile, whatever flags that has for them */
+	EXPECT_TRUE(can_be_opened(self->srv));
+	self->file->open_flags = 0;
+	EXPECT_TRUE(can_be_opened(self->srv));
 	held_page_release(&page);
 	EXPECT_EQ(1, write(ready[1], "", 1));
 	EXPECT_EQ(revoker, waitpid(revoker, &status, 0));
