@@ -9,8 +9,8 @@
  * server, an unmount, or all of them; afterwards everything unmounts and the
  * thread is gone.
  *
- * Results of single operations are other tests' business (see fuzz_test.c),
- * but none may be an error that isn't documented.
+ * Results of single operations are other tests' business, but none may be an
+ * error that isn't documented.
  *
  * ROUNDS=N says how often the actions of a pair run, ENDS=N how many mounts
  * come to each kind of end.
