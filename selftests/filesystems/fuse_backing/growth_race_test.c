@@ -9,7 +9,7 @@
  * The table is filled up to its first size. A registers, and is held while it
  * allocates a larger one; D registers, and waits for A.
  *
- * Privilege: root, and a kernel that takes the module in hold_task_mod.
+ * Privilege: root, and a kernel that takes the modules in test_modules.
  */
 
 #define _GNU_SOURCE

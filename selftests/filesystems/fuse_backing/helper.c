@@ -19,6 +19,6 @@ int helper_path(const char *name, char *path, size_t size)
 		return -errno;
 	path[len] = 0;
 	slash = strrchr(path, '/') + 1;
-	snprintf(slash, size - (slash - path), "helpers/%s", name);
+	snprintf(slash, size - (slash - path), "%s", name);
 	return 0;
 }

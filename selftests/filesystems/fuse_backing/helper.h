@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a test runs or loads itself is in helpers/, beside the test.
+ * What a test runs or loads itself is beside the test.
  */
 #ifndef HELPER_H
 #define HELPER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Tasks that are held where a kernel function is called: see
- * hold_task_mod/hold_task.c, a module that is loaded here. One test at a time.
+ * test_modules/hold_task.c, a module that is loaded here. One test at a time.
  */
 #ifndef HOLD_TASK_H
 #define HOLD_TASK_H

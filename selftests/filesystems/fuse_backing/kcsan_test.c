@@ -5,7 +5,7 @@
  * Proves: two threads that change a word without order are reported there, by name;
  * two that do it by atomic operations aren't.
  *
- * Privilege: root, and a kernel with KCSAN that takes the module in data_race_mod.
+ * Privilege: root, and a kernel with KCSAN that takes the modules in test_modules.
  */
 
 #define _GNU_SOURCE

@@ -15,7 +15,7 @@
  * Nor does one that waits stay for good, when newer extents were attached before who made
  * the inode has looked.
  *
- * Privilege: root, and a kernel that takes the module in hold_task_mod.
+ * Privilege: root, and a kernel that takes the modules in test_modules.
  */
 
 #define _GNU_SOURCE

@@ -8,7 +8,7 @@
  *
  * A client is held in the middle of close(2), or of mmap(2), and goes on later.
  *
- * Privilege: root, and a kernel that takes the module in hold_task_mod.
+ * Privilege: root, and a kernel that takes the modules in test_modules.
  */
 
 #define _GNU_SOURCE

@@ -15,7 +15,7 @@
 
 #include "test_module.h"
 
-/* Beside this program, for each variant of the kernel: VARIANT says which this is */
+/* Beside this program */
 static int open_module(const char *name)
 {
 	const char *variant = getenv("VARIANT");
@@ -27,8 +27,8 @@ static int open_module(const char *name)
 		return -errno;
 	program[len] = '\0';
 	*strrchr(program, '/') = '\0';
-	if (snprintf(path, sizeof(path), "%s/%s_mod/%s/%s.ko", program, name,
-		     variant ?: "base", name) >= PATH_MAX)
+	if (snprintf(path, sizeof(path), "%s/test_modules/%s/%s.ko", program,
+		     variant ?: ".", name) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;

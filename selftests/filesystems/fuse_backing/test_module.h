@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Kernel modules that tests bring along: NAME_mod/, built for each variant of the
- * kernel and put beside the programs.
+ * Kernel modules that tests bring along: in test_modules/ beside the programs, or where
+ * there are some for several kernels, in a directory there that VARIANT names.
  */
 #ifndef TEST_MODULE_H
 #define TEST_MODULE_H
