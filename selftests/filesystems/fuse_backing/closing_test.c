@@ -612,7 +612,6 @@ TEST_F(flushing, all_who_look_go_on)
 	}
 }
 
-/* A server that answers is waited for, and what it says is what close(2) says. */
 /* The name is the server's by the time that who waited with it is killed. */
 TEST_F(flushing, who_looks_is_killed_without_the_tree)
 {
@@ -664,6 +663,7 @@ TEST_F(flushing, limit_is_raised)
 	EXPECT_EQ(0, status);
 }
 
+/* A server that answers is waited for, and what it says is what close(2) says. */
 TEST_F(flushing, answers_are_waited_for)
 {
 	__u32 before = fuse_server_ops(self->m.lower, FUSE_FLUSH);
