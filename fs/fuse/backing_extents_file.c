@@ -12,7 +12,6 @@
 #include "backing_bpf.h"
 #include "backing_extents.h"
 #include "backing_extents_file.h"
-#include "backing_extents_io.h"
 #include "backing_inode.h"
 #include "backing_io.h"
 #include "backing_trace.h"

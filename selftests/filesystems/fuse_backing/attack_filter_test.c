@@ -43,7 +43,7 @@ struct call {
 	bool done;
 };
 
-FIXTURE(attack) {
+FIXTURE(attack_filter) {
 	struct env env;
 	struct fuse_server *srv;
 	struct filter filter, other;
@@ -53,9 +53,9 @@ FIXTURE(attack) {
 	int id;
 };
 
-#define self_t FIXTURE_DATA(attack)
+#define self_t FIXTURE_DATA(attack_filter)
 
-FIXTURE_SETUP(attack)
+FIXTURE_SETUP(attack_filter)
 {
 	if (access("/sys/kernel/btf/vmlinux", F_OK))
 		SKIP(return, "the kernel has no BTF");
@@ -71,7 +71,7 @@ FIXTURE_SETUP(attack)
 	self->state = self->filter.state;
 }
 
-FIXTURE_TEARDOWN(attack)
+FIXTURE_TEARDOWN(attack_filter)
 {
 	filter_close(&self->filter);
 	filter_close(&self->other);
@@ -156,7 +156,7 @@ static bool waits(struct call *attempt)
 	return !is_done(attempt);
 }
 
-TEST_F(attack, detached_in_a_call)
+TEST_F(attack_filter, detached_in_a_call)
 {
 	ASSERT_TRUE(hold_client(self));
 	ASSERT_EQ(0, begin(&self->attempt, detach, &self->filter));
@@ -171,7 +171,7 @@ TEST_F(attack, detached_in_a_call)
 }
 
 /* The control: where nobody is in there, nobody is waited for */
-TEST_F(attack, detached_between_calls)
+TEST_F(attack_filter, detached_between_calls)
 {
 	self->state->verdict = FUSE_BACKING_SERVER;
 	EXPECT_EQ(1, open_a(self->srv));
@@ -181,7 +181,7 @@ TEST_F(attack, detached_between_calls)
 	EXPECT_EQ(0, open_a(self->srv));
 }
 
-TEST_F(attack, replaced_in_a_call)
+TEST_F(attack_filter, replaced_in_a_call)
 {
 	const struct filter_opts opts = { .fuse_fd = self->dev };
 
@@ -197,7 +197,7 @@ TEST_F(attack, replaced_in_a_call)
 	EXPECT_EQ(1, self->other.state->calls[FILTER_OPEN]);
 }
 
-TEST_F(attack, aborted_in_a_call)
+TEST_F(attack_filter, aborted_in_a_call)
 {
 	ASSERT_TRUE(hold_client(self));
 	ASSERT_EQ(0, begin(&self->attempt, abort_it, self->srv));
@@ -214,7 +214,7 @@ static bool can_attach(self_t *self)
 	return !filter_attach(&self->filter) && !filter_detach(&self->filter);
 }
 
-TEST_F(attack, unmounted_in_a_call)
+TEST_F(attack_filter, unmounted_in_a_call)
 {
 	ASSERT_TRUE(hold_client(self));
 	EXPECT_EQ(-EBUSY, fuse_server_umount(self->srv));
@@ -230,7 +230,7 @@ TEST_F(attack, unmounted_in_a_call)
 	EXPECT_TRUE(wait_until(!can_attach(self)));
 }
 
-TEST_F(attack, server_killed_in_a_call)
+TEST_F(attack_filter, server_killed_in_a_call)
 {
 	ASSERT_TRUE(hold_client(self));
 	fuse_server_close_dev(self->srv);
@@ -243,7 +243,7 @@ TEST_F(attack, server_killed_in_a_call)
 	EXPECT_EQ(0, fuse_server_umount(self->srv));
 }
 
-TEST_F(attack, client_killed_in_a_call)
+TEST_F(attack_filter, client_killed_in_a_call)
 {
 	int status;
 	pid_t pid;
@@ -296,7 +296,7 @@ static int register_and_close(void *data)
 	return err;
 }
 
-TEST_F(attack, ids_go_while_they_are_chosen)
+TEST_F(attack_filter, ids_go_while_they_are_chosen)
 {
 	int before = env_count(self->srv);
 
@@ -388,7 +388,7 @@ static int attach_as_user(self_t *self, const struct filter_opts *opts, bool del
 	return end(&self->attempt) ?: err;
 }
 
-TEST_F(attack, user_namespace)
+TEST_F(attack_filter, user_namespace)
 {
 	const struct filter_opts named = { .fuse_fd = self->dev };
 	const struct filter_opts numbered = { .connection = minor(self->srv->dev) };
