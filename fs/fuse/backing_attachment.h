@@ -131,6 +131,19 @@ static inline void fuse_inode_set_attached(struct fuse_inode *fi,
 }
 
 /**
+ * fuse_inode_is_passed - is there something that the kernel may open files on
+ * @fi: the FUSE inode
+ *
+ * Context: any.
+ * Return: whether something is attached, or it was found below a tree.
+ */
+static inline bool fuse_inode_is_passed(const struct fuse_inode *fi)
+{
+	return READ_ONCE(fi->backing.attached) ||
+	       rcu_access_pointer(fi->backing.node);
+}
+
+/**
  * fuse_attachment_is_dir - is a directory attached
  * @att: the attachment
  *

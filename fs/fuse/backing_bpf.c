@@ -212,6 +212,26 @@ bool fuse_filter_is_missing(const struct fuse_conn *fc)
 }
 
 /**
+ * fuse_filter_has_opens - may one open be passed through, and another not
+ * @fc: the connection
+ *
+ * Context: any.
+ * Return: whether a program is asked about opens, or everything is the server's until
+ *	there is another one.
+ */
+bool fuse_filter_has_opens(const struct fuse_conn *fc)
+{
+	const struct fuse_backing_bpf_ops *ops;
+	bool has;
+
+	rcu_read_lock();
+	ops = ops_of(fc);
+	has = ops && (ops == &nobody || ops->open);
+	rcu_read_unlock();
+	return has;
+}
+
+/**
  * fuse_filter_open - what becomes of an open
  * @file: the FUSE file that is being opened
  * @id: set to the backing id that the program chose, which may be any; else 0

@@ -72,6 +72,7 @@ enum fuse_backing_verdict fuse_filter_lookup(struct inode *dir, const struct qst
 bool fuse_filter_lists(struct inode *dir, const struct qstr *name, unsigned int type);
 bool fuse_filter_is_per_caller(const struct fuse_conn *fc);
 bool fuse_filter_is_missing(const struct fuse_conn *fc);
+bool fuse_filter_has_opens(const struct fuse_conn *fc);
 enum fuse_backing_verdict fuse_filter_open(struct file *file, int *id);
 void fuse_filter_show(struct fuse_conn *fc, struct seq_file *m);
 void fuse_filter_end(struct fuse_conn *fc);
@@ -108,6 +109,11 @@ static inline bool fuse_filter_is_per_caller(const struct fuse_conn *fc)
 }
 
 static inline bool fuse_filter_is_missing(const struct fuse_conn *fc)
+{
+	return false;
+}
+
+static inline bool fuse_filter_has_opens(const struct fuse_conn *fc)
 {
 	return false;
 }

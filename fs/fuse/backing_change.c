@@ -16,6 +16,7 @@
 #include "fuse_i.h"
 #include "backing_change.h"
 #include "backing_freeze.h"
+#include "backing_handle.h"
 #include "backing_tree.h"
 
 #include <linux/cred.h>
@@ -331,6 +332,12 @@ static bool is_filled_later(const struct fuse_tree *tree)
 						 FSNOTIFY_PRIO_PRE_CONTENT);
 }
 
+/* Is it cut off by a file that the server has opened, whichever that is? */
+static bool is_by_server(const struct iattr *attr)
+{
+	return (attr->ia_valid & ATTR_FILE) && !fuse_backing_is_local(attr->ia_file);
+}
+
 /*
  * Several at once, as a size and a mode, are nobody's who names an inode by its path.  What
  * is cached of a file that the server opened would be written to it after it was cut off.
@@ -343,7 +350,7 @@ static bool may_resize(const struct inode *inode, const struct fuse_tree *tree,
 	return (tree->modes & FUSE_BACKING_WRITE) &&
 	       !(attr->ia_valid & ~(ATTR_SIZE | times | ATTR_OPEN | ATTR_FILE)) &&
 	       READ_ONCE(fuse_inode_of(inode)->iocachectr) <= 0 &&
-	       !is_open_elsewhere(inode) && !is_filled_later(tree);
+	       !is_by_server(attr) && !is_open_elsewhere(inode) && !is_filled_later(tree);
 }
 
 /**

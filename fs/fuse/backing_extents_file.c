@@ -9,6 +9,7 @@
 
 #include "fuse_i.h"
 #include "backing_access.h"
+#include "backing_attachment.h"
 #include "backing_bpf.h"
 #include "backing_extents.h"
 #include "backing_extents_file.h"
@@ -55,6 +56,15 @@ int fuse_extents_open(struct file *file)
 	return 0;
 }
 
+/*
+ * May others have it passed through later?  They couldn't while it is cached; and of what
+ * the server reads for one, another would get what is cached.
+ */
+static bool is_choosy(const struct fuse_inode *fi, const struct fuse_conn *fc)
+{
+	return fuse_inode_is_passed(fi) && fuse_filter_has_opens(fc);
+}
+
 /**
  * fuse_extents_exclude - may the server not open a file like this
  * @fi: the FUSE inode
@@ -63,7 +73,8 @@ int fuse_extents_open(struct file *file)
  * Files of an inode that others have open in passthrough mode must be so, too: unless
  * there is a program that decides who gets what, or all of them are about to lose the
  * backing file.  Then, and beside files with extents, what the server reads and writes
- * must not be cached: that is seen to.
+ * must not be cached: that is seen to.  So it is before anybody else has it open, if that
+ * program decides about opens.
  *
  * Context: process context; doesn't sleep.
  * Return: whether the open fails.
@@ -76,12 +87,13 @@ bool fuse_extents_exclude(struct fuse_inode *fi, struct file *file)
 	/* also if there are no extents yet */
 	if ((file->f_mode & FMODE_WRITE) || (file->f_flags & O_TRUNC))
 		fuse_inode_backing_note_server(&fi->inode);
-	if (!backing || (ff->open_flags & FOPEN_PASSTHROUGH))
+	if (ff->open_flags & FOPEN_PASSTHROUGH)
 		return false;
-	if (backing != &fi->inode && !fuse_is_filtered(ff->fm->fc) &&
+	if (backing && backing != &fi->inode && !fuse_is_filtered(ff->fm->fc) &&
 	    !fuse_inode_backing_is_taken(fi))
 		return true;
-	ff->open_flags |= FOPEN_DIRECT_IO;
+	if (backing || is_choosy(fi, ff->fm->fc))
+		ff->open_flags |= FOPEN_DIRECT_IO;
 	return false;
 }
 

@@ -66,13 +66,6 @@ static bool is_for_server(struct inode *inode, const struct file *file)
 	       !fuse_backing_has_server(fc);
 }
 
-/* Is there something that the kernel may open files on? */
-static bool is_passed(const struct fuse_inode *fi)
-{
-	return READ_ONCE(fi->backing.attached) ||
-	       rcu_access_pointer(fi->backing.node);
-}
-
 /*
  * Get what a program has chosen.  What it chose by mistake, or before the server closed
  * it, leaves the file to the server.
@@ -163,7 +156,7 @@ bool fuse_backing_open_attached(struct inode *inode, struct file *file,
 	struct fuse_file *ff;
 	bool first;
 
-	if (!is_passed(fi) || is_for_server(inode, file))
+	if (!fuse_inode_is_passed(fi) || is_for_server(inode, file))
 		return !fuse_node_may_ask(inode, err);
 
 	*err = -ENOMEM;

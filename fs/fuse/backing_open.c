@@ -121,7 +121,9 @@ int fuse_backing_ask_filter(struct file *file)
 	case FUSE_BACKING_HIDE:
 		return -ENOENT;
 	default:
+		/* others may have it passed through later */
 		ff->open_flags &= ~FOPEN_PASSTHROUGH;
+		ff->open_flags |= FOPEN_DIRECT_IO;
 		use_instead(ff, 0);
 		return 0;
 	}

@@ -9,6 +9,7 @@
  */
 
 #include "fuse_i.h"
+#include "backing_bpf.h"
 #include "backing_inode.h"
 #include "backing_io.h"
 #include "backing_mmap.h"
@@ -114,7 +115,8 @@ ssize_t fuse_backing_revoked_splice_read(struct file *in, loff_t *ppos,
  * @file: an open FUSE file
  *
  * Context: any.
- * Return: whether it is direct I/O beside a backing file, or after one.
+ * Return: whether it is direct I/O beside a backing file, or after one; or where a program
+ *	decides who gets what, and one may not see what was read for another.
  */
 bool fuse_backing_bypasses_cache(struct file *file)
 {
@@ -122,7 +124,8 @@ bool fuse_backing_bypasses_cache(struct file *file)
 	struct fuse_file *ff = file->private_data;
 
 	return (READ_ONCE(ff->open_flags) & FOPEN_DIRECT_IO) &&
-	       (fuse_file_passthrough(ff) || fuse_inode_backing(fi));
+	       (fuse_file_passthrough(ff) || fuse_inode_backing(fi) ||
+		fuse_filter_has_opens(ff->fm->fc));
 }
 
 /**

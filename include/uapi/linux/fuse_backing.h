@@ -425,9 +425,10 @@ struct fuse_backing_rules {
  * fuse_open_out.open_flags, with FOPEN_PASSTHROUGH: the BPF program of the connection, if
  * there is one, is asked which backing file this is opened on. What it doesn't decide
  * about is as the reply says, whose id may be 0 if the program always decides. Where it
- * leaves the file to the server, the file is open as without FOPEN_PASSTHROUGH. A kernel
- * without CONFIG_FUSE_BACKING_BPF refuses the reply (EINVAL); one that has it knows the
- * type bpf_struct_ops_fuse_backing_bpf_ops in its BTF.
+ * leaves the file to the server, the file is open as without FOPEN_PASSTHROUGH, and with
+ * FOPEN_DIRECT_IO: others may have it passed through at the same time. A kernel without
+ * CONFIG_FUSE_BACKING_BPF refuses the reply (EINVAL); one that has it knows the type
+ * bpf_struct_ops_fuse_backing_bpf_ops in its BTF.
  */
 #define FOPEN_BACKING_FILTER		(1U << 24)
 

@@ -5,8 +5,9 @@
  * Proves: what is passed through is changed without the server; what is hidden is nobody's
  * to remove or to move, and isn't replaced by what is made or moved there; what is the
  * server's isn't made, removed or moved without it, under the old name or the new one, nor
- * if it is so only when the change is about to be made; nor is a directory removed, or
- * replaced; what is hidden from one caller is there for another all the while.
+ * if it is so only when the change is about to be made, nor cut off by a file that it has
+ * opened; nor is a directory removed, or replaced; what is hidden from one caller is there
+ * for another all the while.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -242,6 +243,31 @@ TEST_F(changes, the_servers_by_then)
 	EXPECT_EQ(0, hold_task_go(0));
 	ASSERT_EQ(maker, waitpid(maker, NULL, 0));
 	EXPECT_EQ(1, asked(self, FUSE_CREATE));
+}
+
+/* What the server has opened it cuts off, who knows which file that is */
+TEST_F(changes, cut_off_by_the_server)
+{
+	const struct filter_opts opts = { .fuse_fd = self->srv->fd };
+	int fd;
+
+	filter_close(&self->filter);
+	ASSERT_EQ(0, filter_start(&self->filter, "opens", &opts));
+	self->state = self->filter.state;
+	say(self, "file", FUSE_BACKING_SERVER);
+	fd = open(tree_at("dir/file"), O_WRONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(1, asked(self, FUSE_OPEN));
+	EXPECT_EQ(0, ftruncate(fd, 4));
+	EXPECT_EQ(1, asked(self, FUSE_SETATTR));
+	/* the control: the name is passed through */
+	EXPECT_EQ(0, truncate(tree_at("dir/file"), 3));
+	EXPECT_EQ(1, asked(self, FUSE_SETATTR));
+	close(fd);
+	fd = open(tree_at("dir/file"), O_WRONLY | O_TRUNC | O_CLOEXEC);
+	EXPECT_LE(0, fd);
+	EXPECT_EQ(2, asked(self, FUSE_SETATTR));
+	close(fd);
 }
 
 TEST_F(changes, callers)

@@ -4,10 +4,10 @@
  *
  * Proves: where a file is attached, or where the server's reply says so, the program has
  * the file opened as it is, on any file that the server registered, by the server, or not
- * at all; for one caller otherwise than for another, at the same time; what it was asked
- * is what was opened; and it grants nothing: an id that isn't the connection's, or can't
- * be named any more, leaves the file to the server, and what the server couldn't open
- * isn't opened.
+ * at all; for one caller otherwise than for another, at the same time, and whoever comes
+ * first: what the server opens isn't cached; what it was asked is what was opened; and it
+ * grants nothing: an id that isn't the connection's, or can't be named any more, leaves the
+ * file to the server, and what the server couldn't open isn't opened.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -266,6 +266,17 @@ TEST_F(open, grants_nothing)
 	close(fd);
 }
 
+/* For what isn't attached: the server's, whatever a program would say */
+static int open_cached(FIXTURE_DATA(open) * self)
+{
+	int err = access(SCRATCH_FUSE "/a", F_OK) ? -errno : 0;
+
+	err = err ?: fuse_attach_backing(self->dev,
+					 fuse_server_node(self->srv, self->file), 0,
+					 self->a, FUSE_BACKING_READ);
+	return err ?: fuse_server_open(self->srv, "a", O_RDWR);
+}
+
 /* What is attached for reading only doesn't bind what is chosen for writing */
 TEST_F(open, what_was_asked)
 {
@@ -352,7 +363,7 @@ TEST_F(open, callers)
 	EXPECT_EQ(2, opens(self->srv));
 }
 
-/* What the server opens beside it is not cached, and not to be mapped shared */
+/* What the server opens beside it is not cached, and not to be mapped */
 TEST_F(open, server_beside)
 {
 	int fd, other;
@@ -370,7 +381,130 @@ TEST_F(open, server_beside)
 	EXPECT_EQ(0, scratch_compare("a", "second", 6, 8));
 	EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_SHARED, other, 0));
 	EXPECT_EQ(ENODEV, errno);
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, other, 0));
+	EXPECT_EQ(ENODEV, errno);
 	close(other);
+	close(fd);
+}
+
+/* 0 or -errno */
+static int splice_some(int fd)
+{
+	loff_t pos = 0;
+	int pipefd[2];
+	ssize_t n;
+
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
+		return -errno;
+	n = splice(fd, &pos, pipefd[1], NULL, HEAD, 0);
+	close(pipefd[0]);
+	close(pipefd[1]);
+	return n == HEAD ? 0 : -EIO;
+}
+
+/* What is read, or spliced, several times: is it asked for each time? */
+static bool is_direct(const struct fuse_server *srv, int fd)
+{
+	__u32 before = fuse_server_data_ops(srv);
+
+	return letter_of(fd) == 'a' && letter_of(fd) == 'a' && !splice_some(fd) &&
+	       !splice_some(fd) && fuse_server_data_ops(srv) == before + 4;
+}
+
+static bool is_cached(const struct fuse_server *srv, int fd)
+{
+	__u32 before;
+
+	if (letter_of(fd) != 'a')
+		return false;
+	before = fuse_server_data_ops(srv);
+	return letter_of(fd) == 'a' && !splice_some(fd) &&
+	       fuse_server_data_ops(srv) == before;
+}
+
+/* What the server has opened first keeps nobody from what is passed through */
+TEST_F(open, server_before)
+{
+	void *map;
+	int fd;
+
+	ASSERT_EQ(0, env_attach(&self->env, self->a, false));
+	say(self->state, FUSE_BACKING_SERVER, NONE);
+	fd = fuse_server_open(self->srv, "a", O_RDWR);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(1, opens(self->srv));
+	EXPECT_TRUE(is_direct(self->srv, fd));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0));
+	EXPECT_EQ(ENODEV, errno);
+	map = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	EXPECT_NE(MAP_FAILED, map);
+	munmap(map, 4096);
+	say(self->state, FUSE_BACKING_PASS, NONE);
+	EXPECT_EQ('a', read_a(self->srv));
+	say(self->state, FUSE_BACKING_PASS, self->b);
+	EXPECT_EQ('b', read_a(self->srv));
+	EXPECT_EQ(1, opens(self->srv));
+	EXPECT_TRUE(is_direct(self->srv, fd));
+	close(fd);
+}
+
+/* Where one caller is the server's, and comes first */
+TEST_F(open, callers_before)
+{
+	int fd;
+
+	ASSERT_EQ(0, env_attach(&self->env, self->a, false));
+	say(self->state, FUSE_BACKING_SERVER, NONE);
+	self->state->uid = ALICE;
+	self->state->uid_verdict = FUSE_BACKING_PASS;
+	fd = fuse_server_open(self->srv, "a", O_RDONLY);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ('a', read_as(ALICE, self->srv));
+	EXPECT_EQ(1, opens(self->srv));
+	EXPECT_EQ(0, fuse_server_data_ops(self->srv));
+	/* nor from what another is told to have instead */
+	self->state->uid_id = self->b;
+	EXPECT_EQ('b', read_as(ALICE, self->srv));
+	EXPECT_EQ(1, opens(self->srv));
+	EXPECT_TRUE(is_direct(self->srv, fd));
+	close(fd);
+}
+
+/* Nor does what it opened when a sticky program was detached */
+TEST_F(open, server_before_another)
+{
+	const struct filter_opts opts = {
+		.fuse_fd = self->dev,
+		.flags = FUSE_BACKING_FILTER_STICKY,
+	};
+	int fd;
+
+	ASSERT_EQ(0, env_attach(&self->env, self->a, false));
+	filter_close(&self->filter);
+	ASSERT_EQ(0, filter_start(&self->filter, "lookups", &opts));
+	ASSERT_EQ(0, filter_detach(&self->filter));
+	fd = fuse_server_open(self->srv, "a", O_RDONLY);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(1, opens(self->srv));
+	EXPECT_TRUE(is_direct(self->srv, fd));
+	ASSERT_EQ(0, filter_attach(&self->filter));
+	EXPECT_EQ('a', read_a(self->srv));
+	EXPECT_EQ(1, opens(self->srv));
+	close(fd);
+}
+
+/* The control: where no program decides about opens, what is the server's is cached */
+TEST_F(open, servers_alone)
+{
+	const struct filter_opts opts = { .fuse_fd = self->dev };
+	int fd;
+
+	filter_close(&self->filter);
+	ASSERT_EQ(0, filter_start(&self->filter, "lookups", &opts));
+	fd = open_cached(self);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(1, opens(self->srv));
+	EXPECT_TRUE(is_cached(self->srv, fd));
 	close(fd);
 }
 
@@ -418,6 +552,30 @@ TEST_F(open, replies)
 	EXPECT_EQ(0, self->state->calls[FILTER_OPEN]);
 	reply(self->file, FOPEN_BACKING_FILTER, self->a);
 	EXPECT_EQ(-EIO, read_a(self->srv));
+}
+
+/* Here, too, what the server has opened keeps nobody from the backing file */
+TEST_F(open, replies_after_the_server)
+{
+	int fd;
+
+	reply(self->file, ASK, self->a);
+	say(self->state, FUSE_BACKING_SERVER, NONE);
+	fd = fuse_server_open(self->srv, "a", O_RDONLY);
+	ASSERT_LE(0, fd);
+	EXPECT_TRUE(is_direct(self->srv, fd));
+	say(self->state, FUSE_BACKING_PASS, NONE);
+	EXPECT_EQ('a', read_a(self->srv));
+	say(self->state, FUSE_BACKING_PASS, self->b);
+	EXPECT_EQ('b', read_a(self->srv));
+	EXPECT_TRUE(is_direct(self->srv, fd));
+	close(fd);
+	/* the control: who doesn't ask is cached */
+	reply(self->file, 0, 0);
+	fd = fuse_server_open(self->srv, "a", O_RDONLY);
+	ASSERT_LE(0, fd);
+	EXPECT_TRUE(is_cached(self->srv, fd));
+	close(fd);
 }
 
 TEST_F(open, replies_without_program)
