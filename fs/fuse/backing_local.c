@@ -59,11 +59,16 @@ static int open_mapping(struct inode *inode, struct file *file,
 /* Is this an open that only the server can do? */
 static bool is_for_server(struct inode *inode, const struct file *file)
 {
-	struct fuse_conn *fc = get_fuse_conn(inode);
+	return ((file->f_flags & O_TRUNC) && get_fuse_conn(inode)->atomic_o_trunc) ||
+	       READ_ONCE(get_fuse_inode(inode)->iocachectr) > 0;
+}
 
-	return ((file->f_flags & O_TRUNC) && fc->atomic_o_trunc) ||
-	       READ_ONCE(get_fuse_inode(inode)->iocachectr) > 0 ||
-	       !fuse_backing_has_server(fc);
+/* Is there anything to be passed through, if a program, that is asked later, has no objection? */
+static bool may_be_passed(struct inode *inode, const struct file *file, bool filtered)
+{
+	return fuse_inode_is_passed(get_fuse_inode(inode)) &&
+	       fuse_backing_has_server(get_fuse_conn(inode)) &&
+	       (filtered || !is_for_server(inode, file));
 }
 
 /*
@@ -112,20 +117,16 @@ static bool use_own(struct inode *inode, struct file *file,
 	return true;
 }
 
-/*
- * Get what a file that is being opened is to be opened on.
- * Returns false if nothing is good for it; @err is set to 0 or an errno.
- */
-static bool use_passed(struct inode *inode, struct file *file,
-		       struct fuse_passthrough *pt, int *err)
+/* Get what a program says; what is hidden is so, too, where only the server could open it */
+static bool use_filtered(struct inode *inode, struct file *file,
+			 struct fuse_passthrough *pt, int *err)
 {
 	int id;
 
-	*err = 0;
-	if (!fuse_is_filtered(get_fuse_conn(inode)))
-		return use_own(inode, file, pt, err);
 	switch (fuse_filter_open(file, &id)) {
 	case FUSE_BACKING_PASS:
+		if (is_for_server(inode, file))
+			return false;
 		return id ? use_chosen(inode, id, pt) : use_own(inode, file, pt, err);
 	case FUSE_BACKING_HIDE:
 		*err = -ENOENT;
@@ -133,6 +134,18 @@ static bool use_passed(struct inode *inode, struct file *file,
 	default:
 		return false;
 	}
+}
+
+/*
+ * Get what a file that is being opened is to be opened on.
+ * Returns false if nothing is good for it; @err is set to 0 or an errno.
+ */
+static bool use_passed(struct inode *inode, struct file *file, bool filtered,
+		       struct fuse_passthrough *pt, int *err)
+{
+	*err = 0;
+	return filtered ? use_filtered(inode, file, pt, err) :
+			  use_own(inode, file, pt, err);
 }
 
 /**
@@ -143,7 +156,9 @@ static bool use_passed(struct inode *inode, struct file *file,
  * @err: set to the result: 0, or a negative errno
  *
  * While the inode is open through the server in cached mode, or on another
- * backing inode, further opens are the server's too.
+ * backing inode, further opens are the server's too.  A program may hide the file from
+ * these, so it is asked before; but not before the file has its age: what it has said by
+ * the time of a revocation is taken away.
  *
  * Context: process context; may sleep.
  * Return: false if the server is to be asked.
@@ -151,12 +166,13 @@ static bool use_passed(struct inode *inode, struct file *file,
 bool fuse_backing_open_attached(struct inode *inode, struct file *file,
 				int *err)
 {
+	bool filtered = fuse_is_filtered(get_fuse_conn(inode));
 	struct fuse_inode *fi = get_fuse_inode(inode);
 	struct fuse_passthrough *pt;
 	struct fuse_file *ff;
 	bool first;
 
-	if (!fuse_inode_is_passed(fi) || is_for_server(inode, file))
+	if (!may_be_passed(inode, file, filtered))
 		return !fuse_node_may_ask(inode, err);
 
 	*err = -ENOMEM;
@@ -165,7 +181,7 @@ bool fuse_backing_open_attached(struct inode *inode, struct file *file,
 		return true;
 	pt = ff->passthrough;
 	/* as if a reply had claimed it; the file has its age by now */
-	if (!use_passed(inode, file, pt, err))
+	if (!use_passed(inode, file, filtered, pt, err))
 		goto out_ask;
 	if (*err)
 		goto out_free;

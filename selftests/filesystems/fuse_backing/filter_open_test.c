@@ -5,9 +5,10 @@
  * Proves: where a file is attached, or where the server's reply says so, the program has
  * the file opened as it is, on any file that the server registered, by the server, or not
  * at all; for one caller otherwise than for another, at the same time, and whoever comes
- * first: what the server opens isn't cached; what it was asked is what was opened; and it
- * grants nothing: an id that isn't the connection's, or can't be named any more, leaves the
- * file to the server, and what the server couldn't open isn't opened.
+ * first: what the server opens isn't cached; what is hidden isn't opened for being open by
+ * the server; what it was asked is what was opened; and it grants nothing: an id that isn't
+ * the connection's, or can't be named any more, leaves the file to the server, and what the
+ * server couldn't open isn't opened.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -275,6 +276,60 @@ static int open_cached(FIXTURE_DATA(open) * self)
 					 fuse_server_node(self->srv, self->file), 0,
 					 self->a, FUSE_BACKING_READ);
 	return err ?: fuse_server_open(self->srv, "a", O_RDWR);
+}
+
+/* Others have it open by the server, and cached, since there was no program */
+TEST_F(open, hidden_while_cached)
+{
+	int fd;
+
+	ASSERT_EQ(0, filter_detach(&self->filter));
+	fd = open_cached(self);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, filter_attach(&self->filter));
+	say(self->state, FUSE_BACKING_HIDE, NONE);
+	EXPECT_EQ(-ENOENT, read_a(self->srv));
+	EXPECT_EQ(1, opens(self->srv));
+	/* the control: what isn't hidden is as for those */
+	say(self->state, FUSE_BACKING_PASS, NONE);
+	EXPECT_EQ('a', read_a(self->srv));
+	say(self->state, FUSE_BACKING_SERVER, NONE);
+	EXPECT_EQ('a', read_a(self->srv));
+	EXPECT_EQ(3, opens(self->srv));
+	EXPECT_EQ(3, self->state->calls[FILTER_OPEN]);
+	close(fd);
+}
+
+/* What the server is to open, as it is to truncate it */
+TEST_F(open, hidden_and_truncated)
+{
+	const struct fuse_server_opts server = {
+		.mountpoint = SCRATCH_FUSE2,
+		.init_flags = FUSE_ATOMIC_O_TRUNC,
+	};
+	struct fuse_server srv;
+	struct filter filter;
+	int fd;
+
+	ASSERT_EQ(0, env_serve(&self->env, &srv, &server));
+	ASSERT_EQ(0, access(SCRATCH_FUSE2 "/a", F_OK));
+	ASSERT_EQ(0, fuse_attach_backing(srv.fd, fuse_server_node(&srv, srv.sh->file), 0,
+					 fuse_backing_open_path(srv.fd, scratch_path("a"),
+								O_RDWR),
+					 FUSE_BACKING_READ | FUSE_BACKING_WRITE));
+	ASSERT_EQ(0, filter_start(&filter, "opens",
+				  &(struct filter_opts){ .fuse_fd = srv.fd }));
+	say(filter.state, FUSE_BACKING_HIDE, NONE);
+	EXPECT_EQ(-ENOENT, fuse_server_open(&srv, "a", O_WRONLY | O_TRUNC));
+	EXPECT_EQ(0, opens(&srv));
+	/* the control */
+	say(filter.state, FUSE_BACKING_PASS, NONE);
+	fd = fuse_server_open(&srv, "a", O_WRONLY | O_TRUNC);
+	EXPECT_LE(0, fd);
+	EXPECT_EQ(1, opens(&srv));
+	close(fd);
+	filter_close(&filter);
+	fuse_server_stop(&srv);
 }
 
 /* What is attached for reading only doesn't bind what is chosen for writing */
