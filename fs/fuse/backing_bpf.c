@@ -65,9 +65,12 @@ struct attached {
 
 static LIST_HEAD(all_attached);
 
-/* What a connection has when a program was detached that others are not to do without */
+/*
+ * What a connection has when a program was detached that others are not to do without.  What
+ * the server has said of names while it was there is for none but whom it was said to.
+ */
 static const struct fuse_backing_bpf_ops nobody = {
-	.flags = FUSE_BACKING_FILTER_STICKY,
+	.flags = FUSE_BACKING_FILTER_STICKY | FUSE_BACKING_FILTER_PER_CALLER,
 };
 
 static enum fuse_backing_verdict verdict_of(const struct question *question, int said)

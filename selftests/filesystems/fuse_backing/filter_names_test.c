@@ -7,8 +7,8 @@
  * than for another, without taking away what the other has, and nothing that the server said for
  * one is kept for all; the server is asked in no directory that it doesn't know; a listing shows
  * what may be looked up; what the program was asked is what was used; a program that goes leaves
- * all names there, and one that is sticky none; nothing is asked of a program about what isn't
- * below a tree.
+ * all names there, and one that is sticky none, not even those that the server was told of;
+ * nothing is asked of a program about what isn't below a tree.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -408,6 +408,26 @@ TEST_F(names, sticky)
 	ASSERT_NE(NULL, d);
 	closedir(d);
 	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_OPENDIR));
+}
+
+/* What the server said of a name, for who had it, is nothing that others find by */
+TEST_F(names, sticky_and_an_introduced_name)
+{
+	self->srv->sh->entry_valid = 1000;
+	ASSERT_EQ(0, start(self, "answers", FUSE_BACKING_FILTER_PER_CALLER |
+					    FUSE_BACKING_FILTER_STICKY));
+	say_of_alice(self->state, "c", HIDE);
+	ASSERT_EQ(0, chmod(tree_at("c"), 0604));
+	ASSERT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	EXPECT_EQ(-ENOENT, look_as(ALICE, "c"));
+	/* the control: who isn't hidden from finds it without the server */
+	EXPECT_EQ(0, look("c"));
+	EXPECT_EQ(1, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	ASSERT_EQ(0, filter_detach(&self->filter));
+	EXPECT_EQ(0, look_as(ALICE, "c"));
+	EXPECT_EQ(2, fuse_server_ops(self->srv, FUSE_LOOKUP));
+	EXPECT_EQ(0, look("c"));
+	EXPECT_EQ(3, fuse_server_ops(self->srv, FUSE_LOOKUP));
 }
 
 TEST_HARNESS_MAIN
