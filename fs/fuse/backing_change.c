@@ -14,6 +14,8 @@
  */
 
 #include "fuse_i.h"
+#include "backing_below.h"
+#include "backing_bpf.h"
 #include "backing_change.h"
 #include "backing_freeze.h"
 #include "backing_handle.h"
@@ -120,18 +122,22 @@ void fuse_change_end(struct fuse_tree *tree)
 	sb_end_write(tree->mnt->mnt_sb);
 }
 
-/* Is @entry in a directory with rules?  Whoever says some now waits, see fuse_change_start() */
-static bool is_ruled(const struct dentry *entry)
+/*
+ * Is @entry in a directory with rules, or does a program decide?  Whoever says rules now
+ * waits, see fuse_change_start().
+ */
+static bool is_decided(const struct dentry *entry)
 {
 	struct fuse_tree_dir at;
 	struct inode *dir;
-	bool ruled;
+	bool decided;
 
 	rcu_read_lock();
 	dir = d_inode_rcu(READ_ONCE(entry->d_parent));
-	ruled = dir && fuse_tree_look_dir(dir, &at) && rcu_access_pointer(*at.rules);
+	decided = dir && fuse_tree_look_dir(dir, &at) &&
+		  (rcu_access_pointer(*at.rules) || fuse_is_filtered(at.tree->fc));
 	rcu_read_unlock();
-	return ruled && !IS_ROOT(entry);
+	return decided && !IS_ROOT(entry);
 }
 
 static bool is_servers_in(struct inode *dir, const struct qstr *name)
@@ -141,18 +147,19 @@ static bool is_servers_in(struct inode *dir, const struct qstr *name)
 
 	if (!fuse_tree_get_dir(dir, &at))
 		return false;
-	servers = fuse_tree_verdict(&at, name) == FUSE_BACKING_SERVER;
+	servers = fuse_below_verdict(&at, dir, name) == FUSE_BACKING_SERVER;
 	fuse_tree_put(at.tree);
 	return servers;
 }
 
 /**
- * fuse_change_is_servers - do rules leave to the server what is changed by a name
+ * fuse_change_is_servers - is what is changed by a name left to the server
  * @entry: the FUSE dentry, by which somebody has found it, or has opened it
  *
- * The server may have named it before they did, or it was found by other rules.
+ * By rules, or a program: the server may have named it before they said so, or it was found
+ * when they said otherwise.
  *
- * Context: process context.
+ * Context: process context, with the client's credentials: the program sees who asks.
  * Return: whether the server is to be asked.
  */
 bool fuse_change_is_servers(struct dentry *entry)
@@ -161,7 +168,7 @@ bool fuse_change_is_servers(struct dentry *entry)
 	struct dentry *parent;
 	bool servers;
 
-	if (likely(!is_ruled(entry)))
+	if (likely(!is_decided(entry)))
 		return false;
 	parent = dget_parent(entry);
 	take_dentry_name_snapshot(&name, entry);
@@ -179,7 +186,7 @@ static struct fuse_tree *tree_of(struct dentry *dentry, u64 ops)
 	       !fuse_change_is_servers(dentry) ? node->tree : NULL;
 }
 
-/* As fuse_change_start(), by the rules that there are then */
+/* As fuse_change_start(), by what is said then, of the client who asks */
 static int start(struct fuse_tree *tree, struct dentry *dentry)
 {
 	int err = fuse_change_start(tree);
@@ -304,10 +311,9 @@ static int set_attributes(struct fuse_tree *tree, struct dentry *dentry,
 
 	if (err)
 		return err;
-	if (attr->ia_valid & ATTR_SIZE)
-		err = cut_off(path, attr);
-	else
-		err = change_attributes(path, attr);
+	scoped_with_creds(tree->cred)
+		err = attr->ia_valid & ATTR_SIZE ? cut_off(path, attr) :
+						   change_attributes(path, attr);
 	fuse_change_end(tree);
 	return err;
 }
@@ -378,9 +384,7 @@ bool fuse_backing_setattr_below(struct inode *inode, struct dentry *dentry,
 		return false;
 	if (*err)
 		return true;
-	scoped_with_creds(tree->cred) {
-		*err = set_attributes(tree, dentry, &path, attr);
-	}
+	*err = set_attributes(tree, dentry, &path, attr);
 	fuse_tree_tell(inode, tree, d_inode(path.dentry));
 	dput(path.dentry);
 	/* whose delegation it is, the server may wait for; or it is its own by now */

@@ -6,8 +6,10 @@
  * to remove or to move, and isn't replaced by what is made or moved there; what is the
  * server's isn't made, removed or moved without it, under the old name or the new one, nor
  * if it is so only when the change is about to be made, nor cut off by a file that it has
- * opened; nor is a directory removed, or replaced; what is hidden from one caller is there
- * for another all the while.
+ * opened; nor are its attributes changed, or links made to it, though it was passed through
+ * when the server was told of it; nor is a directory removed, or replaced; the program sees
+ * who asks, not who registered the tree; what is hidden from one caller is there for another
+ * all the while.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -17,8 +19,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include "harness.h"
 
@@ -135,6 +139,35 @@ static __u32 asked(FIXTURE_DATA(changes) * self, __u32 opcode)
 	return fuse_server_ops(self->srv, opcode);
 }
 
+/* The server is told of it */
+static int introduce(const char *name)
+{
+	int fd = open(tree_at(name), O_RDONLY | O_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = ioctl(fd, _IO('f', 1)) == FUSE_SERVER_IOCTL ? 0 : -EIO;
+	close(fd);
+	return err;
+}
+
+static int change_mode(void *name)
+{
+	return chmod(tree_at(name), 0604) ? -errno : 0;
+}
+
+static int set_attribute(const char *name)
+{
+	return setxattr(tree_at(name), "user.a", "b", 1, 0) ? -errno : 0;
+}
+
+/* With the power of root, as a program of root's that Alice runs has it */
+static int change_mode_for_alice(void *name)
+{
+	return setresuid(ALICE, 0, 0) ? -errno : change_mode(name);
+}
+
 /* The control of all others */
 TEST_F(changes, passed_through)
 {
@@ -245,6 +278,49 @@ TEST_F(changes, the_servers_by_then)
 	EXPECT_EQ(1, asked(self, FUSE_CREATE));
 }
 
+/* Even of what it was told of while the name was another's to decide about */
+static void change_what_is_the_servers(struct __test_metadata *_metadata,
+				       FIXTURE_DATA(changes) * self)
+{
+	say(self, "nothing", FUSE_BACKING_HIDE);
+	ASSERT_EQ(0, introduce("dir/file"));
+	/* the control: it is passed through still */
+	EXPECT_EQ(0, change_mode("dir/file"));
+	EXPECT_EQ(0, truncate(tree_at("dir/file"), 8));
+	EXPECT_EQ(0, set_attribute("dir/file"));
+	EXPECT_EQ(0, also("dir/file", "dir/also"));
+	EXPECT_EQ(0, asked(self, FUSE_SETATTR) + asked(self, FUSE_SETXATTR) +
+		     asked(self, FUSE_LINK));
+
+	say(self, "file", FUSE_BACKING_SERVER);
+	EXPECT_EQ(0, change_mode("dir/file"));
+	EXPECT_EQ(1, asked(self, FUSE_SETATTR));
+	EXPECT_EQ(0, truncate(tree_at("dir/file"), 7));
+	EXPECT_EQ(2, asked(self, FUSE_SETATTR));
+	EXPECT_EQ(-EOPNOTSUPP, set_attribute("dir/file"));
+	EXPECT_EQ(1, asked(self, FUSE_SETXATTR));
+	also("dir/file", "dir/other name");
+	EXPECT_EQ(1, asked(self, FUSE_LINK));
+	EXPECT_FALSE(is_there("dir/other name"));
+}
+
+TEST_F(changes, attributes_of_the_servers)
+{
+	change_what_is_the_servers(_metadata, self);
+}
+
+/* Nor does it depend on the server being asked anew */
+TEST_F(changes, attributes_of_the_servers_for_all)
+{
+	const struct filter_opts opts = { .fuse_fd = self->srv->fd };
+
+	self->srv->sh->entry_valid = 1000;
+	filter_close(&self->filter);
+	ASSERT_EQ(0, filter_start(&self->filter, "lookups", &opts));
+	self->state = self->filter.state;
+	change_what_is_the_servers(_metadata, self);
+}
+
 /* What the server has opened it cuts off, who knows which file that is */
 TEST_F(changes, cut_off_by_the_server)
 {
@@ -268,6 +344,21 @@ TEST_F(changes, cut_off_by_the_server)
 	EXPECT_LE(0, fd);
 	EXPECT_EQ(2, asked(self, FUSE_SETATTR));
 	close(fd);
+}
+
+/* The program sees who asks, not who registered the tree */
+TEST_F(changes, asked_of_the_client)
+{
+	const struct creds root = { 0, 0, ~0ULL };
+
+	self->state->uid = ALICE;
+	self->state->uid_verdict = FUSE_BACKING_PASS;
+	say(self, "file", FUSE_BACKING_SERVER);
+	EXPECT_EQ(0, creds_call(&root, change_mode_for_alice, "dir/file"));
+	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+	/* the control */
+	EXPECT_EQ(0, change_mode("dir/file"));
+	EXPECT_EQ(1, asked(self, FUSE_SETATTR));
 }
 
 TEST_F(changes, callers)
