@@ -325,6 +325,15 @@ static void look_up(struct dentry *parent, const struct entry *entry,
 		look_at_named(d_lookup(parent, &name), is);
 }
 
+/* Does a program leave it out?  What rules say of it is settled. */
+static bool is_filtered(struct inode *inode, const struct fuse_backing_dir *dir,
+			const struct qstr *name, unsigned int type)
+{
+	if (has_rules(dir) && fuse_tree_verdict(&dir->at, name) != FUSE_BACKING_PASS)
+		return false;
+	return !fuse_filter_lists(inode, name, type);
+}
+
 /* Do rules leave it out, or say themselves what it is?  Or does a program? */
 static bool is_left_out(struct inode *inode, const struct fuse_backing_dir *dir,
 			const struct entry *entry)
@@ -336,7 +345,7 @@ static bool is_left_out(struct inode *inode, const struct fuse_backing_dir *dir,
 	if (has_rules(dir) && !fuse_tree_lists(&dir->at, &name))
 		return true;
 	return fuse_is_filtered(get_fuse_conn(inode)) &&
-	       !fuse_filter_lists(inode, &name, entry->type & S_DT_MASK);
+	       is_filtered(inode, dir, &name, entry->type & S_DT_MASK);
 }
 
 static bool emit(struct file *file, struct dir_context *ctx,

@@ -214,6 +214,11 @@ TEST_F(names, rules_first)
 	EXPECT_EQ(1, self->state->calls[FILTER_LOOKUP]);
 	EXPECT_EQ(0, lists(SCRATCH_FUSE, "b"));
 	EXPECT_EQ(0, lists(SCRATCH_FUSE, "c"));
+	/* nor is it in a listing */
+	say(self->state, "a", HIDE);
+	EXPECT_EQ(1, lists(SCRATCH_FUSE, "a"));
+	EXPECT_EQ(0, lists(SCRATCH_FUSE, "b"));
+	EXPECT_EQ(1, lists(SCRATCH_FUSE, "c"));
 }
 
 TEST_F(names, what_was_asked)
