@@ -3,15 +3,18 @@
  * Attacks with BPF programs that decide what is passed through, and on them.
  *
  * Proves: what is detached or replaced while somebody is asked waits for that, and nobody
- * goes by it afterwards; a connection ends all the same in the middle of a call: the server
- * or the client killed, aborted, or unmounted; what goes while it is chosen isn't opened,
- * and leaves nothing behind; root of a user namespace is nobody, unless somebody who may
- * has delegated it, and then has what a descriptor gives, and not what a number does.
+ * goes by it afterwards, whether an open is asked about, a name or a listing; a connection
+ * ends all the same in the middle of a call: the server or the client killed, aborted, or
+ * unmounted; what goes while it is chosen isn't opened, and leaves nothing behind; root of a
+ * user namespace is nobody, unless somebody who may has delegated it, and then has what a
+ * descriptor gives, and not what a number does; who is outside of the server's namespace has
+ * nothing of its descriptor.
  *
  * Privilege: root, for a user with and without a namespace.
  */
 
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -28,6 +31,8 @@
 #include "env.h"
 #include "fd_pass.h"
 #include "filter.h"
+#include "reject_trace.h"
+#include "tree_env.h"
 #include "wait_until.h"
 
 #define A_WHILE_US	100000
@@ -110,19 +115,30 @@ static int open_a(void *srv)
 	return filter_asks(srv, "a");
 }
 
-/* A client is in the program, which will leave the file to the server */
+/* A client that makes this call is in the program, which will leave it to the server */
+static bool hold_in(struct filter_state *state, struct call *client, int (*fn)(void *),
+		    void *arg)
+{
+	state->verdict = FUSE_BACKING_SERVER;
+	state->hold = 1;
+	return !begin(client, fn, arg) && wait_until(state->held);
+}
+
 static bool hold_client(self_t *self)
 {
-	self->state->verdict = FUSE_BACKING_SERVER;
-	self->state->hold = 1;
-	return !begin(&self->client, open_a, self->srv) && wait_until(self->state->held);
+	return hold_in(self->state, &self->client, open_a, self->srv);
 }
 
 /* Was the client let go, or did the program just not go on any longer? */
+static bool let_go_of(struct filter_state *state)
+{
+	__atomic_store_n(&state->hold, 0, __ATOMIC_SEQ_CST);
+	return wait_until(state->let_go == state->held);
+}
+
 static bool let_go(self_t *self)
 {
-	__atomic_store_n(&self->state->hold, 0, __ATOMIC_SEQ_CST);
-	return wait_until(self->state->let_go == self->state->held);
+	return let_go_of(self->state);
 }
 
 static int detach(void *filter)
@@ -209,9 +225,9 @@ TEST_F(attack_filter, aborted_in_a_call)
 	EXPECT_EQ(-ENOTCONN, filter_attach(&self->filter));
 }
 
-static bool can_attach(self_t *self)
+static bool can_attach(struct filter *filter)
 {
-	return !filter_attach(&self->filter) && !filter_detach(&self->filter);
+	return !filter_attach(filter) && !filter_detach(filter);
 }
 
 TEST_F(attack_filter, unmounted_in_a_call)
@@ -227,7 +243,7 @@ TEST_F(attack_filter, unmounted_in_a_call)
 	EXPECT_EQ(1, end(&self->client));
 	/* the mount goes with its last file, and nothing is attached to it any more */
 	EXPECT_EQ(0, filter_detach(&self->filter));
-	EXPECT_TRUE(wait_until(!can_attach(self)));
+	EXPECT_TRUE(wait_until(!can_attach(&self->filter)));
 }
 
 TEST_F(attack_filter, server_killed_in_a_call)
@@ -397,6 +413,178 @@ TEST_F(attack_filter, user_namespace)
 	EXPECT_EQ(0, attach_as_user(self, &named, true));
 	EXPECT_EQ(-EPERM, attach_as_user(self, &numbered, true));
 	EXPECT_EQ(0, filter_attach(&self->filter));
+}
+
+/* A server of a namespace of its own, whose /dev/fuse somebody outside has */
+static void serve_in_namespace(int socket)
+{
+	const struct fuse_server_opts opts = { .mountpoint = SCRATCH_FUSE2 };
+	struct fuse_server srv;
+	char end;
+	int err = creds_enter_userns() ?: fuse_server_start(&srv, &opts);
+
+	if (err)
+		_exit(-err);
+	err = fd_send(socket, srv.fd);
+	/* until the other end is closed */
+	if (!err && (write(socket, &srv.dev, sizeof(srv.dev)) < 0 ||
+		     read(socket, &end, 1) < 0))
+		err = -errno;
+	fuse_server_stop(&srv);
+	_exit(-err);
+}
+
+/* As is everything of the server's: for whoever is in there */
+TEST_F(attack_filter, outside_of_the_servers_namespace)
+{
+	struct reject_trace *trace = calloc(1, sizeof(*trace));
+	int socket = fd_fork(serve_in_namespace);
+	int dev, status;
+	dev_t mount;
+
+	ASSERT_NE(NULL, trace);
+	ASSERT_LE(0, socket);
+	ASSERT_EQ(0, reject_trace_start(trace));
+	dev = fd_receive(socket);
+	ASSERT_LE(0, dev);
+	ASSERT_EQ(sizeof(mount), read(socket, &mount, sizeof(mount)));
+	EXPECT_EQ(-EPERM, filter_start(&self->other, "opens",
+				       &(struct filter_opts){ .fuse_fd = dev }));
+	EXPECT_TRUE(reject_trace_has(trace, mount, 0, -EPERM, "user-namespace"));
+	close(dev);
+	close(socket);
+	wait(&status);
+	EXPECT_TRUE(WIFEXITED(status) && !WEXITSTATUS(status));
+	reject_trace_stop(trace);
+	free(trace);
+}
+
+/* The same of who is asked for names, and lists them */
+FIXTURE(names) {
+	struct env env;
+	struct fuse_server *srv;
+	struct filter filter;
+	struct filter_state *state;
+	struct call client, attempt;
+	int dev;
+};
+
+FIXTURE_VARIANT(names) {
+	int (*use)(void *dir);
+};
+
+/* 0 or -errno */
+static int look_up(void *dir)
+{
+	return access(tree_under(dir, "a"), F_OK) ? -errno : 0;
+}
+
+static int list(void *dir)
+{
+	DIR *d = opendir(dir);
+	int err;
+
+	if (!d)
+		return -errno;
+	errno = 0;
+	while (readdir(d))
+		;
+	err = -errno;
+	closedir(d);
+	return err;
+}
+
+FIXTURE_VARIANT_ADD(names, lookup) {
+	.use = look_up,
+};
+
+FIXTURE_VARIANT_ADD(names, listing) {
+	.use = list,
+};
+
+FIXTURE_SETUP(names)
+{
+	const __u64 ops = FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR |
+			  FUSE_BACKING_OPS_LIST;
+
+	if (access("/sys/kernel/btf/vmlinux", F_OK))
+		SKIP(return, "the kernel has no BTF");
+	if (!tree_start(_metadata, &self->env, SCRATCH_TMPFS, NULL, ops, 0))
+		return;
+	self->srv = &self->env.srv;
+	self->dev = self->srv->fd;
+	ASSERT_EQ(0, filter_start(&self->filter, "answers",
+				  &(struct filter_opts){ .fuse_fd = self->dev }));
+	self->state = self->filter.state;
+	ASSERT_TRUE(hold_in(self->state, &self->client, variant->use,
+			    SCRATCH_FUSE));
+}
+
+FIXTURE_TEARDOWN(names)
+{
+	filter_close(&self->filter);
+	tree_end(_metadata, &self->env);
+}
+
+static __u32 calls(const struct filter_state *state)
+{
+	return state->calls[FILTER_LOOKUP] + state->calls[FILTER_DIRENT];
+}
+
+TEST_F(names, detached_in_a_call)
+{
+	__u32 before;
+
+	ASSERT_EQ(0, begin(&self->attempt, detach, &self->filter));
+	EXPECT_TRUE(waits(&self->attempt));
+	EXPECT_FALSE(is_done(&self->client));
+	EXPECT_TRUE(let_go_of(self->state));
+	EXPECT_EQ(0, end(&self->attempt));
+	before = calls(self->state);
+	EXPECT_EQ(0, end(&self->client));
+	EXPECT_EQ(0, variant->use(SCRATCH_FUSE));
+	EXPECT_EQ(before, calls(self->state));
+}
+
+TEST_F(names, aborted_in_a_call)
+{
+	ASSERT_EQ(0, begin(&self->attempt, abort_it, self->srv));
+	EXPECT_FALSE(waits(&self->attempt));
+	EXPECT_FALSE(is_done(&self->client));
+	EXPECT_TRUE(let_go_of(self->state));
+	EXPECT_EQ(0, end(&self->attempt));
+	end(&self->client);
+	EXPECT_EQ(-ENOTCONN, variant->use(SCRATCH_FUSE));
+	EXPECT_EQ(0, filter_detach(&self->filter));
+	EXPECT_EQ(-ENOTCONN, filter_attach(&self->filter));
+}
+
+TEST_F(names, unmounted_in_a_call)
+{
+	EXPECT_EQ(-EBUSY, fuse_server_umount(self->srv));
+	ASSERT_EQ(0, begin(&self->attempt, umount_lazily, self->srv));
+	/* the VFS may wait, but not for ever */
+	usleep(A_WHILE_US);
+	EXPECT_FALSE(is_done(&self->client));
+	EXPECT_TRUE(let_go_of(self->state));
+	EXPECT_EQ(0, end(&self->attempt));
+	EXPECT_EQ(0, end(&self->client));
+	EXPECT_EQ(0, filter_detach(&self->filter));
+	EXPECT_TRUE(wait_until(!can_attach(&self->filter)));
+}
+
+/* And what it is asked about goes */
+TEST_F(names, tree_detached_in_a_call)
+{
+	__u32 before;
+
+	ASSERT_EQ(0, fuse_detach_backing(self->dev, FUSE_ROOT_ID, 0, 0));
+	EXPECT_FALSE(is_done(&self->client));
+	EXPECT_TRUE(let_go_of(self->state));
+	EXPECT_EQ(0, end(&self->client));
+	before = calls(self->state);
+	EXPECT_EQ(0, variant->use(SCRATCH_FUSE));
+	EXPECT_EQ(before, calls(self->state));
 }
 
 TEST_HARNESS_MAIN

@@ -138,6 +138,13 @@ struct fuse_backing_bpf_ops opens = {
 	.name = "opens",
 };
 
+/* The same program in another map */
+SEC(".struct_ops.link")
+struct fuse_backing_bpf_ops twins = {
+	.open = (void *)answer_open,
+	.name = "twins",
+};
+
 SEC(".struct_ops.link")
 struct fuse_backing_bpf_ops lookups = {
 	.lookup = (void *)answer_lookup,
@@ -158,6 +165,18 @@ struct fuse_backing_bpf_ops empty = {
 SEC(".struct_ops.link")
 struct fuse_backing_bpf_ops nameless = {
 	.open = (void *)server_open,
+};
+
+SEC(".struct_ops.link")
+struct fuse_backing_bpf_ops spaced = {
+	.open = (void *)server_open,
+	.name = "a name",
+};
+
+SEC(".struct_ops.link")
+struct fuse_backing_bpf_ops endless = {
+	.open = (void *)server_open,
+	.name = { [0 ... 15] = 'e' },
 };
 
 /* Registered by who fills it, and by no link */

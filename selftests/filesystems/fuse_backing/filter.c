@@ -139,6 +139,19 @@ int filter_replace(struct filter *filter, struct filter *by)
 	return 0;
 }
 
+int filter_load_twins(struct filter *filter, const struct filter_opts *opts,
+		      struct filter *twin, const struct filter_opts *others)
+{
+	int err = open_object(filter, "filter.bpf.o", "opens");
+
+	memset(twin, 0, sizeof(*twin));
+	if (err)
+		return err;
+	twin->map = bpf_object__find_map_by_name(filter->object, "twins");
+	err = bpf_map__set_autocreate(twin->map, true) ?: set_opts(twin, others);
+	return err ?: load_object(filter, opts) ?: map_state(filter);
+}
+
 int filter_load_bad(const char *program, int fuse_fd)
 {
 	const struct filter_opts opts = { .fuse_fd = fuse_fd };

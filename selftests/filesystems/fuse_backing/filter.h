@@ -46,6 +46,13 @@ int filter_start(struct filter *filter, const char *ops, const struct filter_opt
 /* Another one in place of what is attached, which has the link then */
 int filter_replace(struct filter *filter, struct filter *by);
 
+/*
+ * Load one program for two connections, each with a map of its own. @filter has the state of
+ * both, and is closed last.
+ */
+int filter_load_twins(struct filter *filter, const struct filter_opts *opts,
+		      struct filter *twin, const struct filter_opts *others);
+
 /* Load something of filter_bad.bpf.c, for the connection of @fuse_fd */
 int filter_load_bad(const char *program, int fuse_fd);
 

@@ -193,6 +193,9 @@ TEST_F(names, listing)
 	/* a name that is the server's is listed as it is */
 	say(self->state, "b", SERVER);
 	EXPECT_EQ(1, lists(SCRATCH_FUSE, "b"));
+	/* as is what has no meaning */
+	say(self->state, "b", 77);
+	EXPECT_EQ(1, lists(SCRATCH_FUSE, "b"));
 	say(self->state, NULL, HIDE);
 	EXPECT_EQ(0, lists(SCRATCH_FUSE, "a"));
 	EXPECT_EQ(1, lists(SCRATCH_FUSE, "."));
@@ -244,6 +247,26 @@ TEST_F(names, what_was_asked)
 	EXPECT_EQ(0, self->state->nodeid);
 	EXPECT_EQ(st.st_ino, self->state->ino);
 	EXPECT_EQ(0, fuse_server_new_requests(self->srv));
+}
+
+/* How often it is asked when the name is used */
+static __u32 calls_of(struct filter_state *state, const char *name)
+{
+	__u32 before = state->calls[FILTER_LOOKUP];
+
+	look(name);
+	return state->calls[FILTER_LOOKUP] - before;
+}
+
+TEST_F(names, calls)
+{
+	ASSERT_EQ(0, start(self, "answers", 0));
+	/* to be looked up, and known */
+	EXPECT_EQ(2, calls_of(self->state, "b"));
+	EXPECT_EQ(1, calls_of(self->state, "b"));
+	/* known as well, but tmpfs keeps no names of what isn't there */
+	EXPECT_EQ(2, calls_of(self->state, "nothing"));
+	EXPECT_EQ(3, calls_of(self->state, "nothing"));
 }
 
 /* Hidden from one, there for another: who has it keeps it, and what is below */

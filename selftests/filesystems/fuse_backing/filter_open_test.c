@@ -595,6 +595,11 @@ TEST_F(open, replies)
 	say(self->state, FUSE_BACKING_SERVER, self->b);
 	EXPECT_EQ('a', read_a(self->srv));
 	EXPECT_LT(0, fuse_server_data_ops(self->srv));
+	/* what has no meaning */
+	say(self->state, 77, NONE);
+	EXPECT_EQ('a', read_a(self->srv));
+	say(self->state, -ENOENT, NONE);
+	EXPECT_EQ('a', read_a(self->srv));
 	say(self->state, FUSE_BACKING_PASS, 54321);
 	EXPECT_EQ(-ENOENT, read_a(self->srv));
 	/* each was opened, and released */

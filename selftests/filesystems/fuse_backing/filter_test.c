@@ -3,8 +3,9 @@
  * Whose BPF program decides what is passed through, and for how long.
  *
  * Proves: a program is attached by who has /dev/fuse of the connection, or CAP_SYS_ADMIN,
- * and by nobody else; a connection has one, and each link is its own; what is not a
- * program for a connection is refused; one takes the place of another while files are
+ * and by nobody else, though with BPF's own capabilities; a connection has one, and each
+ * link is its own; one program in two maps is two connections'; what is not a program for a
+ * connection is refused; one takes the place of another while files are
  * opened; neither a map nor a link keeps a server's end from being one, and what is left
  * of them is nobody else's; what is sticky leaves nothing behind that is passed through;
  * the verifier refuses what programs must not do.
@@ -142,12 +143,16 @@ TEST_F(filter, whose)
 {
 	const struct creds lesser = { 1000, 1000, BPF_ALONE };
 	const struct creds nobody = { 1000, 1000, 0 };
+	const struct creds loader = { 1000, 1000, CREDS_CAP(CAP_BPF) };
+	const struct creds tracer = { 1000, 1000, CREDS_CAP(CAP_PERFMON) };
 	struct attempt named = { .opts = by_fd(self->srv) };
 	struct attempt numbered = { .opts = by_number(self->srv) };
 
 	EXPECT_EQ(-EPERM, creds_call(&lesser, attempt, &numbered));
 	/* libbpf finds that it can do nothing, each time otherwise */
 	EXPECT_GT(0, creds_call(&nobody, attempt, &named));
+	EXPECT_GT(0, creds_call(&loader, attempt, &named));
+	EXPECT_GT(0, creds_call(&tracer, attempt, &named));
 	/* who has the descriptor, which is all that root has, too */
 	EXPECT_EQ(0, creds_call(&lesser, attempt, &named));
 	EXPECT_EQ(0, attempt(&numbered));
@@ -176,6 +181,8 @@ TEST_F(filter, arguments)
 		{ -EINVAL, "opens", { .fuse_fd = self->dev, .flags = 1U << 2 } },
 		{ -EINVAL, "empty", { .fuse_fd = self->dev } },
 		{ -EINVAL, "nameless", { .fuse_fd = self->dev } },
+		{ -EINVAL, "spaced", { .fuse_fd = self->dev } },
+		{ -EINVAL, "endless", { .fuse_fd = self->dev } },
 		{ 0, "opens", { .fuse_fd = self->dev,
 				.flags = FUSE_BACKING_FILTER_PER_CALLER |
 					 FUSE_BACKING_FILTER_STICKY } },
@@ -262,6 +269,37 @@ TEST_F(filter, two_connections)
 	EXPECT_EQ(-EINVAL, filter_replace(&self->filter, &self->other));
 	fuse_server_stop(&srv);
 	EXPECT_EQ(0, open_a(self->srv));
+}
+
+/* One program, in a map for each of them */
+TEST_F(filter, twins)
+{
+	const struct fuse_server_opts server = { .mountpoint = SCRATCH_FUSE2 };
+	const struct filter_opts opts = by_fd(self->srv);
+	struct filter_opts others;
+	struct fuse_server srv;
+	int id;
+
+	ASSERT_EQ(0, env_serve(&self->env, &srv, &server));
+	ASSERT_EQ(0, access(SCRATCH_FUSE2 "/a", F_OK));
+	id = fuse_backing_open_path(srv.fd, scratch_path("a"), O_RDWR);
+	ASSERT_EQ(0, fuse_attach_backing(srv.fd, fuse_server_node(&srv, srv.sh->file), 0, id,
+					 BOTH));
+	others = by_fd(&srv);
+	ASSERT_EQ(0, filter_load_twins(&self->filter, &opts, &self->other, &others));
+	ASSERT_EQ(0, filter_attach(&self->filter));
+	ASSERT_EQ(0, filter_attach(&self->other));
+	self->filter.state->verdict = FUSE_BACKING_SERVER;
+	EXPECT_EQ(1, open_a(self->srv));
+	EXPECT_EQ(1, open_a(&srv));
+	EXPECT_EQ(2, self->filter.state->calls[FILTER_OPEN]);
+	/* what becomes of the one is nothing to the other */
+	ASSERT_EQ(0, filter_detach(&self->filter));
+	EXPECT_EQ(0, open_a(self->srv));
+	EXPECT_EQ(1, open_a(&srv));
+	fuse_server_stop(&srv);
+	EXPECT_EQ(0, filter_detach(&self->other));
+	EXPECT_EQ(3, self->filter.state->calls[FILTER_OPEN]);
 }
 
 TEST_F(filter, sticky)
