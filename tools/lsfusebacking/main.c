@@ -22,7 +22,7 @@
 #include "watch.h"
 #include "words.h"
 
-/* Whether one serves a mount is a part of the mount's STATE */
+/* Theirs says which program decides; whether one serves a mount is a part of its STATE */
 static bool needs_servers(const struct options *options)
 {
 	const struct columns *columns = &options->columns;
@@ -30,6 +30,7 @@ static bool needs_servers(const struct options *options)
 	return options->selection.pids || options->filter || options->sorted ||
 	       columns_have(columns, COL_SERVER) ||
 	       columns_have(columns, COL_COMMAND) ||
+	       columns_have(columns, COL_FILTER) ||
 	       ((options->tree || options->summary) &&
 		columns_have(columns, COL_STATE));
 }

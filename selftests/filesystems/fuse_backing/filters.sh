@@ -5,7 +5,8 @@
 #
 # Proves: names that match the pattern are asked for, others are not; each user gets what
 # was said of it, at the same time; what is hidden is neither listed nor there; the
-# program is shown; when it is gone all is as before, and where it was sticky, the server's;
+# program is shown, by the server's descriptor and by lsfusebacking; when it is gone all is as
+# before, and where it was sticky, the server's;
 # a server that leaves its replies to the program has each user's file opened as that says,
 # and without that nobody's (the control);
 # bpftool registers a program by the number of the connection, lists and unregisters it;
@@ -21,6 +22,7 @@ TOP=/mnt
 REPO=${REPO:-/repo}
 WORK=$TOP
 EXAMPLES=$(dirname "$0")/helpers/filter
+LSFUSEBACKING=$REPO/build/tools/lsfusebacking/lsfusebacking
 
 . "$(dirname "$0")/passthrough_hp.inc.sh"
 . "$(dirname "$0")/bpftrace.inc.sh"
@@ -67,6 +69,29 @@ is_shown()
 		return
 	done
 	return 1
+}
+
+# is_listed NAME: by lsfusebacking, with an id that this kernel says
+is_listed()
+{
+	listed=$("$LSFUSEBACKING" --raw --noheadings -o FILTER "$WORK/fuse" | sort -u)
+	echo "$listed instead of $1"
+	case $listed in
+	"$1"/*[!0-9]* | "$1"/ | "$1"/0)	return 1 ;;
+	"$1"/*)				;;
+	*)				return 1 ;;
+	esac
+}
+
+lists_nothing()
+{
+	[ -z "$("$LSFUSEBACKING" --raw --noheadings -o FILTER "$WORK/fuse" | tr -d '[:space:]-')" ]
+}
+
+# A sticky one that was detached
+lists_the_left()
+{
+	[ "$("$LSFUSEBACKING" --raw --noheadings -o FILTER "$WORK/fuse" | sort -u)" = -/0 ]
 }
 
 # looks_up COUNT PATH: to use the name makes so many LOOKUPs
@@ -191,9 +216,11 @@ tests()
 	check "the server compiles" build_example passthrough_modes
 	serve mode=tree
 	check "nothing decides yet" is_shown ''
+	check "lsfusebacking lists none" lists_nothing
 	check "a name is passed through" looks_up 0 a.tmp
 	check "pattern: attached" filter pattern '*.tmp'
 	check "pattern: shown" is_shown pattern
+	check "pattern: lsfusebacking lists it" is_listed pattern
 	check "pattern: what matches is asked for" looks_up 1 a.tmp
 	check "pattern: what doesn't is passed through" looks_up 0 b.txt
 	check "pattern: below, too" looks_up 2 dir/c.tmp
@@ -211,6 +238,7 @@ tests()
 	check "uid: who isn't named, too" is_opened_by 1003 b.txt 1
 	check "uid: and one is passed through again" is_opened_by 1002 b.txt 0
 	check "uid: detached, and everything is the server's" sticks
+	check "uid: lsfusebacking lists that" lists_the_left
 	check "uid: attached again" filter uid 0=pass
 	check "uid: and root is passed through" is_opened_by 0 b.txt 0
 	kill "$filter"
@@ -265,7 +293,7 @@ inside()
 		echo "$f" >"$TOP/tree/$f"
 	done
 	echo "TAP version 13"
-	echo "1..35"
+	echo "1..38"
 	tests
 	reply_tests
 	totals
@@ -278,6 +306,7 @@ inside)
 *)
 	[ "$(id -u)" = 0 ] || skip_all "needs root"
 	[ -e /sys/kernel/btf/vmlinux ] || skip_all "the kernel has no BTF"
+	[ -x "$LSFUSEBACKING" ] || skip_all "no lsfusebacking"
 	need_programs gcc make unshare setpriv python3 bpftool bpftrace
 	pkg-config --exists 'fuse3 >= 3.17' || skip_all "no libfuse 3.17"
 	# Mounts and their servers go with the namespace.
