@@ -30,6 +30,7 @@
 #include "async_io.h"
 #include "backing_files.h"
 #include "backing_ioctl.h"
+#include "env.h"
 #include "event_trace.h"
 #include "rules.h"
 #include "tree_env.h"
