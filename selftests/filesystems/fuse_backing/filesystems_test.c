@@ -5,8 +5,7 @@
  * Proves: files on ext4, tmpfs, overlayfs, 9p and another FUSE pass through,
  * with their data and without one READ or WRITE at the server; pseudo
  * filesystems, internal mounts and all that isn't a regular file is refused
- * with its errno; a stack that is too deep is, too, and a tree on 9p that keeps no
- * names. What could hang on itself
+ * with its errno; a stack that is too deep is, too. What could hang on itself
  * doesn't: a file of the mount's own, of a server that doesn't answer, a loop
  * device on FUSE on a loop device. Registering until the limit and with an
  * inherited or left over /dev/fuse does what it should.
@@ -20,7 +19,6 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
-#include <mntent.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -41,7 +39,6 @@
 #include "backing_table.h"
 #include "creds.h"
 #include "env.h"
-#include "tree_env.h"
 #include "wait_until.h"
 
 #define OWNER		1000	/* a uid and a gid */
@@ -293,30 +290,11 @@ TEST_F(filesystems, overlayfs_eloop)
 						 O_RDWR));
 }
 
-/* Where a filesystem of this type is mounted, read-only or not. */
-static bool find_mount(const char *type, bool writable, char *dir)
-{
-	FILE *f = setmntent("/proc/self/mounts", "re");
-	struct mntent *m;
-	bool found = false;
-
-	while (f && !found && (m = getmntent(f))) {
-		if (strcmp(m->mnt_type, type) ||
-		    writable != !!hasmntopt(m, "rw"))
-			continue;
-		snprintf(dir, PATH_MAX, "%s", m->mnt_dir);
-		found = true;
-	}
-	if (f)
-		endmntent(f);
-	return found;
-}
-
 TEST_F(filesystems, p9)
 {
 	char dir[PATH_MAX], path[PATH_MAX + 8];
 
-	if (!find_mount("9p", true, dir))
+	if (!scratch_find_mount("9p", true, dir))
 		SKIP(return, "needs a 9p mount that can be written to");
 	if (make_file(dir, OWNER))
 		SKIP(return, "can't make a file of the user's there");
@@ -345,31 +323,6 @@ static const char *find_file(const char *dir)
 	       any_file : NULL;
 }
 
-/* There each lookup finds another inode */
-TEST_F(filesystems, p9_has_no_tree)
-{
-	struct fuse_server_opts opts = {
-		.mountpoint = SCRATCH_FUSE,
-		.mount_opts = "default_permissions",
-	};
-	struct fuse_server *srv = self->stack.srv;
-	char dir[PATH_MAX];
-	int id;
-
-	if (!find_mount("9p", true, dir))
-		SKIP(return, "needs a 9p mount that can be written to");
-	opts.backing = dir;
-	ASSERT_EQ(0, fuse_server_start(srv, &opts));
-	if (!srv->sh->passthrough)
-		SKIP(return, "needs FUSE passthrough");
-	id = tree_register(srv->fd, dir);
-	ASSERT_LT(0, id);
-	EXPECT_EQ(-EOPNOTSUPP, tree_attach(srv->fd, FUSE_ROOT_ID, id, TREE_OPS,
-					   FUSE_BACKING_READ | FUSE_BACKING_WRITE));
-	/* control */
-	EXPECT_EQ(0, tree_attach(srv->fd, FUSE_ROOT_ID, id, FUSE_BACKING_OPS_LIST, 0));
-}
-
 /* The client reads what is there, and writers get EROFS. */
 TEST_F(filesystems, p9_read_only)
 {
@@ -377,7 +330,7 @@ TEST_F(filesystems, p9_read_only)
 	int id, fd, direct;
 	ssize_t n;
 
-	if (!find_mount("9p", false, dir) || !find_file(dir))
+	if (!scratch_find_mount("9p", false, dir) || !find_file(dir))
 		SKIP(return, "needs a 9p mount that can't be written to");
 	ASSERT_EQ(0, make_file(SCRATCH_BACKING, OWNER));
 	ASSERT_EQ(0, serve(&self->stack, SCRATCH_BACKING, 0));

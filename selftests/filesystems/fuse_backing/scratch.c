@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <mntent.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -347,4 +348,22 @@ off_t scratch_size(const char *name)
 int scratch_drop_caches(void)
 {
 	return text_file_write("/proc/sys/vm/drop_caches", "2");
+}
+
+bool scratch_find_mount(const char *type, bool writable, char dir[PATH_MAX])
+{
+	FILE *f = setmntent("/proc/self/mounts", "re");
+	struct mntent *m;
+	bool found = false;
+
+	while (f && !found && (m = getmntent(f))) {
+		if (strcmp(m->mnt_type, type) ||
+		    writable != !!hasmntopt(m, "rw"))
+			continue;
+		snprintf(dir, PATH_MAX, "%s", m->mnt_dir);
+		found = true;
+	}
+	if (f)
+		endmntent(f);
+	return found;
 }

@@ -65,4 +65,7 @@ off_t scratch_size(const char *name);
 
 int scratch_drop_caches(void);
 
+/* Is there one of the system's mounts of this type, read-only or not? Then @dir is where. */
+bool scratch_find_mount(const char *type, bool writable, char dir[PATH_MAX]);
+
 #endif /* SCRATCH_H */

@@ -7,6 +7,7 @@
  * without the server; what isn't changed directly there, as on stacked filesystems, is the
  * server's. So is what is on another device than the directory, a volume or in another
  * layer, as numbers are of one device. A volume that is read-only is so for access(2), too.
+ * Where each lookup finds another inode, as on 9p, there is no tree.
  * What is at a file's name, has it open by its path, or watches it, keeps it when its inode
  * is read from disk anew.
  * By an idmapped mount, owners and rights are those that this shows, and so is what may be
@@ -1249,6 +1250,40 @@ TEST_F(on_top, overlay)
 	/* and what is below is as it was */
 	EXPECT_EQ(0, tree_reads(tree_at("one/two/file")));
 	EXPECT_EQ(-1, access(tree_at("one/two/new"), F_OK));
+}
+
+/* There each lookup finds another inode */
+FIXTURE(p9) {
+	struct env env;
+	char dir[PATH_MAX];
+};
+
+FIXTURE_SETUP(p9)
+{
+	int err;
+
+	if (!scratch_find_mount("9p", true, self->dir))
+		SKIP(return, "needs a 9p mount that can be written to");
+	err = serve_from(&self->env, SCRATCH_TMPFS, NULL, self->dir, 0);
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "needs root, FUSE passthrough");
+	ASSERT_EQ(0, err);
+}
+
+FIXTURE_TEARDOWN(p9)
+{
+	tree_end(_metadata, &self->env);
+}
+
+TEST_F(p9, has_no_tree)
+{
+	const int dev = self->env.srv.fd;
+	int id = tree_register(dev, self->dir);
+
+	ASSERT_LT(0, id);
+	EXPECT_EQ(-EOPNOTSUPP, tree_attach(dev, FUSE_ROOT_ID, id, TREE_OPS, BOTH));
+	/* control */
+	EXPECT_EQ(0, tree_attach(dev, FUSE_ROOT_ID, id, FUSE_BACKING_OPS_LIST, 0));
 }
 
 static int drop_one(void *srv)
