@@ -532,6 +532,15 @@ TEST_F(flushing, limit_is_waited_for)
 	EXPECT_EQ(ENOTCONN, WEXITSTATUS(status));
 }
 
+static int attach_tree(struct mounts *m)
+{
+	int id = tree_register(m->upper.fd, SCRATCH_BACKING);
+
+	return id < 0 ? id :
+	       tree_attach(m->upper.fd, FUSE_ROOT_ID, id,
+			   FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR, 0);
+}
+
 /* The inode of a name below a tree comes and goes. */
 static int do_look(struct mounts *m, int times)
 {
@@ -544,18 +553,28 @@ static int do_look(struct mounts *m, int times)
 	return err;
 }
 
+/* With a file to flush, for ever, and the one node to free that there may be. */
+static int occupy_thread(struct mounts *m, pid_t thread, int fd)
+{
+	const struct rlimit none = { 0, 0 };
+	int err = attach_tree(m);
+
+	if (err)
+		return err;
+	if (prlimit(thread, RLIMIT_NOFILE, &none, NULL) < 0)
+		return -errno;
+	return can_be_killed(m, start(do_close, m, fd)) ? do_look(m, 1) : -ETIME;
+}
+
 /* What went is the thread's to free: nobody makes more than that of it meanwhile. */
 TEST_F(flushing, nodes_that_went_are_limited)
 {
 	const struct rlimit small = { SMALL_LIMIT, SMALL_LIMIT };
 	struct mounts *m = &self->m;
-	int id, status;
+	int status;
 	pid_t pid;
 
-	id = tree_register(m->upper.fd, SCRATCH_BACKING);
-	ASSERT_LT(0, id);
-	ASSERT_EQ(0, tree_attach(m->upper.fd, FUSE_ROOT_ID, id,
-				 FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR, 0));
+	ASSERT_EQ(0, attach_tree(m));
 	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &small, NULL));
 	/* the control: a thread that has nothing else to do */
 	pid = start(do_look, m, 4 * SMALL_LIMIT);
@@ -589,18 +608,11 @@ static int do_look_once(struct mounts *m, int name)
 /* All who wait go on, be they more than what they wait for */
 TEST_F(flushing, all_who_look_go_on)
 {
-	const struct rlimit none = { 0, 0 };
 	struct mounts *m = &self->m;
 	pid_t pid[3];
-	int id, status;
+	int status;
 
-	id = tree_register(m->upper.fd, SCRATCH_BACKING);
-	ASSERT_LT(0, id);
-	ASSERT_EQ(0, tree_attach(m->upper.fd, FUSE_ROOT_ID, id,
-				 FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR, 0));
-	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &none, NULL));
-	EXPECT_TRUE(can_be_killed(m, start(do_close, m, self->fd)));
-	ASSERT_EQ(0, do_look(m, 1));
+	ASSERT_EQ(0, occupy_thread(m, self->thread, self->fd));
 	for (int i = 0; i < 3; i++) {
 		pid[i] = start(do_look_once, m, 'b' + i);
 		EXPECT_TRUE(wait_until(waiting(pid[i])));
@@ -615,18 +627,11 @@ TEST_F(flushing, all_who_look_go_on)
 /* The name is the server's by the time that who waited with it is killed. */
 TEST_F(flushing, who_looks_is_killed_without_the_tree)
 {
-	const struct rlimit none = { 0, 0 };
 	struct mounts *m = &self->m;
-	int id, status;
+	int status;
 	pid_t pid;
 
-	id = tree_register(m->upper.fd, SCRATCH_BACKING);
-	ASSERT_LT(0, id);
-	ASSERT_EQ(0, tree_attach(m->upper.fd, FUSE_ROOT_ID, id,
-				 FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR, 0));
-	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &none, NULL));
-	EXPECT_TRUE(can_be_killed(m, start(do_close, m, self->fd)));
-	ASSERT_EQ(0, do_look(m, 1));
+	ASSERT_EQ(0, occupy_thread(m, self->thread, self->fd));
 	pid = start(do_look_once, m, 'b');
 	EXPECT_TRUE(wait_until(waiting(pid)));
 	ASSERT_EQ(0, fuse_detach_backing(m->upper.fd, FUSE_ROOT_ID, 0, 0));
@@ -644,18 +649,12 @@ TEST_F(flushing, who_looks_is_killed_without_the_tree)
 /* Who waits for fewer of them goes on when there may be more, too. */
 TEST_F(flushing, limit_is_raised)
 {
-	const struct rlimit none = { 0, 0 }, more = { SMALL_LIMIT, SMALL_LIMIT };
+	const struct rlimit more = { SMALL_LIMIT, SMALL_LIMIT };
 	struct mounts *m = &self->m;
-	int id, status;
+	int status;
 	pid_t pid;
 
-	id = tree_register(m->upper.fd, SCRATCH_BACKING);
-	ASSERT_LT(0, id);
-	ASSERT_EQ(0, tree_attach(m->upper.fd, FUSE_ROOT_ID, id,
-				 FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR, 0));
-	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &none, NULL));
-	EXPECT_TRUE(can_be_killed(m, start(do_close, m, self->fd)));
-	ASSERT_EQ(0, do_look(m, 1));
+	ASSERT_EQ(0, occupy_thread(m, self->thread, self->fd));
 	pid = start(do_look_once, m, 'b');
 	EXPECT_TRUE(wait_until(waiting(pid)));
 	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &more, NULL));
