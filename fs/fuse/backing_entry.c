@@ -628,6 +628,12 @@ static struct fuse_backing *open_made(const struct fuse_tree_dir *at,
 	return fb == ERR_PTR(-EMFILE) ? NULL : fb;
 }
 
+/* Only who looks a name up says so of it; who detaches the tree may set another flag */
+static bool is_in_lookup(const struct dentry *entry)
+{
+	return data_race(d_in_lookup(entry));
+}
+
 static int open_entry(const struct fuse_tree_dir *at, struct dentry *entry,
 		      struct dentry *backing, struct file *file)
 {
@@ -638,7 +644,7 @@ static int open_entry(const struct fuse_tree_dir *at, struct dentry *entry,
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
 	fb = open_made(at, backing, file->f_flags);
-	if (d_in_lookup(entry))
+	if (is_in_lookup(entry))
 		d_add(entry, inode);
 	else
 		d_instantiate(entry, inode);
@@ -734,7 +740,7 @@ bool fuse_backing_create(struct inode *dir, struct dentry *entry, struct file *f
 bool fuse_backing_create_new(struct inode *dir, struct dentry *entry, struct file *file,
 			     unsigned int flags, umode_t mode, int *err)
 {
-	if (likely(!fuse_backing_has_names(dir)) || !d_in_lookup(entry) ||
+	if (likely(!fuse_backing_has_names(dir)) || !is_in_lookup(entry) ||
 	    (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
 		return false;
 	file->f_mode |= FMODE_CREATED;

@@ -702,7 +702,8 @@ static size_t write_many(char *text, size_t size)
 	return used;
 }
 
-TEST_F(rules, limit)
+/* Twenty times what fills a call takes long where each access is watched */
+TEST_F_TIMEOUT(rules, limit, 120)
 {
 	const struct creds user = { .uid = 1000, .gid = 1000 };
 	struct large large = { .dev = self->dev, .times = 1 };
