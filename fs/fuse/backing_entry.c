@@ -628,9 +628,9 @@ static struct fuse_backing *open_made(const struct fuse_tree_dir *at,
 	return fb == ERR_PTR(-EMFILE) ? NULL : fb;
 }
 
-/* Only who looks a name up says so of it; who detaches the tree may set another flag */
 static bool is_in_lookup(const struct dentry *entry)
 {
+	/* only who looks a name up says so of it; who detaches the tree sets another flag */
 	return data_race(d_in_lookup(entry));
 }
 
