@@ -33,7 +33,7 @@ help:
 #: make vm        CMD='...' run in a fresh guest; SHARE=DIR at /share, TIMEOUT=120
 #: make shell     a prompt in a fresh guest; Ctrl-D ends it
 #: make kernel    build the guest's kernel: VARIANT=base|debug|race|gcov|module|nopt|
-#:                btf|pristine
+#:                btf|btf-module|pristine
 #: make image     build the guest's root image
 #: make tools     build lsfusebacking for this machine, in build/tools/lsfusebacking
 #: make install   the same, and install it: DESTDIR= PREFIX=/usr/local

@@ -43,6 +43,10 @@ pristine)
 	kernel_tree+=-pristine
 	;;
 base) ;;
+btf-module)
+	# whatever makes a mistake loud, for what programs and the module have of each other
+	kernel_fragments+=(debug btf module btf-module)
+	;;
 *)
 	kernel_fragments+=("$variant")
 	;;

@@ -27,7 +27,7 @@ $(helpers): $(OUTPUT)/helpers/%: $(OUTPUT)/obj/%.o $(objects)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 examples := ../../../tools/examples/filter
-$(OUTPUT)/filters.sh: | $(OUTPUT)/helpers/filter/fuse-filter
+$(OUTPUT)/filters.sh $(OUTPUT)/filter_module.sh: | $(OUTPUT)/helpers/filter/fuse-filter
 
 $(OUTPUT)/helpers/filter/fuse-filter: $(wildcard $(examples)/*) $(libbpf)
 	$(MAKE) -C $(examples) O=$(OUTPUT)/helpers/filter CC="$(CC)" CLANG=$(CLANG) \
@@ -38,6 +38,9 @@ $(OUTPUT)/helpers/filter/fuse-filter: $(wildcard $(examples)/*) $(libbpf)
 $(scripts): $(OUTPUT)/passthrough_hp.inc.sh $(OUTPUT)/users.inc.sh
 $(OUTPUT)/lsfusebacking.sh $(OUTPUT)/bpftrace.sh: $(OUTPUT)/map_many.inc.sh
 $(OUTPUT)/bpftrace.sh $(OUTPUT)/filters.sh: $(OUTPUT)/bpftrace.inc.sh
+$(OUTPUT)/module.sh $(OUTPUT)/filter_module.sh: $(OUTPUT)/module.inc.sh
+$(OUTPUT)/module.sh: | $(addprefix $(OUTPUT)/,visibility_test ids_test lifetime_test)
+$(OUTPUT)/filter_module.sh: | $(FILTERS:%=$(OUTPUT)/%)
 $(OUTPUT)/map_many.inc.sh: | $(OUTPUT)/helpers/map_many
 
 $(scripts): $(OUTPUT)/%: %
