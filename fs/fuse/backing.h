@@ -60,6 +60,8 @@ struct vm_area_struct;
  * @revoked: files that lost their backing file and have yet to let go of it, the same link
  * @mapped: backing files that were mmapped, and that somebody may still have
  * @untold: one of them is a file that nobody will say is gone; set once
+ * @round: since somebody was last about to store to one: those that are known not to be
+ *	stored to have this one, and come last
  *
  * All but @remote_locks and @remote_data are protected by fuse_inode::lock.
  */
@@ -80,6 +82,7 @@ struct fuse_inode_backing {
 	struct list_head revoked;
 	struct list_head mapped;
 	bool untold;
+	u32 round;
 };
 
 /**

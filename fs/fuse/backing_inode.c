@@ -594,6 +594,8 @@ void fuse_inode_backing_store(struct fuse_file *ff, struct fuse_inode *fi)
 	if (!pt->stored_to)
 		fi->backing.storing++;
 	pt->stored_to = true;
+	/* 0 is no round */
+	fi->backing.round = fi->backing.round + 1 ?: 1;
 	WRITE_ONCE(fi->backing.stored_to, true);
 	spin_unlock(&fi->lock);
 }

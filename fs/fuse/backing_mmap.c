@@ -39,6 +39,7 @@
  * @pt: of the FUSE file that has the backing file; %NULL if it has given that up, or if
  *	@stacked, or before it is mapped
  * @link: in fuse_inode_backing::mapped, or nowhere if it isn't mapped for now
+ * @round: that fuse_inode_backing::round in which nobody was found to store to it, or 0
  * @stacked: what the vmas have isn't the backing file, but one below it
  */
 struct fuse_backing_mapped {
@@ -48,13 +49,17 @@ struct fuse_backing_mapped {
 	struct fuse_inode *fi;
 	const struct fuse_passthrough *pt;
 	struct list_head link;
+	u32 round;
 	bool stacked;
 };
 
 static void enter_inode_locked(struct fuse_backing_mapped *mapped)
 {
-	if (list_empty(&mapped->link))
-		list_add(&mapped->link, &mapped->fi->backing.mapped);
+	if (!list_empty(&mapped->link))
+		return;
+	/* before those of this round */
+	mapped->round = 0;
+	list_add(&mapped->link, &mapped->fi->backing.mapped);
 }
 
 static void leave_inode(struct fuse_backing_mapped *mapped)
@@ -286,23 +291,29 @@ int fuse_inode_backing_is_mapped(struct fuse_inode *fi)
  * By a mapping, made in whatever way.
  *
  * Context: fuse_inode::lock is held.
- * Return: whether one is there; always if what is mapped is below a backing file.
+ * Return: whether one is there, or some are yet to be looked at, by who asks next; always
+ *	if what is mapped is below a backing file.
  */
 bool fuse_inode_backing_is_stored_to(struct fuse_inode *fi)
 {
+	struct list_head *all = &fi->backing.mapped;
 	struct fuse_backing_mapped *mapped;
+	unsigned int i;
 
 	lockdep_assert_held(&fi->lock);
 
-	list_for_each_entry(mapped, &fi->backing.mapped, link) {
-		if (!mapped->stacked &&
-		    !mapping_writably_mapped(mapped->fb->file->f_mapping))
-			continue;
-		/* each stat(2) asks: next time it is found at once */
-		list_move(&mapped->link, &fi->backing.mapped);
-		return true;
+	for (i = 0; i < LOOKED_AT_ONCE; i++) {
+		mapped = list_first_entry_or_null(all, struct fuse_backing_mapped, link);
+		if (!mapped || mapped->round == fi->backing.round)
+			return false;
+		/* each stat(2) asks: this one stays the first */
+		if (mapped->stacked ||
+		    mapping_writably_mapped(mapped->fb->file->f_mapping))
+			return true;
+		mapped->round = fi->backing.round;
+		list_move_tail(&mapped->link, all);
 	}
-	return false;
+	return true;
 }
 
 /**

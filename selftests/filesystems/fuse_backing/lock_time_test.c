@@ -3,7 +3,8 @@
  * How long a lock is held doesn't depend on how much a user piles up.
  *
  * Proves: who asks for the attributes of a file that somebody stores to by a mapping
- * doesn't go through all files that are open on it. Nor does who takes its backing file
+ * doesn't go through all files that are open on it, or, when that one is gone, through all
+ * that are mapped; and is told the truth in the end. Nor does who takes its backing file
  * away keep others from names, be it that some of them are at it or have it mapped; nor who
  * registers a file after the limit was lowered keep others from ids. Control: what can be
  * done in the same time where the file is open once.
@@ -45,6 +46,7 @@
 #define SLOWER		6	/* a busy machine is three times, who walks at least ten */
 #define OFTEN		1000000	/* ns */
 #define FILES		100000
+#define MAPPED		50000	/* a process may have 65,530 of these */
 #define LIMIT		(FILES + 100)
 #define TRIES		10
 #define MEASURED_MS	300	/* the clock may be one of some milliseconds */
@@ -309,6 +311,70 @@ TEST_F_TIMEOUT(pile, open_files, 200)
 	ASSERT_EQ(0, close_range(fd + 1, ~0U, 0));
 	munmap(addr, BLOCK);
 	close(fd);
+}
+
+/* Somebody stores, and is gone: nothing is there that could be found at once */
+static bool store_and_stat(struct measured *m)
+{
+	int fd = fuse_server_open(m->srv, "a", O_RDWR);
+	char *addr = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (addr == MAP_FAILED)
+		return false;
+	*addr = 1;
+	return !munmap(addr, BLOCK) && !close(fd) && stat_once(m);
+}
+
+/* Each opened by itself */
+static int map_to_read(struct fuse_server *srv, char *addr)
+{
+	int fd = fuse_server_open(srv, "a", O_RDONLY);
+
+	if (fd < 0)
+		return fd;
+	addr = mmap(addr, BLOCK, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
+	return addr == MAP_FAILED ? -errno : fd;
+}
+
+/* Until nothing has to be asked for any more; what the server is asked for, or -errno */
+static int stats_until_believed(struct fuse_server *srv, int fd)
+{
+	struct stat st;
+	__u32 before;
+
+	for (int i = 0; i < FILES; i++) {
+		before = fuse_server_ops(srv, FUSE_GETATTR);
+		if (fstat(fd, &st) < 0)
+			return -errno;
+		if (fuse_server_ops(srv, FUSE_GETATTR) == before)
+			return i;
+	}
+	return FILES;
+}
+
+TEST_F_TIMEOUT(pile, mapped_files, 200)
+{
+	struct measured stores = { .once = store_and_stat, .srv = self->srv };
+	char *room = mmap(NULL, MAPPED * BLOCK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	double alone, crowded;
+	int fd;
+
+	ASSERT_NE(MAP_FAILED, room);
+	self->srv->sh->attr_valid = 3600;
+	self->srv->sh->file[0].attach = BOTH;
+	fd = fuse_server_open(self->srv, "a", O_RDONLY);
+	ASSERT_LE(0, fd);
+	stores.fd = fd;
+	alone = most_per_ms(&stores);
+	for (int i = 0; i < MAPPED; i++)
+		ASSERT_LE(0, map_to_read(self->srv, room + i * BLOCK));
+	crowded = most_per_ms(&stores);
+	EXPECT_LT(0, crowded);
+	EXPECT_LT(alone / SLOWER, crowded);
+	TH_LOG("%.2f in a millisecond, and %.2f", alone, crowded);
+	EXPECT_GT(MAPPED / FEW + 10, stats_until_believed(self->srv, fd));
+	munmap(room, MAPPED * BLOCK);
+	ASSERT_EQ(0, close_range(fd, ~0U, 0));
 }
 
 /* One of the files is mapped, so each call gives up */
