@@ -9,10 +9,10 @@
  * mapping is.  Its number there is the backing id.
  *
  * Locking: the lock of the thread's table protects fuse_backing::closed,
- * fuse_backing_table::lock the credentials there, fuse_backing_place::lock what is found
- * at a place.  None of them is held while another is taken.  Whoever is the last to use a
- * mapping takes it out of the thread's table, and away from its place, before it is
- * freed, so a mapping that is found there can be looked at.
+ * fuse_backing_place::lock what is found at a place.  None of them is held while another
+ * is taken.  Whoever is the last to use a mapping takes it out of the thread's table, and
+ * away from its place, before it is freed, so a mapping that is found there can be looked
+ * at: but for its file and its credentials, which only one has that has references.
  *
  * References: a place has none on its mapping.  One that has none left is still found
  * there, until it is taken away or another has come, but nobody gets it.
@@ -55,22 +55,51 @@ struct flushing_file {
 	refcount_t count;
 };
 
-/* Free a mapping whose file is not in the table (any more) */
+static struct kmem_cache *mappings;
+
+/**
+ * fuse_backing_init - get ready for mappings
+ *
+ * Context: process context, once; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int __init fuse_backing_init(void)
+{
+	mappings = KMEM_CACHE(fuse_backing, SLAB_ACCOUNT);
+	return mappings ? 0 : -ENOMEM;
+}
+
+/**
+ * fuse_backing_exit - there are no mappings any more
+ *
+ * Context: process context; may sleep.
+ */
+void fuse_backing_exit(void)
+{
+	kmem_cache_destroy(mappings);
+}
+
+/* Free a mapping whose file is not in the table (any more), and whose credentials are put */
 static void free_removed(struct fuse_backing *fb)
 {
 	struct fuse_backing_table *table = fb->table;
 
-	put_cred(fb->cred);
-	put_cred(fb->write_cred);
 	fuse_backing_usage_free(fb);
-	kfree(fb);
+	kmem_cache_free(mappings, fb);
 	fuse_backing_table_put(table);
+}
+
+/* One that never was in the table */
+static void free_new(struct fuse_backing *fb)
+{
+	put_cred(fb->cred);
+	free_removed(fb);
 }
 
 /* A mapping without references isn't to be found any more, unless another is there */
 static void leave_place(struct fuse_backing *fb)
 {
-	struct fuse_backing_place *place = fb->place;
+	struct fuse_backing_place *place = fuse_backing_place(fb);
 
 	if (!place)
 		return;
@@ -81,12 +110,12 @@ static void leave_place(struct fuse_backing *fb)
 }
 
 /*
- * Free a mapping that has no references left.
+ * Free a mapping that has no references left, nor credentials.
  *
  * The file is put synchronously: a deferred fput() would pin the backing
- * filesystem for a while that nobody can wait for.  Callers hold no locks but,
- * where an open fails, that of the FUSE directory, which no backing filesystem
- * takes.
+ * filesystem for a while that nobody can wait for.  Callers hold no locks but
+ * those that no backing filesystem takes: a FUSE inode's, or fuse_conn::killsb where
+ * a file that is on no FUSE is taken away.
  */
 static void free_mapping(struct fuse_backing *fb)
 {
@@ -120,6 +149,7 @@ void fuse_backing_unreferenced(struct fuse_backing *fb)
 {
 	struct fuse_backing_table *table = fb->table;
 
+	put_cred(fb->cred);
 	if (!is_for_thread(fb)) {
 		free_mapping(fb);
 		return;
@@ -139,9 +169,11 @@ void fuse_backing_unreferenced(struct fuse_backing *fb)
  */
 void fuse_backing_put_deferred(struct fuse_backing *fb)
 {
+	if (!refcount_dec_and_test(&fb->count))
+		return;
+	put_cred(fb->cred);
 	/* the mapping's own reference keeps the table until it is freed */
-	if (refcount_dec_and_test(&fb->count))
-		kthread_files_queue(fb->table->files, &fb->dead, reap_mapping);
+	kthread_files_queue(fb->table->files, &fb->dead, reap_mapping);
 }
 
 /* The thread is done with a file that was counted */
@@ -349,67 +381,15 @@ int fuse_backing_may_reopen(const struct fuse_backing *fb)
 				   FUSE_BACKING_TABLE);
 }
 
-/* The table keeps the last pair of credentials that get_write_cred() made */
-static void remember_creds(struct fuse_backing_table *table,
-			   const struct cred *cred,
-			   const struct cred *write_cred)
-{
-	get_cred(cred);
-	get_cred(write_cred);
-
-	spin_lock(&table->lock);
-	swap(table->cred, cred);
-	swap(table->write_cred, write_cred);
-	spin_unlock(&table->lock);
-
-	put_cred(cred);
-	put_cred(write_cred);
-}
-
-/*
- * Credentials for writes of clients without CAP_FSETID: the backing filesystem
- * must then remove suid and sgid bits, whatever the server may do.  Mappings
- * that follow each other with the same credentials share them.
- */
-static const struct cred *get_write_cred(struct fuse_backing_table *table,
-					 const struct cred *cred)
-{
-	const struct cred *found = NULL;
-	struct cred *new;
-
-	if (!cap_raised(cred->cap_effective, CAP_FSETID))
-		return get_cred(cred);
-
-	spin_lock(&table->lock);
-	if (table->cred == cred)
-		found = get_cred(table->write_cred);
-	spin_unlock(&table->lock);
-	if (found)
-		return found;
-
-	new = prepare_creds();
-	if (!new)
-		return NULL;
-	cap_lower(new->cap_effective, CAP_FSETID);
-
-	remember_creds(table, cred, new);
-	return new;
-}
-
 static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
 					  struct file *file, bool brokered,
 					  u32 flags)
 {
-	struct fuse_backing *fb = kmalloc_obj(*fb, GFP_KERNEL_ACCOUNT);
+	struct fuse_backing *fb = kmem_cache_alloc(mappings, GFP_KERNEL);
 
 	if (!fb)
 		return NULL;
 
-	fb->write_cred = get_write_cred(table, current_cred());
-	if (!fb->write_cred) {
-		kfree(fb);
-		return NULL;
-	}
 	fb->file = file;
 	fb->cred = get_current_cred();
 	fb->closed = false;
@@ -422,7 +402,6 @@ static struct fuse_backing *alloc_mapping(struct fuse_backing_table *table,
 	fb->as_opened = flags & FUSE_BACKING_MAP_AS_OPENED;
 	fb->table = table;
 	fb->usage = NULL;
-	fb->place = NULL;
 	/* the id's, and the caller's */
 	refcount_set(&fb->count, 2);
 	return fb;
@@ -463,7 +442,7 @@ int fuse_backing_install(struct fuse_backing_table *table, struct file *file,
 		fuse_backing_put(fb);
 		return id;
 	}
-	free_removed(fb);
+	free_new(fb);
 	return id == -ESHUTDOWN ? -ENOTCONN : id;
 }
 
@@ -502,7 +481,7 @@ static struct fuse_backing *put_at(struct fuse_backing_place *place,
 	there = get_at_locked(place);
 	if (!there) {
 		place->fb = fb;
-		fb->place = place;
+		fb->usage->place = place;
 	}
 	spin_unlock(&place->lock);
 	if (!there)
@@ -531,13 +510,16 @@ static struct fuse_backing *install_file(struct fuse_backing_table *table,
 	fb->per_inode = true;
 	refcount_set(&fb->count, 1);
 	refcount_inc(&table->users);
-	id = kthread_files_install(table->files, file, fb, &fb->id);
+	/* without, there is no room for its place */
+	id = place ? fuse_backing_start_use(fb, false) : 0;
+	if (!id)
+		id = kthread_files_install(table->files, file, fb, &fb->id);
 	if (id > 0) {
 		fuse_backing_trace(fuse_backing_install, table->fc, id,
 				   table->files);
 		return place ? put_at(place, fb) : fb;
 	}
-	free_removed(fb);
+	free_new(fb);
 	fput(file);
 	return ERR_PTR(id == -ESHUTDOWN ? -ENOTCONN : id);
 }

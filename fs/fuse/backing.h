@@ -118,6 +118,10 @@ static inline void fuse_backing_bpf_init(void)
 
 #ifdef CONFIG_FUSE_PASSTHROUGH
 
+/* backing.c */
+int fuse_backing_init(void);
+void fuse_backing_exit(void);
+
 /* backing_conn.c */
 void fuse_backing_abort(struct fuse_conn *fc);
 void fuse_backing_destroy(struct fuse_conn *fc);
@@ -328,6 +332,15 @@ int fuse_passthrough_open(struct file *file, int backing_id);
 void fuse_passthrough_release(struct fuse_file *ff, struct fuse_inode *fi);
 
 #else
+
+static inline int fuse_backing_init(void)
+{
+	return 0;
+}
+
+static inline void fuse_backing_exit(void)
+{
+}
 
 static inline void fuse_backing_abort(struct fuse_conn *fc)
 {

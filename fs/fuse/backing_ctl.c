@@ -163,9 +163,9 @@ static const char *access_of(const struct file *file)
 	return "-";
 }
 
-static const char *mode_of(const struct fuse_backing *fb)
+static const char *mode_of(const struct fuse_backing *fb, const struct file *file)
 {
-	switch (fuse_backing_mode(fb)) {
+	switch (fuse_backing_mode(fb, file)) {
 	case FUSE_BACKING_MODE_ID:
 		return "id";
 	case FUSE_BACKING_MODE_OPEN:
@@ -226,7 +226,7 @@ static void show_mapping(struct file *file, void *data, void *arg)
 	struct seq_file *m = arg;
 
 	fuse_backing_get_users(fb, &users);
-	seq_printf(m, "%d %s %s %s ", fb->id, mode_of(fb), access_of(file),
+	seq_printf(m, "%d %s %s %s ", fb->id, mode_of(fb, file), access_of(file),
 		   state_of(fb, &users));
 	show_counts(m, &users);
 	show_nodes(m, &users);

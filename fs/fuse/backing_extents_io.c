@@ -123,7 +123,7 @@ static void init_rw(struct fuse_backing_rw *rw, const struct iov_iter *iter,
 	*rw = (struct fuse_backing_rw) {
 		.fb = range->fb,
 		.file = range->file,
-		.cred = range->fb->write_cred,
+		.cred = fuse_backing_write_cred(range->fb),
 		.range = range,
 		.pos = range->pos,
 		.len = iov_iter_count(iter),

@@ -17,6 +17,7 @@
 
 #include "backing_privs.h"
 #include "backing_types.h"
+#include "backing_usage.h"
 
 /* Added to &fuse_passthrough.io when the backing file is taken away */
 #define FUSE_BACKING_REVOKED	INT_MIN
@@ -266,7 +267,7 @@ static inline const struct cred *fuse_backing_start_write(struct file *file,
 
 	if (likely(!is_sxid(file_inode(file)->i_mode |
 			    file_inode(pt->file)->i_mode)))
-		return pt->fb->write_cred;
+		return fuse_backing_write_cred(pt->fb);
 	return fuse_backing_remove_privs(file, flags, exclusive);
 }
 
@@ -283,7 +284,7 @@ static inline void fuse_backing_end_write(struct file *file,
 	const struct fuse_passthrough *pt = fuse_passthrough_of(file);
 
 	/* the mapping keeps its own */
-	if (unlikely(cred != pt->fb->write_cred && cred != pt->fb->cred))
+	if (unlikely(cred != fuse_backing_write_cred(pt->fb) && cred != pt->fb->cred))
 		put_cred(cred);
 }
 

@@ -22,13 +22,15 @@
 /**
  * fuse_backing_mode - how a backing file was mapped
  * @fb: a mapping that the caller holds a reference on, or is visiting
+ * @file: the registered file
  *
  * Context: any.
  * Return: the mode.
  */
-enum fuse_backing_mode fuse_backing_mode(const struct fuse_backing *fb)
+enum fuse_backing_mode fuse_backing_mode(const struct fuse_backing *fb,
+					 const struct file *file)
 {
-	if (d_is_dir(fb->file->f_path.dentry))
+	if (d_is_dir(file->f_path.dentry))
 		return FUSE_BACKING_MODE_TREE;
 	if (READ_ONCE(fb->block))
 		return FUSE_BACKING_MODE_BLOCK;
@@ -103,7 +105,7 @@ static void fill_entry(struct file *file, void *data, void *arg)
 
 	*entry = (struct fuse_backing_entry) {
 		.id = fb->id,
-		.mode = fuse_backing_mode(fb),
+		.mode = fuse_backing_mode(fb, file),
 	};
 	fill_users(entry, fb);
 	fill_file(entry, file);

@@ -12,7 +12,8 @@
 
 struct fuse_conn;
 
-enum fuse_backing_mode fuse_backing_mode(const struct fuse_backing *fb);
+enum fuse_backing_mode fuse_backing_mode(const struct fuse_backing *fb,
+					 const struct file *file);
 enum fuse_backing_state
 fuse_backing_state(const struct fuse_backing *fb,
 		   const struct fuse_backing_users *users);

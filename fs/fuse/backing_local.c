@@ -24,6 +24,7 @@
 #include "backing_revoke.h"
 #include "backing_server.h"
 #include "backing_tree.h"
+#include "backing_usage.h"
 
 #include <linux/cred.h>
 #include <linux/fadvise.h>
@@ -525,7 +526,7 @@ static int truncate_backing(struct fuse_passthrough *pt, loff_t size)
 	err = fuse_backing_start_fs(backing, false);
 	if (err)
 		return err;
-	scoped_with_creds(pt->fb->write_cred) {
+	scoped_with_creds(fuse_backing_write_cred(pt->fb)) {
 		/* may be a FUSE inode too, below ours */
 		inode_lock_nested(inode, I_MUTEX_CHILD);
 		err = notify_change(file_mnt_idmap(backing),
@@ -542,7 +543,7 @@ static int may_truncate(const struct fuse_passthrough *pt)
 {
 	int err = 0;
 
-	scoped_with_creds(pt->fb->write_cred)
+	scoped_with_creds(fuse_backing_write_cred(pt->fb))
 		err = security_file_truncate(pt->file);
 	return err;
 }

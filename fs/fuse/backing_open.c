@@ -167,7 +167,7 @@ static struct file *reopen(struct file *file, struct fuse_backing *fb)
 static bool is_shared(const struct fuse_backing *fb)
 {
 	/* who finds it at its place has a reference by then */
-	return fb->place ? refcount_read(&fb->count) > 1 : !fb->per_open;
+	return fuse_backing_place(fb) ? refcount_read(&fb->count) > 1 : !fb->per_open;
 }
 
 static int open_mapping(struct file *file, struct fuse_passthrough *pt)

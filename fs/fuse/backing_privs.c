@@ -15,6 +15,7 @@
 #include "backing_freeze.h"
 #include "backing_io.h"
 #include "backing_privs.h"
+#include "backing_usage.h"
 
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -242,7 +243,7 @@ const struct cred *fuse_backing_remove_privs(struct file *file, int flags,
 					     bool exclusive)
 {
 	struct fuse_passthrough *pt = fuse_passthrough_of(file);
-	const struct cred *cred = pt->fb->write_cred;
+	const struct cred *cred = fuse_backing_write_cred(pt->fb);
 	int err = 0;
 
 	if (exclusive)

@@ -24,7 +24,7 @@ struct fuse_backing_table {
 	struct fuse_attachments attachments;
 	/* protects the two of them */
 	spinlock_t lock;
-	/* credentials of a registration, and what get_write_cred() made of them */
+	/* credentials of a mapping, and what get_write_cred() made of them */
 	const struct cred *cred;
 	const struct cred *write_cred;
 	refcount_t users;

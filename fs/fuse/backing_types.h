@@ -65,11 +65,11 @@ struct fuse_backing_place {
  * @file: the registered file; the thread's table holds the reference, for as
  *	long as the mapping has one
  * @cred: credentials of the registration
- * @write_cred: the same without CAP_FSETID, for clients that lack it
+ * @dead: without references, instead of these two: for the thread to free
  * @table: where the file is; the mapping holds a reference
  * @usage: who uses it, %NULL if it was never used
- * @place: where it is found, and is to be taken away when it goes; or %NULL
- * @dead: without references: for the thread to free
+ *
+ * There may be a million of them: what only those have that are used is in @usage.
  */
 struct fuse_backing {
 	refcount_t count;
@@ -82,13 +82,15 @@ struct fuse_backing {
 	bool block;
 	bool by_thread;
 	bool copies;
-	struct file *file;
-	const struct cred *cred;
-	const struct cred *write_cred;
+	union {
+		struct {
+			struct file *file;
+			const struct cred *cred;
+		};
+		struct kthread_files_work dead;
+	};
 	struct fuse_backing_table *table;
 	struct fuse_backing_usage *usage;
-	struct fuse_backing_place *place;
-	struct kthread_files_work dead;
 };
 
 /**

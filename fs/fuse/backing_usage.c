@@ -10,23 +10,77 @@
  * spared the allocation until there is another.  32-bit machines may see a sum that is
  * being added to half old and half new.
  *
- * Locking: fuse_backing_usage::lock protects the lists and the counts of users.
- * It may be taken inside of others, and no lock is taken inside of it.  Attachments
+ * Locking: fuse_backing_usage::lock protects the lists and the counts of users,
+ * fuse_backing_table::lock the credentials there.
+ * They may be taken inside of others, and no lock is taken inside of them.  Attachments
  * that wait have a list of their own, because who closes the id looks for them; they
  * come and go with fuse_attachments::lock held, too.
  */
 
 #include "fuse_i.h"
+#include "backing_table.h"
 #include "backing_usage.h"
 
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/percpu.h>
+#include <linux/slab.h>
 
 /* Users looked at for their node ids: reading must not take long */
 #define MAX_LOOKED_AT	64
 
+/* The table keeps the last pair of credentials that get_write_cred() made */
+static void remember_creds(struct fuse_backing_table *table,
+			   const struct cred *cred,
+			   const struct cred *write_cred)
+{
+	get_cred(cred);
+	get_cred(write_cred);
+
+	spin_lock(&table->lock);
+	swap(table->cred, cred);
+	swap(table->write_cred, write_cred);
+	spin_unlock(&table->lock);
+
+	put_cred(cred);
+	put_cred(write_cred);
+}
+
+/*
+ * Credentials for writes of clients without CAP_FSETID: the backing filesystem
+ * must then remove suid and sgid bits, whatever the server may do.  Mappings
+ * that follow each other with the same credentials share them.
+ */
+static const struct cred *get_write_cred(struct fuse_backing_table *table,
+					 const struct cred *cred)
+{
+	const struct cred *found = NULL;
+	struct cred *new;
+
+	if (!cap_raised(cred->cap_effective, CAP_FSETID))
+		return get_cred(cred);
+
+	spin_lock(&table->lock);
+	if (table->cred == cred)
+		found = get_cred(table->write_cred);
+	spin_unlock(&table->lock);
+	if (found)
+		return found;
+
+	scoped_with_creds(cred)
+		new = prepare_creds();
+	if (!new)
+		return NULL;
+	cap_lower(new->cap_effective, CAP_FSETID);
+
+	remember_creds(table, cred, new);
+	return new;
+}
+
 static void usage_free(struct fuse_backing_usage *usage)
 {
 	free_percpu(usage->bytes);
+	put_cred(usage->write_cred);
 	kfree(usage);
 }
 
@@ -44,7 +98,7 @@ static int share_usage(struct fuse_backing_usage *usage)
 	return 0;
 }
 
-static struct fuse_backing_usage *usage_create(bool shared)
+static struct fuse_backing_usage *usage_create(const struct fuse_backing *fb, bool shared)
 {
 	struct fuse_backing_usage *usage;
 
@@ -52,8 +106,9 @@ static struct fuse_backing_usage *usage_create(bool shared)
 	if (!usage)
 		return NULL;
 
-	if (shared && share_usage(usage)) {
-		kfree(usage);
+	usage->write_cred = get_write_cred(fb->table, fb->cred);
+	if (!usage->write_cred || (shared && share_usage(usage))) {
+		usage_free(usage);
 		return NULL;
 	}
 	spin_lock_init(&usage->lock);
@@ -76,7 +131,7 @@ int fuse_backing_first_use(struct fuse_backing *fb, bool shared)
 
 	if (usage)
 		return share_usage(usage);
-	usage = usage_create(shared);
+	usage = usage_create(fb, shared);
 	if (!usage)
 		return -ENOMEM;
 	/* somebody else's first user may have been faster */

@@ -33,6 +33,8 @@ struct fuse_backing_bytes {
  * @bytes: read and written; %NULL if the mapping is for one open file, set once
  * @read: bytes that one read
  * @written: bytes that one wrote
+ * @write_cred: the mapping's credentials without CAP_FSETID, for clients that lack it
+ * @place: where the mapping is found, and is to be taken away when it goes; or %NULL
  */
 struct fuse_backing_usage {
 	/* protects what comes next, to extent_bytes */
@@ -45,6 +47,8 @@ struct fuse_backing_usage {
 	struct fuse_backing_bytes __percpu *bytes;
 	atomic64_t read;
 	atomic64_t written;
+	const struct cred *write_cred;
+	struct fuse_backing_place *place;
 };
 
 int fuse_backing_first_use(struct fuse_backing *fb, bool shared);
@@ -74,6 +78,32 @@ static inline int fuse_backing_start_use(struct fuse_backing *fb, bool shared)
 	if (usage && (!shared || READ_ONCE(usage->bytes)))
 		return 0;
 	return fuse_backing_first_use(fb, shared);
+}
+
+/**
+ * fuse_backing_place - where a mapping is found
+ * @fb: the mapping
+ *
+ * Context: any.
+ * Return: where it is put while it has a reference, and until it is freed; or %NULL.
+ */
+static inline struct fuse_backing_place *fuse_backing_place(const struct fuse_backing *fb)
+{
+	const struct fuse_backing_usage *usage = READ_ONCE(fb->usage);
+
+	return usage ? usage->place : NULL;
+}
+
+/**
+ * fuse_backing_write_cred - whose credentials a client writes with
+ * @fb: a mapping in use
+ *
+ * Context: any.
+ * Return: for a client without CAP_FSETID, the mapping's credentials without it.
+ */
+static inline const struct cred *fuse_backing_write_cred(const struct fuse_backing *fb)
+{
+	return fb->usage->write_cred;
 }
 
 /**
