@@ -142,7 +142,8 @@ int fusebacking_extents(int dev, uint64_t nodeid, uint64_t generation,
 int fusebacking_detach(int dev, uint64_t nodeid, uint64_t generation);
 /*
  * Files that are open lose it, too. Clients may have this wait: not for a thread that
- * answers requests. A signal ends it with -EINTR; call it again then.
+ * answers requests. A signal ends it with -EINTR; call it again then. For files on another
+ * FUSE to be closed it waits until killed.
  */
 int fusebacking_revoke(int dev, uint64_t nodeid, uint64_t generation);
 

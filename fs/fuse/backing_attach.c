@@ -867,7 +867,8 @@ static int detach(struct fuse_conn *fc, struct fuse_attachments *all,
  * Open files keep what they were opened with, unless it is to be taken away.
  *
  * Context: process context without locks; may sleep, killable.  Waits for what
- *	is in flight, if the backing file is taken away, and for changes below a tree.
+ *	is in flight, if the backing file is taken away, which any signal ends, and for
+ *	changes below a tree.
  * Return: 0; -EPERM as for fuse_backing_open(); -EINVAL; -ENOENT if nothing is
  *	attached to the node or waits for it, and nothing is to be taken away;
  *	-EBUSY if it can't be, because something of it is mmapped; -EINTR.

@@ -42,9 +42,9 @@ bool fuse_backing_visit(struct fuse_backing_table *table, unsigned int id,
  * fuse_backing_put - drop a reference on a mapping
  * @fb: the mapping
  *
- * Context: process context without locks; may sleep, because the last reference
- *	closes the backing file.  Where that can take for ever, the caller can be
- *	killed, and the file is closed later.
+ * Context: process context without locks but that of a FUSE inode, or killsb; may sleep,
+ *	because the last reference closes the backing file.  Where that can take for ever,
+ *	the caller can be killed, and the file is closed later.
  */
 static inline void fuse_backing_put(struct fuse_backing *fb)
 {

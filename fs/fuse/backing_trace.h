@@ -223,7 +223,7 @@ TRACE_EVENT(fuse_backing_introduce,
 );
 
 /*
- * fuse_backing_filter - a BPF program was asked
+ * fuse_backing_filter - a BPF program was asked, or would be, if there were one
  *
  * nodeid: of the directory, or of the inode that is opened; 0 if the server knows none
  * ino: number of the same

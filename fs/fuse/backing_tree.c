@@ -800,7 +800,8 @@ static struct inode *make_inode(const struct fuse_tree_dir *at,
  *
  * Context: process context; may sleep, killable.  Waits for the thread, if as many that
  *	went are yet to be freed as it may have files.
- * Return: the inode with a reference, or an ERR_PTR(): -ENOMEM, -EINTR.
+ * Return: the inode with a reference, or an ERR_PTR(): -ENOMEM, -EINTR, or -EAGAIN if the
+ *	caller can't be killed.
  */
 struct inode *fuse_tree_get_inode(const struct fuse_tree_dir *at,
 				  struct super_block *sb, struct dentry *backing)

@@ -176,8 +176,8 @@ func Detach(dev int, node, generation uint64) error {
 	return err
 }
 
-// Revoke takes it away from open files, too. It waits for what is in flight: don't call
-// it where requests are answered.
+// Revoke takes it away from open files, too. It waits for what is in flight, and for files
+// on another FUSE to be closed: don't call it where requests are answered.
 func Revoke(dev int, node, generation uint64) error {
 	arg := detachArg{Nodeid: node, Generation: generation, Flags: detachRevoke}
 	_, err := call(dev, iocDetach, unsafe.Pointer(&arg))

@@ -232,8 +232,8 @@ pub fn detach(dev: impl AsFd, nodeid: u64, generation: u64) -> Result<(), Error>
     detach_with(dev, nodeid, generation, 0)
 }
 
-/// Take it away from open files, too. It waits for what is in flight: not for a thread that
-/// answers requests.
+/// Take it away from open files, too. It waits for what is in flight, and for files on another
+/// FUSE to be closed: not for a thread that answers requests.
 pub fn revoke(dev: impl AsFd, nodeid: u64, generation: u64) -> Result<(), Error> {
     detach_with(dev, nodeid, generation, DETACH_REVOKE)
 }

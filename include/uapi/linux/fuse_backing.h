@@ -178,7 +178,7 @@ enum fuse_backing_state {
  * @files: FUSE files that are open through it; of those with extents none while these
  *	are attached, and one for each inode once they are detached
  * @mmaps: open FUSE files that were mmapped, and closed ones that still are
- * @attached: FUSE inodes that it is attached to
+ * @attached: FUSE inodes that it, or extents of it, are attached to
  * @pending: attachments that wait for their inode
  * @dev_major: device of the backing inode's superblock, as in mountinfo
  * @dev_minor: the same
@@ -742,7 +742,9 @@ struct fuse_backing_refusal {
  *
  * Clients may have this wait for as long as they like, and what is in flight may
  * wait for the server: so don't call it from the thread that answers requests, and
- * set an alarm. It fails with
+ * set an alarm, for which there is a handler. Where the backing file is on another
+ * FUSE, it then waits until what it took is closed there, or the caller is killed. It
+ * fails with
  *
  *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
  *   EINVAL      unknown flags, or padding or reserved are not 0
