@@ -266,6 +266,12 @@ void fuse_passthrough_open_failed(struct fuse_file *ff, struct fuse_inode *fi,
 	fuse_backing_leave(ff, fi);
 }
 
+/* Was it said already what is wrong with the reply? See fuse_backing_ask_filter(). */
+static bool was_refused(const struct fuse_file *ff)
+{
+	return IS_ENABLED(CONFIG_FUSE_BACKING_BPF) && ff->open_flags & FOPEN_BACKING_FILTER;
+}
+
 /**
  * fuse_passthrough_open_error - what open(2) says of a file that has no I/O mode
  * @ff: file data of the FUSE file
@@ -281,7 +287,8 @@ void fuse_passthrough_open_failed(struct fuse_file *ff, struct fuse_inode *fi,
  */
 int fuse_passthrough_open_error(const struct fuse_file *ff, int err)
 {
-	if (ff->fm->fc->passthrough && !(ff->open_flags & FOPEN_PASSTHROUGH))
+	if (ff->fm->fc->passthrough && !(ff->open_flags & FOPEN_PASSTHROUGH) &&
+	    !was_refused(ff))
 		fuse_backing_reject(ff->fm->fc, 0, -EIO,
 				    FUSE_BACKING_MIXED_OPEN);
 	if (err == -ENOSYS || !ff->fm->fc->passthrough ||

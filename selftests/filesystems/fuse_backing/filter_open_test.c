@@ -610,8 +610,21 @@ TEST_F(open, replies)
 	self->state->calls[FILTER_OPEN] = 0;
 	EXPECT_EQ('a', read_a(self->srv));
 	EXPECT_EQ(0, self->state->calls[FILTER_OPEN]);
+}
+
+/* What isn't passed through is nobody's to decide: that is the reason, and the only one */
+TEST_F(open, replies_that_only_ask)
+{
+	struct reject_trace *trace = calloc(1, sizeof(*trace));
+
+	ASSERT_NE(NULL, trace);
+	ASSERT_EQ(0, reject_trace_start(trace));
 	reply(self->file, FOPEN_BACKING_FILTER, self->a);
 	EXPECT_EQ(-EIO, read_a(self->srv));
+	EXPECT_TRUE(reject_trace_has(trace, self->srv->dev, self->a, -EINVAL, "open-flags"));
+	EXPECT_FALSE(reject_trace_has(trace, self->srv->dev, 0, -EIO, "mixed-open"));
+	reject_trace_stop(trace);
+	free(trace);
 }
 
 /* Here, too, what the server has opened keeps nobody from the backing file */
