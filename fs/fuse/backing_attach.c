@@ -1033,7 +1033,7 @@ int fuse_backing_ioctl_rules(struct fuse_conn *fc,
 }
 
 /**
- * fuse_attachments_close - nothing is attached any more
+ * fuse_attachments_close - nothing can be attached any more
  * @all: of a table whose connection is aborted
  *
  * Context: process context; doesn't sleep.

@@ -8,7 +8,7 @@
 
 /*
  * All there are, and the word that the tracepoint prints for each.  A new one needs a row
- * in fuse-backing-security.rst, and a line in the script fusebackingsnoop.
+ * in fuse-backing-security.rst.
  */
 #define FUSE_BACKING_REASONS						\
 	EM(FUSE_BACKING_NOT_NEGOTIATED, "not-negotiated")		\

@@ -230,8 +230,8 @@ struct fuse_backing_entry {
  *	as the server said that it is good, and against the backing file then; what is
  *	denied is checked anew.
  * XATTR: getxattr(2) and listxattr(2) as whoever registered the file; names in trusted.
- *	are for clients that have CAP_SYS_ADMIN too. POSIX ACLs are asked of the server,
- *	but below a tree.
+ *	are for clients that have CAP_SYS_ADMIN too. POSIX ACLs are asked of the server;
+ *	below a tree they are the backing file's.
  * ACCESS: access(2) without default_permissions, for the client's credentials, and for
  *	those of the registration.
  * FSYNC: fsync(2) of files that the server opened in passthrough mode, too.
@@ -272,7 +272,8 @@ struct fuse_backing_entry {
  *	is the server's, and so are names that rules leave to it, or hide.
  *
  * Others can be named by FUSE_BACKING_OP, and aren't supported (EOPNOTSUPP). Each of
- * these is whole or not there (EINVAL).
+ * these is whole or not there (EINVAL). For opcodes up to 64; others will be bits of a
+ * reserved word.
  */
 #define FUSE_BACKING_OP(opcode)		(1ULL << ((opcode) - 1))
 #define FUSE_BACKING_OPS_ATTR		(FUSE_BACKING_OP(FUSE_GETATTR) | \
@@ -570,8 +571,8 @@ struct fuse_backing_refusal {
  * FUSE_BACKING_ATTACH_*, FUSE_DEV_IOC_BACKING_DETACH and the end of the extents are
  * as for FUSE_DEV_IOC_BACKING_ATTACH.
  *
- * Extents that take more than a page of the kernel's memory, 32 bytes for each and 56
- * for each backing file, count against RLIMIT_MEMLOCK of the user who calls, as memory
+ * Extents that take more than a page of the kernel's memory, about 32 bytes for each, and
+ * some more for each backing file, count against RLIMIT_MEMLOCK of the user who calls, as memory
  * that he locks does, until they are gone. Others count as long as they wait for their
  * inode, as far as all that wait of that user, of all mounts, are more than 16 pages; not
  * with CAP_IPC_LOCK. It fails with
@@ -621,12 +622,15 @@ struct fuse_backing_refusal {
  * To SEEK_HOLE and SEEK_DATA what is in no extent is data.
  *
  * FUSE_DEV_IOC_BACKING_ATTACH attaches a backing file to a FUSE inode, by its id.
- * From then on open(2) of that inode doesn't ask the server: there is no OPEN, no
- * FLUSH and no RELEASE. The server is asked by opens that need more than the
+ * From then on open(2) of that inode doesn't ask the server: there is no OPEN, FLUSH
+ * or RELEASE, until something is asked of the file that needs the server's handle,
+ * such as a lock or an ioctl: then it is sent one OPEN, and FLUSH and RELEASE in the
+ * end. The server is asked by opens that need more than the
  * modes given here, by opens with O_TRUNC if it negotiated FUSE_ATOMIC_O_TRUNC,
  * and as long as the inode is open in cached mode or on another backing inode.
  * Files that it opens while others are open without it must be in passthrough
- * mode on the same backing inode.
+ * mode on the same backing inode, unless all of those are about to lose it, or the
+ * connection has a BPF program: then they are direct I/O.
  *
  * With default_permissions the kernel checks whether a client may open the file.
  * Without, nobody would, where the server's own open does: so attaching fails then,
@@ -693,17 +697,17 @@ struct fuse_backing_refusal {
  *   EOVERFLOW   the backing directory has entries at positions of names that rules add
  *   others      what the backing filesystem says
  *
- * FUSE_DEV_IOC_BACKING_RULES says what becomes of names in one directory below a tree:
- * in one that names below are passed through of, which may still wait for its inode, or
- * in one below that, which the server was told of. Not in directories below: a server
- * that changes something far down has the names on the way to it be its own, and attaches
+ * FUSE_DEV_IOC_BACKING_RULES says what becomes of the names in one directory: in the root
+ * of a tree, which may still wait for its inode, or in a directory below it that the
+ * server was told of. It doesn't say so of the directories below that one: a server that
+ * changes something further down keeps the names on the way there to itself, and attaches
  * those directories as it answers for them. The rules there were are replaced, all at
  * once; none, and PASS for all others, is as it is without any. They go with the
  * attachment, or with the inode of the directory.
  *
  * Whoever uses a name after the call returned goes by the new rules; who is about to may
- * still go by the old ones. Who is changing names by the old ones, without the server, is
- * waited for. Files that are open stay open. What the server said of a name
+ * still go by the old ones. Who is changing something by the old ones, without the server,
+ * is waited for. Files that are open stay open. What the server said of a name
  * before is good for as long as it said. A name that becomes the server's is looked up,
  * and if it answers with another node, what was found there before is that no more. So
  * to have a client who is about to change something do that with the server's file, say
@@ -730,8 +734,8 @@ struct fuse_backing_refusal {
  * files keep the backing file, later opens are the server's. Who is changing something
  * below a tree, without the server, is waited for; whoever comes later asks the server.
  *
- * With FUSE_BACKING_DETACH_REVOKE open files lose it, too, whatever mode it was
- * mapped in. What is in flight is waited for; when the call returns, the inode
+ * With FUSE_BACKING_DETACH_REVOKE open files lose it, too, however it was
+ * registered. What is in flight is waited for; when the call returns, the inode
  * doesn't use the backing file any more and nothing is written there; what was
  * spliced from it may still show what others write there, but see
  * FUSE_BACKING_MAP_COPY_SPLICE. I/O that
@@ -748,7 +752,8 @@ struct fuse_backing_refusal {
  *
  *   EPERM       as FUSE_DEV_IOC_BACKING_OPEN
  *   EINVAL      unknown flags, or padding or reserved are not 0
- *   ENOENT      nothing is attached to the node; nor, to be taken away, open
+ *   ENOENT      nothing is attached to the node; with FUSE_BACKING_DETACH_REVOKE, nor is
+ *               a file of it open on a backing file
  *   EBUSY       a backing file of the inode, or extents of it, are mmapped: nothing
  *               was done
  *   EFAULT      the structure is not readable
