@@ -18,26 +18,14 @@ set -u
 TOP=/mnt
 REPO=${REPO:-/repo}
 WORK=$TOP
-EXAMPLES=$(dirname "$0")/helpers/filter
 
 . "$(dirname "$0")/passthrough_hp.inc.sh"
+. "$(dirname "$0")/filter.inc.sh"
 . "$(dirname "$0")/module.inc.sh"
 
 serves()
 {
 	run_server "$TOP/bin/passthrough_modes" -f -o mode=tree "$WORK/tree" "$WORK/fuse"
-}
-
-# A program that decides for the mount; its pid is in $filter
-attach()
-{
-	"$EXAMPLES/fuse-filter" "$WORK/fuse" "$EXAMPLES/pattern.bpf.o" '*.tmp' \
-		>"$WORK/filter.log" 2>&1 &
-	filter=$!
-	poll grep -q ready "$WORK/filter.log" || {
-		cat "$WORK/filter.log"
-		return 1
-	}
 }
 
 # Of the mount nothing is left but the program
@@ -61,7 +49,7 @@ life()
 {
 	check "$1: loads" load
 	check "$1: a server mounts" serves
-	check "$1: a program is attached" attach
+	check "$1: a program is attached" filter pattern '*.tmp'
 	check "$1: names are found" cmp "$WORK/tree/a.txt" "$WORK/fuse/a.txt"
 	check "$1: umount" ends
 	check "$1: stays for the program" stays

@@ -21,11 +21,11 @@ set -u
 TOP=/mnt
 REPO=${REPO:-/repo}
 WORK=$TOP
-EXAMPLES=$(dirname "$0")/helpers/filter
 LSFUSEBACKING=$REPO/build/tools/lsfusebacking/lsfusebacking
 
 . "$(dirname "$0")/passthrough_hp.inc.sh"
 . "$(dirname "$0")/bpftrace.inc.sh"
+. "$(dirname "$0")/filter.inc.sh"
 
 serve()
 {
@@ -36,20 +36,6 @@ serve()
 ends()
 {
 	umount "$WORK/fuse" && poll no_thread
-}
-
-# filter PROGRAM ARGUMENT...: its pid is in $filter
-filter()
-{
-	program=$1
-	shift
-	"$EXAMPLES/fuse-filter" "$WORK/fuse" "$EXAMPLES/$program.bpf.o" "$@" \
-		>"$WORK/filter.log" 2>&1 &
-	filter=$!
-	poll grep -q ready "$WORK/filter.log" || {
-		cat "$WORK/filter.log"
-		return 1
-	}
 }
 
 filter_ends()

@@ -38,6 +38,7 @@ $(OUTPUT)/helpers/filter/fuse-filter: $(wildcard $(examples)/*) $(libbpf)
 $(scripts): $(OUTPUT)/passthrough_hp.inc.sh $(OUTPUT)/users.inc.sh
 $(OUTPUT)/lsfusebacking.sh $(OUTPUT)/bpftrace.sh: $(OUTPUT)/map_many.inc.sh
 $(OUTPUT)/bpftrace.sh $(OUTPUT)/filters.sh: $(OUTPUT)/bpftrace.inc.sh
+$(OUTPUT)/filters.sh $(OUTPUT)/filter_module.sh: $(OUTPUT)/filter.inc.sh
 $(OUTPUT)/module.sh $(OUTPUT)/filter_module.sh: $(OUTPUT)/module.inc.sh
 $(OUTPUT)/module.sh: | $(addprefix $(OUTPUT)/,visibility_test ids_test lifetime_test)
 $(OUTPUT)/filter_module.sh: | $(FILTERS:%=$(OUTPUT)/%)
