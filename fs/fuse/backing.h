@@ -303,6 +303,7 @@ bool fuse_backing_bypasses_cache(struct file *file);
 /* backing_inode.c */
 void fuse_inode_backing_init(struct fuse_inode *fi);
 void fuse_inode_backing_made(struct inode *inode);
+void fuse_backing_initialized(struct super_block *sb);
 void fuse_inode_backing_size(struct inode *inode, loff_t size);
 void fuse_inode_backing_truncated(struct inode *inode);
 u32 fuse_inode_backing_inval_mask(struct fuse_inode *fi);
@@ -619,6 +620,10 @@ static inline void fuse_inode_backing_init(struct fuse_inode *fi)
 }
 
 static inline void fuse_inode_backing_made(struct inode *inode)
+{
+}
+
+static inline void fuse_backing_initialized(struct super_block *sb)
 {
 }
 

@@ -96,16 +96,6 @@ static int check_mapping(const struct fuse_attachments *all,
 	return fuse_attachment_is_closed(att) ? -ENOENT : 0;
 }
 
-/*
- * A page is filled with its mapping's lock held, from a backing file that may be
- * on another FUSE filesystem: to lockdep the same lock, without this.
- */
-static void stack_pages(struct inode *inode)
-{
-	lockdep_set_subclass(&inode->i_mapping->invalidate_lock,
-			     inode->i_sb->s_stack_depth);
-}
-
 /* Takes over @att if it succeeds */
 static int attach_locked(struct fuse_conn *fc, struct fuse_attachments *all,
 			 struct fuse_inode *fi,
@@ -128,10 +118,6 @@ static int attach_locked(struct fuse_conn *fc, struct fuse_attachments *all,
 		return fuse_backing_reject(fc, fuse_attachment_id(att), err,
 					   reason);
 
-	if (att->extents)
-		stack_pages(&fi->inode);
-	else if (fuse_attachment_is_dir(att))
-		fuse_tree_stack_dir(&fi->inode);
 	att->fi = fi;
 	att->serial = ++all->serial;
 	list_add_tail(&att->link, &all->attached);

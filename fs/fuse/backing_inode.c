@@ -49,21 +49,53 @@ void fuse_inode_backing_init(struct fuse_inode *fi)
 }
 
 /**
- * fuse_inode_backing_made - a FUSE inode is of a regular file
- * @inode: the FUSE inode, which nobody else knows yet
+ * fuse_inode_backing_made - a FUSE inode is new
+ * @inode: the FUSE inode, which nobody else knows yet, with its type
  *
- * A write to a backing file is done with our inode locked, and that file may be on
- * another FUSE filesystem: to lockdep the same lock, without this.
+ * A write to a backing file is done with our inode locked, a page filled from one with the
+ * lock of our mapping, a backing directory looked up in with our directory locked; and what
+ * is below may be on another FUSE filesystem: to lockdep the same lock, without this.  Not a
+ * subclass of a directory's: those say which is the parent when directories are removed and
+ * renamed.
+ *
+ * It has to be known before anybody waits for the lock.  The root is there before INIT says
+ * how deep its filesystem is: until then its lock is like no other.
  *
  * Context: any.
  */
 void fuse_inode_backing_made(struct inode *inode)
 {
-	static struct lock_class_key keys[FILESYSTEM_MAX_STACK_DEPTH];
+	static struct lock_class_key files[FILESYSTEM_MAX_STACK_DEPTH];
+	static struct lock_class_key dirs[FILESYSTEM_MAX_STACK_DEPTH];
+	static struct lock_class_key root;
 	int depth = inode->i_sb->s_stack_depth;
 
-	if (depth)
-		lockdep_set_class(&inode->i_rwsem, &keys[depth - 1]);
+	if (S_ISREG(inode->i_mode) && depth) {
+		lockdep_set_class(&inode->i_rwsem, &files[depth - 1]);
+		lockdep_set_subclass(&inode->i_mapping->invalidate_lock, depth);
+	} else if (S_ISDIR(inode->i_mode) && depth) {
+		lockdep_set_class(&inode->i_rwsem, &dirs[depth - 1]);
+	} else if (get_node_id(inode) == FUSE_ROOT_ID) {
+		lockdep_set_class(&inode->i_rwsem, &root);
+	}
+}
+
+/**
+ * fuse_backing_initialized - INIT was answered
+ * @sb: the FUSE superblock, with its root
+ *
+ * Nobody makes a request before this returns.
+ *
+ * Context: process context.
+ */
+void fuse_backing_initialized(struct super_block *sb)
+{
+	struct inode *root = d_inode(sb->s_root);
+
+	if (sb->s_stack_depth)
+		fuse_inode_backing_made(root);
+	else
+		lockdep_set_class(&root->i_rwsem, &sb->s_type->i_mutex_dir_key);
 }
 
 static struct fuse_passthrough *first_of(struct list_head *files)

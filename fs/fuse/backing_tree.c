@@ -726,25 +726,6 @@ static struct fuse_node *alloc_node(const struct fuse_tree_dir *at,
 	return node;
 }
 
-/**
- * fuse_tree_stack_dir - a directory has a backing directory
- * @inode: the FUSE inode
- *
- * It is listed, and looked up in, with its inode's lock held, and the backing one may be on
- * another FUSE filesystem: to lockdep the same lock, without this.  Not a subclass of the
- * same: those say which is the parent when directories are removed and renamed.
- *
- * Context: any.
- */
-void fuse_tree_stack_dir(struct inode *inode)
-{
-	static struct lock_class_key keys[FILESYSTEM_MAX_STACK_DEPTH];
-	int depth = inode->i_sb->s_stack_depth;
-
-	if (depth)
-		lockdep_set_class(&inode->i_rwsem, &keys[depth - 1]);
-}
-
 static bool may_make_another(void *arg)
 {
 	const struct fuse_backing_table *table = arg;
@@ -777,8 +758,6 @@ static struct inode *make_inode(const struct fuse_tree_dir *at,
 	}
 	/* now: when the inode is hashed somebody may hold its lock */
 	lockdep_annotate_inode_mutex_key(inode);
-	if (S_ISDIR(inode->i_mode))
-		fuse_tree_stack_dir(inode);
 	inode->i_generation = node->key.generation;
 	/* whoever changes them below tells nobody */
 	inode->i_acl = ACL_DONT_CACHE;

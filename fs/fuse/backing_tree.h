@@ -148,7 +148,6 @@ int fuse_tree_lock_changes(struct fuse_tree *tree);
 int fuse_tree_wait_for_changes(struct fuse_tree *tree);
 void fuse_tree_drop(struct fuse_tree *tree, struct inode *dir);
 void fuse_tree_drop_left(struct fuse_tree *tree);
-void fuse_tree_stack_dir(struct inode *inode);
 bool fuse_tree_get_dir(struct inode *dir, struct fuse_tree_dir *at);
 int fuse_tree_may_search(const struct fuse_tree *tree, struct inode *dir, int mask);
 enum fuse_backing_verdict fuse_tree_verdict(const struct fuse_tree_dir *at,
