@@ -60,6 +60,8 @@ int filter_load_bad(const char *program, int fuse_fd);
  * server's, -ENOENT if there is nothing
  */
 int filter_shown(int fuse_fd, char *name, int size);
+
+/* What that is to be: the map's id, or 0 where the kernel keeps it to itself, as 6.12 */
 __u32 filter_id(const struct filter *filter);
 
 /* How often the server is asked when a file is opened, or -errno */
