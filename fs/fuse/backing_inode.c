@@ -84,18 +84,20 @@ void fuse_inode_backing_made(struct inode *inode)
  * fuse_backing_initialized - INIT was answered
  * @sb: the FUSE superblock, with its root
  *
- * Nobody makes a request before this returns.
+ * Nobody makes a request before this returns.  Whoever waited for the root's lock before
+ * may come to that of one on which nothing is stacked: what they wait for is to be another.
  *
  * Context: process context.
  */
 void fuse_backing_initialized(struct super_block *sb)
 {
 	struct inode *root = d_inode(sb->s_root);
+	static struct lock_class_key flat;
 
 	if (sb->s_stack_depth)
 		fuse_inode_backing_made(root);
 	else
-		lockdep_set_class(&root->i_rwsem, &sb->s_type->i_mutex_dir_key);
+		lockdep_set_class(&root->i_rwsem, &flat);
 }
 
 static struct fuse_passthrough *first_of(struct list_head *files)
