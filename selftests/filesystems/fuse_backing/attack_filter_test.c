@@ -408,10 +408,11 @@ TEST_F(attack_filter, user_namespace)
 {
 	const struct filter_opts named = { .fuse_fd = self->dev };
 	const struct filter_opts numbered = { .connection = minor(self->srv->dev) };
+	const int loaded = filter_load_by_lesser();
 
 	EXPECT_GT(0, attach_as_user(self, &named, false));
-	EXPECT_EQ(0, attach_as_user(self, &named, true));
-	EXPECT_EQ(-EPERM, attach_as_user(self, &numbered, true));
+	EXPECT_EQ(loaded, attach_as_user(self, &named, true));
+	EXPECT_EQ(loaded ?: -EPERM, attach_as_user(self, &numbered, true));
 	EXPECT_EQ(0, filter_attach(&self->filter));
 }
 

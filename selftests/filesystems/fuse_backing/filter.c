@@ -166,6 +166,11 @@ int filter_load_bad(const char *program, int fuse_fd)
 	return err;
 }
 
+int filter_load_by_lesser(void)
+{
+	return access("/sys/kernel/btf/fuse", F_OK) ? 0 : -EINVAL;
+}
+
 int filter_shown(int fuse_fd, char *name, int size)
 {
 	char path[64], line[128], found[64];

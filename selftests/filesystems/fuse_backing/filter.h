@@ -56,6 +56,12 @@ int filter_load_twins(struct filter *filter, const struct filter_opts *opts,
 /* Load something of filter_bad.bpf.c, for the connection of @fuse_fd */
 int filter_load_bad(const char *program, int fuse_fd);
 
+/*
+ * What loading is without CAP_SYS_ADMIN: 0; or -EINVAL where fuse is a module, of which the
+ * types are found by nobody else.
+ */
+int filter_load_by_lesser(void);
+
 /* The id of what is attached, as fdinfo of /dev/fuse says; 0 if everything is the
  * server's, -ENOENT if there is nothing
  */
