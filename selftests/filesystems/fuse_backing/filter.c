@@ -188,19 +188,17 @@ int filter_shown(int fuse_fd, char *name, int size)
 	return id;
 }
 
-static bool can_be_told(void)
-{
-	return !system("grep -q ' bpf_struct_ops_id$' /proc/kallsyms");
-}
-
 __u32 filter_id(const struct filter *filter)
 {
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
 
-	if (!can_be_told())
-		return 0;
 	return bpf_map_get_info_by_fd(bpf_map__fd(filter->map), &info, &len) ? 0 : info.id;
+}
+
+bool filter_id_is_told(void)
+{
+	return !system("grep -q ' bpf_struct_ops_id$' /proc/kallsyms");
 }
 
 int filter_asks(const struct fuse_server *srv, const char *name)

@@ -5,6 +5,8 @@
 #ifndef FILTER_H
 #define FILTER_H
 
+#include <stdbool.h>
+
 #include <linux/types.h>
 
 #include "filter_bpf.h"
@@ -66,9 +68,10 @@ int filter_load_by_lesser(void);
  * server's, -ENOENT if there is nothing
  */
 int filter_shown(int fuse_fd, char *name, int size);
-
-/* What that is to be: the map's id, or 0 where the kernel keeps it to itself, as 6.12 */
 __u32 filter_id(const struct filter *filter);
+
+/* Does that say which map it is? Linux 6.12 keeps it to itself, and says 0. */
+bool filter_id_is_told(void);
 
 /* How often the server is asked when a file is opened, or -errno */
 int filter_asks(const struct fuse_server *srv, const char *name);
