@@ -295,17 +295,5 @@ inside()
 	totals
 }
 
-case ${1:-} in
-inside)
-	inside
-	;;
-*)
-	[ "$(id -u)" = 0 ] || skip_all "needs root"
-	[ -e /sys/kernel/btf/vmlinux ] || skip_all "the kernel has no BTF"
-	[ -x "$LSFUSEBACKING" ] || skip_all "no lsfusebacking"
-	need_programs gcc make unshare setpriv python3 bpftool bpftrace
-	pkg-config --exists 'fuse3 >= 3.17' || skip_all "no libfuse 3.17"
-	# Mounts and their servers go with the namespace.
-	exec unshare --mount --propagation private "$0" inside
-	;;
-esac
+[ -x "$LSFUSEBACKING" ] || skip_all "no lsfusebacking"
+main "$*" make setpriv python3 bpftool bpftrace
