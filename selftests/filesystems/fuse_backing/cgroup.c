@@ -5,10 +5,12 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cgroup.h"
@@ -68,6 +70,31 @@ long cgroup_value(const char *name, const char *key)
 
 	snprintf(start, sizeof(start), "%s ", key);
 	return number_of(name, start);
+}
+
+static int join_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		return -errno;
+	return cgroup_join();
+}
+
+int cgroup_stir(void)
+{
+	int cpus = sysconf(_SC_NPROCESSORS_ONLN), err = 0, status;
+
+	for (int i = 0; !err && i < cpus; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(-join_on(i));
+		err = waitpid(pid, &status, 0) == pid ? -WEXITSTATUS(status) : -errno;
+	}
+	return err;
 }
 
 long cgroup_event(const char *name)

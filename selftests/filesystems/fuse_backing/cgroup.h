@@ -21,7 +21,14 @@ int cgroup_write(const char *name, long value);
 /* The number after @key in a file like memory.stat, or -errno. */
 long cgroup_value(const char *name, const char *key);
 
-/* The same from memory.events. */
+/*
+ * Have the values of memory.stat be what they are: what a CPU adds while they are being
+ * read may not be seen before it adds more (see css_rstat_updated()), so each does. What
+ * for that is in the cgroup for a moment counts, too.
+ */
+int cgroup_stir(void);
+
+/* As cgroup_value(), from memory.events. */
 long cgroup_event(const char *name);
 
 /* 0, or -EBUSY as long as there are processes in it. */
