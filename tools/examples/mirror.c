@@ -27,16 +27,19 @@ static struct mirror {
 	struct mirror_node *bucket[BUCKETS];
 	uint64_t generation;
 	double timeout;
+	double negative_timeout;
 	struct mirror_hooks hooks;
 } mirror = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 };
 
-int mirror_open(const char *source, double timeout, const struct mirror_hooks *hooks)
+int mirror_open(const char *source, double timeout, double negative_timeout,
+		const struct mirror_hooks *hooks)
 {
 	/* the kernel has applied the client's */
 	umask(0);
 	mirror.timeout = timeout;
+	mirror.negative_timeout = negative_timeout;
 	mirror.hooks = *hooks;
 	mirror.root.fd = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return mirror.root.fd < 0 ? -errno : 0;
@@ -175,20 +178,40 @@ int mirror_look_up(fuse_ino_t parent, const char *name,
 	return look_up(parent, name, false, entry);
 }
 
+static void reply_found(fuse_req_t req, int err, const struct fuse_entry_param *entry)
+{
+	if (err)
+		fuse_reply_err(req, err);
+	else if (fuse_reply_entry(req, entry) < 0)
+		mirror_forget(entry->ino, 1);
+}
+
 static void reply_entry(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fuse_entry_param entry;
 	int err = look_up(parent, name, true, &entry);
 
-	if (err)
-		fuse_reply_err(req, err);
-	else if (fuse_reply_entry(req, &entry) < 0)
-		mirror_forget(entry.ino, 1);
+	reply_found(req, err, &entry);
+}
+
+static void reply_missing(fuse_req_t req)
+{
+	const struct fuse_entry_param nothing = {
+		.entry_timeout = mirror.negative_timeout,
+	};
+
+	fuse_reply_entry(req, &nothing);
 }
 
 static void do_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	reply_entry(req, parent, name);
+	struct fuse_entry_param entry;
+	int err = look_up(parent, name, true, &entry);
+
+	if (err == ENOENT && mirror.negative_timeout > 0)
+		reply_missing(req);
+	else
+		reply_found(req, err, &entry);
 }
 
 static void do_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)

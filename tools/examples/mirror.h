@@ -48,10 +48,11 @@ struct mirror_hooks {
 };
 
 /*
- * Mirror @source, with names and attributes that are good for @timeout seconds: 0 or
- * -errno.
+ * Mirror @source, with names and attributes that are good for @timeout seconds, and names
+ * that aren't there for @negative_timeout: 0 or -errno.
  */
-int mirror_open(const char *source, double timeout, const struct mirror_hooks *hooks);
+int mirror_open(const char *source, double timeout, double negative_timeout,
+		const struct mirror_hooks *hooks);
 
 /* To be copied, and completed */
 extern const struct fuse_lowlevel_ops mirror_operations;

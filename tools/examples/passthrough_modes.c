@@ -20,6 +20,7 @@
  *			program of the mount chooses; see tools/examples/filter
  *	-o timeout=N	seconds for which names and attributes are cached (1);
  *			more if nobody else changes SOURCE
+ *	-o negative_timeout=N	that a name isn't there is cached, too (0)
  *	-f, -d, -s	foreground, with a log of the requests, with one thread
  *
  * Where the kernel can't do a mode, the next lower one is taken; and without listings
@@ -74,6 +75,7 @@ static struct server {
 	int changes;
 	int filter;
 	double timeout;
+	double negative_timeout;
 	pthread_mutex_t lock;
 	bool knows;
 	int features;
@@ -311,6 +313,7 @@ static const struct fuse_opt options[] = {
 	{ "changes", offsetof(struct server, changes), 1 },
 	{ "filter", offsetof(struct server, filter), 1 },
 	{ "timeout=%lf", offsetof(struct server, timeout), 0 },
+	{ "negative_timeout=%lf", offsetof(struct server, negative_timeout), 0 },
 	FUSE_OPT_END
 };
 
@@ -336,7 +339,8 @@ static const char usage[] =
 	"    -o attributes          it also has stat and fsync of files\n"
 	"    -o changes             with mode=tree: and changes by this user\n"
 	"    -o filter              a BPF program of the mount chooses what opens are on\n"
-	"    -o timeout=N           names and attributes are good for N seconds (1)";
+	"    -o timeout=N           names and attributes are good for N seconds (1)\n"
+	"    -o negative_timeout=N  and names that aren't there (0)";
 
 static void parse(struct session *session)
 {
@@ -367,7 +371,7 @@ int main(int argc, char **argv)
 	parse(&session);
 	/* a descriptor for each node */
 	session_raise_limit();
-	res = mirror_open(session.source, server.timeout, &hooks);
+	res = mirror_open(session.source, server.timeout, server.negative_timeout, &hooks);
 	if (res < 0)
 		errx(EXIT_FAILURE, "%s: %s", session.source, strerror(-res));
 	server.fuse = session_new(&session, &ops);

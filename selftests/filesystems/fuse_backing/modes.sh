@@ -33,7 +33,7 @@ SERVER=$TOP/bin/$NAME
 
 # Tests of one user, and those of root that are beside them
 EACH=63
-[ "$NAME" = mirrorfs ] || EACH=$((EACH + 21 + 15 + 12))
+[ "$NAME" = mirrorfs ] || EACH=$((EACH + 6 + 21 + 15 + 12))
 OF_ROOT=2
 
 TREES=inode,listings,attributes
@@ -271,6 +271,34 @@ not_asked_for()
 {
 	opcodes
 	! opcodes | grep -E '^(OPENDIR|READDIR|READDIRPLUS|FSYNC|FSYNCDIR)$'
+}
+
+# How often the server is asked for a name that two look for, which isn't there
+asked_for_missing()
+{
+	before=$(requests LOOKUP)
+	[ ! -e "$WORK/fuse/missing" ] && [ ! -e "$WORK/fuse/missing" ] || return
+	asked=$(($(requests LOOKUP) - before))
+	echo "asked $asked times"
+	[ "$asked" = "$1" ]
+}
+
+made_is_seen()
+{
+	echo made >"$WORK/fuse/missing" && says missing made && rm "$WORK/fuse/missing" &&
+		[ ! -e "$WORK/fuse/missing" ] && [ ! -e "$WORK/tree/missing" ]
+}
+
+missing_tests()
+{
+	tag=$who-missing
+	check "$tag: server starts" serve inode,timeout=1000
+	check "$tag: control: a name that isn't there is asked for each time" asked_for_missing 2
+	check "$tag: umount, the server ends, the table is gone" stop_server
+	serve inode,timeout=1000,negative_timeout=1000
+	check "$tag: with a timeout for it, once" asked_for_missing 1
+	check "$tag: what is made through the mount is seen" made_is_seen
+	check "$tag: umount, the server ends, the table is gone, again" stop_server
 }
 
 tree_tests()
@@ -617,6 +645,7 @@ tests()
 	cloned_tests open
 	cloned_tests inode
 	[ "$NAME" = mirrorfs ] || {
+		missing_tests
 		tree_tests
 		name_tests
 		change_tests
