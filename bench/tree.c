@@ -27,14 +27,16 @@
 #define SERVER_PROGRAM	EXAMPLES "/passthrough_modes"
 #define BRANCH_PROGRAM	EXAMPLES "/fuse-branchfs"
 #define OURS		"/sys/module/fuse/parameters/unprivileged_passthrough"
+/* what was looked at is known, whether it is there or not */
+#define CACHED		"timeout=100000,negative_timeout=100000"
 #define DESCRIPTORS	200000	/* the server has one for each file */
 
 static const char *const options_of_way[WAYS] = {
-	[PASSTHROUGH] = "mode=id,timeout=100000",
-	[PER_OPEN] = "mode=open,timeout=100000",
-	[PER_INODE] = "mode=inode,timeout=100000",
-	[ANSWERED] = "mode=inode,listings,timeout=100000",
-	[SERVER] = "mode=none,timeout=100000",
+	[PASSTHROUGH] = "mode=id," CACHED,
+	[PER_OPEN] = "mode=open," CACHED,
+	[PER_INODE] = "mode=inode," CACHED,
+	[ANSWERED] = "mode=inode,listings," CACHED,
+	[SERVER] = "mode=none," CACHED,
 	[TREE] = "mode=tree,timeout=100000",
 	[CHANGES] = "mode=tree,changes,timeout=100000",
 	[ASKED] = "mode=tree,timeout=100000",
