@@ -211,7 +211,7 @@ static int parse(struct backing_files *files)
 {
 	int lines = count_lines(files->text), err;
 	char *text = files->text, *end;
-	struct format format;
+	struct format format = { .columns = 0 };
 
 	if (!*text) {
 		files->header = text;

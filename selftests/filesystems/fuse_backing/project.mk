@@ -31,7 +31,7 @@ $(OUTPUT)/filters.sh $(OUTPUT)/filter_module.sh: | $(OUTPUT)/helpers/filter/fuse
 
 $(OUTPUT)/helpers/filter/fuse-filter: $(wildcard $(examples)/*) $(libbpf)
 	$(MAKE) -C $(examples) O=$(OUTPUT)/helpers/filter CC="$(CC)" CLANG=$(CLANG) \
-		LIBBPF_CFLAGS=-I$(OUTPUT)/obj/libbpf/include LDFLAGS=-static \
+		LIBBPF_CFLAGS=-I$(OUTPUT)/obj/libbpf/include \
 		LIBBPF_LIBS="$(libbpf) $(LIBELF)"
 
 # What they source, and what that runs
