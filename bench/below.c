@@ -152,8 +152,13 @@ static void remove_directories(void)
 	char line[PATH_MAX];
 
 	enter(DIRECT, "");
-	snprintf(line, sizeof(line), "rm -r %s " TREE_CHANGED, directory);
+	snprintf(line, sizeof(line), "rm -r %s", directory);
 	must(!system(line));
+}
+
+static void remove_changed(void)
+{
+	must(!system("rm -r " TREE_CHANGED));
 }
 
 static void measure_operation(const char *fs, enum way way, const char *metric,
@@ -212,6 +217,7 @@ void below_measure(const char *fs, bool reverse)
 		if (tree_has(way))
 			measure(fs, way, "per name");
 	}
+	remove_changed();
 	remove_directories();
 }
 
