@@ -48,6 +48,17 @@ void fuse_inode_backing_init(struct fuse_inode *fi)
 	INIT_LIST_HEAD(&fi->backing.mapped);
 }
 
+/*
+ * All have one name: the root's changes while others may be taking its lock, and lockdep
+ * may look up the old class by the new name.
+ */
+static void set_dir_class(struct inode *dir, struct lock_class_key *key)
+{
+	static const char name[] = "fuse_dir_key";
+
+	lockdep_set_class_and_name(&dir->i_rwsem, key, name);
+}
+
 /**
  * fuse_inode_backing_made - a FUSE inode is new
  * @inode: the FUSE inode, which nobody else knows yet, with its type
@@ -74,9 +85,9 @@ void fuse_inode_backing_made(struct inode *inode)
 		lockdep_set_class(&inode->i_rwsem, &files[depth - 1]);
 		lockdep_set_subclass(&inode->i_mapping->invalidate_lock, depth);
 	} else if (S_ISDIR(inode->i_mode) && depth) {
-		lockdep_set_class(&inode->i_rwsem, &dirs[depth - 1]);
+		set_dir_class(inode, &dirs[depth - 1]);
 	} else if (get_node_id(inode) == FUSE_ROOT_ID) {
-		lockdep_set_class(&inode->i_rwsem, &root);
+		set_dir_class(inode, &root);
 	}
 }
 
@@ -97,7 +108,7 @@ void fuse_backing_initialized(struct super_block *sb)
 	if (sb->s_stack_depth)
 		fuse_inode_backing_made(root);
 	else
-		lockdep_set_class(&root->i_rwsem, &flat);
+		set_dir_class(root, &flat);
 }
 
 static struct fuse_passthrough *first_of(struct list_head *files)

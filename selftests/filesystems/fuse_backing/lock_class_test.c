@@ -5,7 +5,8 @@
  * Proves: who waits for the lock of a directory, while one on another FUSE filesystem becomes
  * its tree, goes on below that, and to lockdep the two locks aren't one: be it the root, whose
  * lock is there before anybody knows how deep it is stacked, or a directory in it. What
- * lockdep says fails the guest. Control: somebody waits, and is answered from below.
+ * lockdep says fails the guest. Control: somebody waits, and is answered from below. Classes
+ * of directories have one name, which lockdep may compare while the root's becomes another.
  *
  * Privilege: root; CAP_SYS_ADMIN in the initial user namespace.
  */
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -91,12 +93,27 @@ static __u64 node_of(struct fuse_server *srv, const char *dir)
 	return *dir ? fuse_server_node(srv, fuse_server_add(srv, dir)) : FUSE_ROOT_ID;
 }
 
+/* Of locks that were taken; negative if the kernel doesn't tell */
+static int classes_of_directories(void)
+{
+	FILE *classes = fopen("/proc/lockdep", "re");
+	char line[256];
+	int nr = 0;
+
+	if (!classes)
+		return -errno;
+	while (fgets(line, sizeof(line), classes))
+		nr += !!strstr(line, ": fuse_dir_key");
+	fclose(classes);
+	return nr;
+}
+
 TEST_F(stacked, while_somebody_waits)
 {
 	const __u64 node = node_of(self->srv, variant->dir);
 	pid_t first, second;
+	int id, status, classes;
 	__u32 before;
-	int id, status;
 
 	/* nothing is asked for on the way there */
 	self->srv->sh->entry_valid = 3600;
@@ -117,6 +134,11 @@ TEST_F(stacked, while_somebody_waits)
 	EXPECT_EQ(first, waitpid(first, &status, 0));
 	EXPECT_EQ(second, waitpid(second, &status, 0));
 	EXPECT_LT(before, fuse_server_ops(&self->lower, FUSE_LOOKUP));
+
+	/* of one on which nothing is stacked, and of one that is on it */
+	classes = classes_of_directories();
+	EXPECT_TRUE(classes >= 2 || classes == -ENOENT)
+		TH_LOG("%d classes", classes);
 }
 
 TEST_HARNESS_MAIN
