@@ -57,7 +57,7 @@ static char *command(const struct connection *conn)
 	return pid ? root_line("/proc/%d/comm", pid) : NULL;
 }
 
-/* A mount is full when its thread takes no other file. */
+/* A mount is full when its thread takes no other file. NULL isn't known. */
 static const char *mount_state(const struct connection *conn)
 {
 	const struct facts *facts = &conn->facts;
@@ -73,7 +73,7 @@ static const char *mount_state(const struct connection *conn)
 	if (fact_known(facts, FACT_LIMIT) &&
 	    facts->value[FACT_FILES] + 1 >= facts->value[FACT_LIMIT])
 		return "full";
-	return "live";
+	return conn->unsure ? NULL : "live";
 }
 
 static const char *state(const struct row *row)

@@ -85,6 +85,7 @@ struct connection {
 	bool unaware;			/* a server's fdinfo has no backing_* */
 	bool dead;			/* no process serves it any more */
 	bool detached;			/* mounted nowhere, and still in use */
+	bool unsure;			/* which of these isn't ours to see */
 	pid_t thread;			/* 0: none, or not visible */
 	pid_t *servers;
 	size_t nr_servers;

@@ -181,8 +181,10 @@ static void judge_life(struct connection *conn, const struct sightings *seen)
 {
 	bool mounted = sightings_mounted(seen, conn->number);
 
-	if (!seen->complete)
+	if (!seen->complete) {
+		conn->unsure = !conn->nr_servers;
 		return;
+	}
 	conn->detached = !mounted && !conn->mount &&
 			 conn->control != CONTROL_NONE;
 	conn->dead = mounted && !conn->nr_servers;
