@@ -42,6 +42,7 @@
 #include <fuse_lowlevel.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,6 +81,7 @@ static struct server {
 	bool knows;
 	int features;
 	uint64_t dir_ops;
+	bool told_of_listings;
 } server = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.mode = FUSEBACKING_PER_INODE,
@@ -116,6 +118,24 @@ static void made(struct mirror_node *node, bool is_found)
 
 /* Directories */
 
+/* Once: it will be the same of many a directory */
+static void tell_of_listings_locked(const char *why)
+{
+	char text[256];
+
+	if (server.told_of_listings)
+		return;
+	server.told_of_listings = true;
+	snprintf(text, sizeof(text), "the kernel asks for listings: %s", why);
+	tell(NULL, text);
+}
+
+/* Of the call that this thread has just made */
+static const char *why(int err)
+{
+	return fusebacking_strerror(err, fusebacking_session_why(server.fuse, err));
+}
+
 static bool kernel_has_locked(int feature)
 {
 	return server.features > 0 && server.features & feature;
@@ -137,7 +157,8 @@ static void ask_kernel_locked(void)
 				 server.changes ? OPS_TREE | FUSE_BACKING_OPS_CHANGE :
 						  OPS_TREE;
 	else
-		tell(NULL, "the kernel asks for listings: it has no trees");
+		tell_of_listings_locked(server.features < 0 ? why(server.features) :
+							      "it has no trees");
 }
 
 /* What directories are to be attached for, of what the kernel has */
@@ -160,14 +181,17 @@ static void attach_locked(struct mirror_node *node, uint64_t ops)
 	if (node->dir_id <= 0)
 		node->dir_id = fusebacking_session_register(server.fuse, node->fd,
 							    FUSEBACKING_DIR);
-	if (node->dir_id <= 0)
+	if (node->dir_id <= 0) {
+		tell_of_listings_locked(why(node->dir_id));
 		return;
+	}
 	err = fusebacking_session_attach_dir(server.fuse, mirror_id(node),
 					     node->generation, node->dir_id,
 					     FUSE_BACKING_ATTACH_PENDING |
 					     (server.tree ? TREE_MODES : 0), ops);
 	if (!err || err == -EEXIST)
 		return;
+	tell_of_listings_locked(why(err));
 	fusebacking_session_close(server.fuse, node->dir_id);
 	node->dir_id = 0;
 }

@@ -33,7 +33,7 @@ SERVER=$TOP/bin/$NAME
 
 # Tests of one user, and those of root that are beside them
 EACH=63
-[ "$NAME" = mirrorfs ] || EACH=$((EACH + 6 + 21 + 15 + 12))
+[ "$NAME" = mirrorfs ] || EACH=$((EACH + 2 + 6 + 21 + 15 + 12))
 OF_ROOT=2
 
 TREES=inode,listings,attributes
@@ -549,6 +549,30 @@ change_tests()
 	find "$WORK/tree" "$WORK/direct/plain" -mindepth 1 -delete
 }
 
+# falls_back MODE: of proc not even root may have directories passed through
+falls_back()
+{
+	run_server "$SERVER" -f -d -o "mode=$1,timeout=0" /proc/sys/fs "$WORK/fuse" || return
+	for _ in 1 2; do
+		ls -R "$WORK/fuse" >/dev/null || return
+	done
+	stop_server && [ "$(requests OPENDIR)" -gt 4 ] || return
+	grep "^$NAME: " "$WORK/server.log"
+	# proc counts as stacked as deep as can be, which is looked at where root may all else
+	why="on a pseudo filesystem, or a directory of an overlayfs: serve it"
+	[ "$who" != root ] ||
+		why="on too many stacked filesystems: raise max_backing_stack_depth"
+	[ "$(grep "^$NAME: the kernel asks" "$WORK/server.log")" = \
+		"$NAME: the kernel asks for listings: $why" ]
+}
+
+falling_tests()
+{
+	check "$who-trees: what isn't passed through is served, and said once" \
+		falls_back inode,listings
+	check "$who-tree: the same of a whole tree" falls_back tree
+}
+
 has_clones()
 {
 	# one that has answered has its device
@@ -645,6 +669,7 @@ tests()
 	cloned_tests open
 	cloned_tests inode
 	[ "$NAME" = mirrorfs ] || {
+		falling_tests
 		missing_tests
 		tree_tests
 		name_tests
