@@ -381,6 +381,9 @@ static void parse(struct session *session)
 		errx(EXIT_FAILURE, "changes go with mode=tree only");
 	if ((server.listings || server.attributes) && server.mode != FUSEBACKING_PER_INODE)
 		errx(EXIT_FAILURE, "listings and attributes go with mode=inode only");
+	/* nor what is no number */
+	if (!(server.timeout >= 0 && server.negative_timeout >= 0))
+		errx(EXIT_FAILURE, "timeout and negative_timeout are 0 or more");
 	/* the kernel, not we, decides who may do what */
 	fuse_opt_add_arg(&session->args, "-odefault_permissions");
 }

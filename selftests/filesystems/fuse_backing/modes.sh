@@ -32,8 +32,8 @@ NAME=${NAME:-passthrough_modes}
 SERVER=$TOP/bin/$NAME
 
 # Tests of one user, and those of root that are beside them
-EACH=63
-[ "$NAME" = mirrorfs ] || EACH=$((EACH + 2 + 6 + 21 + 15 + 12))
+EACH=64
+[ "$NAME" = mirrorfs ] || EACH=$((EACH + 2 + 2 + 6 + 21 + 15 + 12))
 OF_ROOT=2
 
 TREES=inode,listings,attributes
@@ -549,6 +549,27 @@ change_tests()
 	find "$WORK/tree" "$WORK/direct/plain" -mindepth 1 -delete
 }
 
+# What can't be started says so, in a line
+
+# refuses TEXT ARGUMENT...
+refuses()
+{
+	wanted=$1
+	shift
+	! "$SERVER" "$@" "$WORK/fuse" 2>"$WORK/said" && cat "$WORK/said" &&
+		[ "$(cat "$WORK/said")" = "$NAME: $wanted" ]
+}
+
+refuses_no_source()
+{
+	refuses "$WORK/nowhere: No such file or directory" "$WORK/nowhere"
+}
+
+refuses_timeouts()
+{
+	refuses "timeout and negative_timeout are 0 or more" -o "$1=-1" "$WORK/tree"
+}
+
 # falls_back MODE: of proc not even root may have directories passed through
 falls_back()
 {
@@ -568,6 +589,8 @@ falls_back()
 
 falling_tests()
 {
+	check "$who: a timeout below 0 is refused" refuses_timeouts timeout
+	check "$who: and one for missing names" refuses_timeouts negative_timeout
 	check "$who-trees: what isn't passed through is served, and said once" \
 		falls_back inode,listings
 	check "$who-tree: the same of a whole tree" falls_back tree
@@ -668,6 +691,7 @@ tests()
 	done
 	cloned_tests open
 	cloned_tests inode
+	check "$who: a directory that isn't there is named" refuses_no_source
 	[ "$NAME" = mirrorfs ] || {
 		falling_tests
 		missing_tests
