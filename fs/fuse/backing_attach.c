@@ -461,6 +461,8 @@ get_mapping(struct fuse_conn *fc, const struct fuse_backing_attach *args, bool d
 	}
 	err = fuse_backing_is_of_kind(fb, dir) ?:
 	      fuse_backing_may_answer(fb, args->ops);
+	if (!err && args->ops & FUSE_BACKING_OPS_LOOKUP)
+		err = fuse_tree_wait_for_room(fb->table);
 	if (!err)
 		return fb;
 	fuse_backing_put(fb);

@@ -373,7 +373,8 @@ static ssize_t write_copied(struct kiocb *iocb, struct iov_iter *iter,
 	struct kvec kvec;
 	ssize_t ret;
 
-	kvec.iov_base = kvmalloc(len, GFP_KERNEL);
+	kvec.iov_base = kvmalloc(len, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
+				      __GFP_NOWARN);
 	if (!kvec.iov_base)
 		return -ENOMEM;
 	kvec.iov_len = copy_from_iter(kvec.iov_base, len, iter);

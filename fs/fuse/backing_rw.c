@@ -99,8 +99,8 @@ static struct fuse_backing_aio *alloc_aio(struct kiocb *iocb,
 {
 	struct fuse_backing_aio *aio;
 
-	aio = kmalloc_obj(*aio, iocb->ki_flags & IOCB_NOWAIT ? GFP_NOWAIT :
-							       GFP_KERNEL);
+	aio = kmalloc_obj(*aio, iocb->ki_flags & IOCB_NOWAIT ?
+				GFP_NOWAIT | __GFP_ACCOUNT : GFP_KERNEL_ACCOUNT);
 	if (!aio)
 		return NULL;
 	/* nobody is going to poll for it */

@@ -39,7 +39,7 @@ struct fuse_backing_table {
 	atomic_t closing;
 	/* of who waits until there are fewer */
 	wait_queue_head_t room;
-	/* inodes below trees that went, and are yet to be freed by the thread */
+	/* trees, and inodes below, that went, and are yet to be freed by the thread */
 	atomic_t leaving;
 	/* of who would make another one meanwhile */
 	wait_queue_head_t fewer;

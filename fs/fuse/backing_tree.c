@@ -105,12 +105,28 @@ struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb
 	return tree;
 }
 
+/* What goes is for the thread to free, and counts until then */
+static void leave(struct fuse_backing_table *table, struct kthread_files_work *work,
+		  void (*free)(struct kthread_files_work *work))
+{
+	atomic_inc(&table->leaving);
+	kthread_files_queue(table->files, work, free);
+}
+
+static void end_leaving(struct fuse_backing_table *table)
+{
+	atomic_dec(&table->leaving);
+	/* one who goes on takes nothing that others wait for */
+	wake_up_all(&table->fewer);
+}
+
 static void free_tree(struct kthread_files_work *work)
 {
 	struct fuse_tree *tree = container_of(work, struct fuse_tree, dead);
 
 	rhashtable_destroy(&tree->nodes);
 	fuse_rules_free(rcu_access_pointer(tree->rules));
+	end_leaving(tree->fb->table);
 	fuse_backing_put(tree->fb);
 	kfree_rcu(tree, rcu);
 }
@@ -123,7 +139,29 @@ static void free_tree(struct kthread_files_work *work)
  */
 void fuse_tree_last_put(struct fuse_tree *tree)
 {
-	kthread_files_queue(tree->fb->table->files, &tree->dead, free_tree);
+	leave(tree->fb->table, &tree->dead, free_tree);
+}
+
+static bool may_make_another(void *arg)
+{
+	const struct fuse_backing_table *table = arg;
+
+	return atomic_read(&table->leaving) < max(kthread_files_limit(table->files), 1);
+}
+
+/**
+ * fuse_tree_wait_for_room - wait until another tree, or inode below one, may be made
+ * @table: the table
+ *
+ * Those that went are freed by the thread: where that waits for somebody's server, they
+ * would pile up.
+ *
+ * Context: process context; may sleep, killable.
+ * Return: 0; -EINTR, also for who isn't to wait.
+ */
+int fuse_tree_wait_for_room(struct fuse_backing_table *table)
+{
+	return kthread_files_wait(table->files, &table->fewer, may_make_another, table);
 }
 
 /**
@@ -726,24 +764,14 @@ static struct fuse_node *alloc_node(const struct fuse_tree_dir *at,
 	return node;
 }
 
-static bool may_make_another(void *arg)
-{
-	const struct fuse_backing_table *table = arg;
-
-	return atomic_read(&table->leaving) < max(kthread_files_limit(table->files), 1);
-}
-
 static struct inode *make_inode(const struct fuse_tree_dir *at,
 				struct dentry *backing, struct super_block *sb)
 {
-	struct fuse_backing_table *table = at->tree->fb->table;
-	struct fuse_node *node;
+	int err = fuse_tree_wait_for_room(at->tree->fb->table);
 	struct inode *inode, *other;
+	struct fuse_node *node;
 	struct fuse_attr attr;
-	int err;
 
-	/* where the thread waits for somebody's server, those that went would pile up */
-	err = kthread_files_wait(table->files, &table->fewer, may_make_another, table);
 	/* who isn't to wait may try again, as a server of NFS has its client do */
 	if (err)
 		return ERR_PTR(kthread_files_may_wait() ? err : -EAGAIN);
@@ -1031,14 +1059,11 @@ struct dentry *fuse_node_alias(struct inode *inode)
 static void free_node(struct kthread_files_work *work)
 {
 	struct fuse_node *node = container_of(work, struct fuse_node, dead);
-	struct fuse_backing_table *table = node->tree->fb->table;
 
 	WARN_ON_ONCE(node->place.fb);
 	dput(node->dir);
 	fuse_rules_free(rcu_access_pointer(node->rules));
-	atomic_dec(&table->leaving);
-	/* one who goes on takes nothing that others wait for */
-	wake_up_all(&table->fewer);
+	end_leaving(node->tree->fb->table);
 	fuse_tree_put(node->tree);
 	kfree_rcu(node, rcu);
 }
@@ -1052,14 +1077,11 @@ static void free_node(struct kthread_files_work *work)
 void fuse_node_evict(struct fuse_inode *fi)
 {
 	struct fuse_node *node = rcu_access_pointer(fi->backing.node);
-	struct fuse_backing_table *table;
 
 	if (!node)
 		return;
 	RCU_INIT_POINTER(fi->backing.node, NULL);
 	/* not there if another took its place */
 	rhashtable_remove_fast(&node->tree->nodes, &node->link, node_params);
-	table = node->tree->fb->table;
-	atomic_inc(&table->leaving);
-	kthread_files_queue(table->files, &node->dead, free_node);
+	leave(node->tree->fb->table, &node->dead, free_node);
 }

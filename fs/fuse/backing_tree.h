@@ -28,6 +28,7 @@
 
 struct fuse_backing;
 struct fuse_backing_attach;
+struct fuse_backing_table;
 struct fuse_conn;
 struct fuse_inode;
 struct fuse_rules;
@@ -143,6 +144,7 @@ struct fuse_tree_dir {
 
 struct fuse_tree *fuse_tree_create(struct fuse_conn *fc, struct fuse_backing *fb,
 				   const struct fuse_backing_attach *args);
+int fuse_tree_wait_for_room(struct fuse_backing_table *table);
 void fuse_tree_last_put(struct fuse_tree *tree);
 int fuse_tree_lock_changes(struct fuse_tree *tree);
 int fuse_tree_wait_for_changes(struct fuse_tree *tree);

@@ -25,6 +25,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -639,6 +640,47 @@ TEST_F(flushing, nodes_that_went_are_limited)
 	EXPECT_EQ(0, status);
 }
 
+/* The server has a directory, and hasn't it. */
+static int do_attach_trees(struct mounts *m, int times)
+{
+	int id = tree_register(m->upper.fd, SCRATCH_BACKING);
+	int err = id < 0 ? id : 0;
+
+	for (int i = 0; !err && i < times; i++)
+		err = tree_attach(m->upper.fd, FUSE_ROOT_ID, id,
+				  FUSE_BACKING_OPS_LOOKUP | FUSE_BACKING_OPS_ATTR, 0) ?:
+		      fuse_detach_backing(m->upper.fd, FUSE_ROOT_ID, 0, 0);
+	return err ?: fuse_backing_close(m->upper.fd, id);
+}
+
+/* So is what is left of a tree. */
+TEST_F(flushing, trees_that_went_are_limited)
+{
+	const struct rlimit small = { SMALL_LIMIT, SMALL_LIMIT };
+	struct mounts *m = &self->m;
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &small, NULL));
+	/* the control: a thread that has nothing else to do */
+	pid = start(do_attach_trees, m, 4 * SMALL_LIMIT);
+	ASSERT_TRUE(has_ended(pid, &status));
+	EXPECT_EQ(0, status);
+
+	EXPECT_TRUE(can_be_killed(m, start(do_close, m, self->fd)));
+	pid = start(do_attach_trees, m, 4 * SMALL_LIMIT);
+	EXPECT_TRUE(wait_until(waiting(pid)));
+	kill(pid, SIGKILL);
+	EXPECT_TRUE(has_ended(pid, &status));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	/* and as soon as that goes on, so does the server */
+	pid = start(do_attach_trees, m, 4 * SMALL_LIMIT);
+	EXPECT_TRUE(wait_until(waiting(pid)));
+	ASSERT_EQ(0, lower_gives_up(m->lower));
+	ASSERT_TRUE(has_ended(pid, &status));
+	EXPECT_EQ(0, status);
+}
+
 static int do_look_once(struct mounts *m, int name)
 {
 	char path[] = SCRATCH_FUSE "/?";
@@ -729,6 +771,54 @@ TEST_F(flushing, without_any_room)
 	EXPECT_EQ(0, close(dup(self->fd)));
 	EXPECT_EQ(0, close(self->fd));
 	EXPECT_EQ(before + 2, fuse_server_ops(self->m.lower, FUSE_FLUSH));
+}
+
+static long kernel_memory(void)
+{
+	return cgroup_value("memory.stat", "kernel");
+}
+
+/* In the cgroup, from where it stops: what is written is more than pages of the file. */
+static int do_stop_write(struct mounts *m, int fd)
+{
+	static char text[FILE_SIZE - 4096];
+	int err = cgroup_join();
+
+	(void)m;
+	memset(text, 1, sizeof(text));
+	if (err || raise(SIGSTOP))
+		return err ?: -errno;
+	return pwrite(fd, text, sizeof(text), 1000) < 0 ? -errno : 0;
+}
+
+/* What is copied to be written to an extent is the writer's, as long as that takes. */
+TEST_F(closing, copies_are_charged)
+{
+	struct mounts *m = &self->m;
+	int id, fd, status;
+	long before;
+	pid_t pid;
+
+	if (!cgroup_start(_metadata))
+		return;
+	id = lower_register(m);
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, env_attach_to(&m->upper, id, true));
+	fd = fuse_server_open(&m->upper, "a", O_WRONLY);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, start_to_stop(do_stop_write, m, fd, &pid));
+	before = kernel_memory();
+	/* it has to be read where the first page is written in part */
+	ASSERT_EQ(0, fuse_server_pause(m->lower));
+	kill(pid, SIGCONT);
+	ASSERT_TRUE(wait_until(fuse_server_waiting(m->lower)));
+	EXPECT_TRUE(wait_until(kernel_memory() - before >= FILE_SIZE - 4096))
+		TH_LOG("%ld bytes", kernel_memory() - before);
+	ASSERT_EQ(0, fuse_server_resume(m->lower));
+	ASSERT_TRUE(has_ended(pid, &status));
+	EXPECT_EQ(0, status);
+	close(fd);
+	EXPECT_TRUE(wait_until(cgroup_remove() != -EBUSY));
 }
 
 /* It has the file open when it is killed: nothing can end it twice. */
