@@ -17,11 +17,14 @@ is_sanitized()
 	nm -D "$library" | grep -q __asan_init
 }
 
-# A symbol that is new, or gone, is a difference
+# A symbol that is new, or gone, is a difference; a package is to be there, of any kind
 symbols()
 {
-	cd "$work" && dpkg-gensymbols -c4 -plibfusebacking0 -v0 "-e$library" \
-		"-I$lib/libfusebacking0.symbols" -Osymbols
+	mkdir -p "$work/debian" && cd "$work" &&
+		printf '%s\n' 'Source: fuse-backing' '' 'Package: libfusebacking0' \
+			'Architecture: any' >debian/control &&
+		dpkg-gensymbols -c4 -plibfusebacking0 -v0 "-e$library" \
+			"-I$lib/libfusebacking0.symbols" -Osymbols
 }
 
 soname()

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 columns=CONN,ID,SIZE,NAME
+# that of Debian 13 forgets something of each expression
+# shellcheck disable=SC2154 # work: tests/run
+echo leak:libsmartcols.so >"$work/forgotten"
+export LSAN_OPTIONS=suppressions=$work/forgotten:print_suppressions=0
 list two -o $columns -Q DELETED
 list two -o $columns --filter 'SIZE > 1M'
 echo "# by what isn't printed, or is printed otherwise"
