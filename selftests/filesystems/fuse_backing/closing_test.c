@@ -610,34 +610,43 @@ static int occupy_thread(struct mounts *m, pid_t thread, int fd)
 	return can_be_killed(m, start(do_close, m, fd)) ? do_look(m, 1) : -ETIME;
 }
 
-/* What went is the thread's to free: nobody makes more than that of it meanwhile. */
-TEST_F(flushing, nodes_that_went_are_limited)
+/*
+ * What @fn makes goes, and is the thread's to free: nobody makes more than that of it
+ * while the thread waits, and all go on when it does.
+ */
+static void make_with_limit(struct __test_metadata *_metadata, struct mounts *m,
+			    pid_t thread, int fd, int (*fn)(struct mounts *m, int times))
 {
 	const struct rlimit small = { SMALL_LIMIT, SMALL_LIMIT };
-	struct mounts *m = &self->m;
 	int status;
 	pid_t pid;
 
-	ASSERT_EQ(0, attach_tree(m));
-	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &small, NULL));
+	ASSERT_EQ(0, prlimit(thread, RLIMIT_NOFILE, &small, NULL));
 	/* the control: a thread that has nothing else to do */
-	pid = start(do_look, m, 4 * SMALL_LIMIT);
+	pid = start(fn, m, 4 * SMALL_LIMIT);
 	ASSERT_TRUE(has_ended(pid, &status));
 	EXPECT_EQ(0, status);
 
-	EXPECT_TRUE(can_be_killed(m, start(do_close, m, self->fd)));
-	pid = start(do_look, m, 4 * SMALL_LIMIT);
+	EXPECT_TRUE(can_be_killed(m, start(do_close, m, fd)));
+	pid = start(fn, m, 4 * SMALL_LIMIT);
 	EXPECT_TRUE(wait_until(waiting(pid)));
 	usleep(100000);
 	EXPECT_EQ(1, waiting(pid));
 	kill(pid, SIGKILL);
 	EXPECT_TRUE(has_ended(pid, &status));
-	/* and as soon as that goes on, so does who looks */
-	pid = start(do_look, m, 4 * SMALL_LIMIT);
+	EXPECT_TRUE(WIFSIGNALED(status));
+	/* and as soon as that goes on, so does who makes more */
+	pid = start(fn, m, 4 * SMALL_LIMIT);
 	EXPECT_TRUE(wait_until(waiting(pid)));
 	ASSERT_EQ(0, lower_gives_up(m->lower));
 	ASSERT_TRUE(has_ended(pid, &status));
 	EXPECT_EQ(0, status);
+}
+
+TEST_F(flushing, nodes_that_went_are_limited)
+{
+	ASSERT_EQ(0, attach_tree(&self->m));
+	make_with_limit(_metadata, &self->m, self->thread, self->fd, do_look);
 }
 
 /* The server has a directory, and hasn't it. */
@@ -653,32 +662,9 @@ static int do_attach_trees(struct mounts *m, int times)
 	return err ?: fuse_backing_close(m->upper.fd, id);
 }
 
-/* So is what is left of a tree. */
 TEST_F(flushing, trees_that_went_are_limited)
 {
-	const struct rlimit small = { SMALL_LIMIT, SMALL_LIMIT };
-	struct mounts *m = &self->m;
-	int status;
-	pid_t pid;
-
-	ASSERT_EQ(0, prlimit(self->thread, RLIMIT_NOFILE, &small, NULL));
-	/* the control: a thread that has nothing else to do */
-	pid = start(do_attach_trees, m, 4 * SMALL_LIMIT);
-	ASSERT_TRUE(has_ended(pid, &status));
-	EXPECT_EQ(0, status);
-
-	EXPECT_TRUE(can_be_killed(m, start(do_close, m, self->fd)));
-	pid = start(do_attach_trees, m, 4 * SMALL_LIMIT);
-	EXPECT_TRUE(wait_until(waiting(pid)));
-	kill(pid, SIGKILL);
-	EXPECT_TRUE(has_ended(pid, &status));
-	EXPECT_TRUE(WIFSIGNALED(status));
-	/* and as soon as that goes on, so does the server */
-	pid = start(do_attach_trees, m, 4 * SMALL_LIMIT);
-	EXPECT_TRUE(wait_until(waiting(pid)));
-	ASSERT_EQ(0, lower_gives_up(m->lower));
-	ASSERT_TRUE(has_ended(pid, &status));
-	EXPECT_EQ(0, status);
+	make_with_limit(_metadata, &self->m, self->thread, self->fd, do_attach_trees);
 }
 
 static int do_look_once(struct mounts *m, int name)
